@@ -1,0 +1,182 @@
+"""What travels between the rooms: Row → Conversion → Reply → Outcome.
+
+All are immutable tuples with names. A tuple costs a third of a frozen dataclass to make, and
+four are made for every row.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Literal, NamedTuple
+
+Raw = str | int | bool | None
+"""A mapped value as it stands in the record: CSV knows only text, JSON also integers, booleans
+and null. None stands for a missing column, too."""
+
+Channel = Literal["sms", "voice"]
+
+
+class Reason(StrEnum):
+    """Why a row was not accepted: the closed list that results files are written with."""
+
+    # The API's final no.
+    INVALID_PARAMETERS = "invalid-parameters"
+    FORBIDDEN = "forbidden"
+    REDIRECTED = "redirected"
+    REFUSED = "refused"
+    # Attempts exhausted, by what the last one met.
+    TIMEOUT = "timeout"
+    UNKNOWN_HOST = "unknown-host"
+    CONNECTION_REFUSED = "connection-refused"
+    CONNECTION_LOST = "connection-lost"
+    BAD_REPLY = "bad-reply"
+    SERVER_ERROR = "server-error"
+    # Never sent: the record.
+    UNREADABLE_RECORD = "unreadable-record"
+    TOO_LONG = "too-long"
+    UNDECODABLE = "undecodable"
+    CELL_COUNT = "cell-count"
+    AMBIGUOUS_COLUMNS = "ambiguous-columns"
+    # Never sent: a value.
+    MISSING_ID = "missing-id"
+    BLANK_ID = "blank-id"
+    BAD_ID = "bad-id"
+    CONTROL_CHARACTER = "control-character"
+    LONE_SURROGATE = "lone-surrogate"
+    DAMAGED_ID = "damaged-id"
+    MISSING_DELIVERED = "missing-delivered"
+    BAD_DELIVERED = "bad-delivered"
+    BAD_TIMESTAMP = "bad-timestamp"
+    TIME_IN_GAP = "time-in-gap"
+    TIMESTAMP_NOT_SENDABLE = "timestamp-not-sendable"
+    BAD_CHANNEL = "bad-channel"
+
+
+class Fault(NamedTuple):
+    """Why a record cannot become a conversion: a reason and a sentence that says what to do."""
+
+    reason: Reason
+    detail: str
+
+
+class Fields(NamedTuple):
+    """The raw values of the four mapped columns of one record."""
+
+    message_id: Raw
+    delivered: Raw
+    timestamp: Raw
+    channel: Raw
+
+
+NO_FIELDS = Fields(None, None, None, None)
+
+
+class Row(NamedTuple):
+    """A raw record with its number from 1.
+
+    Attributes:
+        source: which input, as the results name it.
+        number: the record's number in its input, from 1; header and blank lines do not count.
+        line: the line the record starts on, from 1; None where the format has no lines.
+        fields: the raw mapped values; `NO_FIELDS` where the record could not be read.
+        cells: the record's cells for a format with columns, None where there are none.
+        raw: the record's own text (undecodable bytes as lone surrogates), None where `cells`
+            says it all.
+        fault: why the record could not be read, else None.
+    """
+
+    source: str
+    number: int
+    line: int | None
+    fields: Fields
+    cells: list[str] | None
+    raw: str | None
+    fault: Fault | None
+
+    def key(self) -> str:
+        """The hash by which a resume knows the row again: 128 bits, in hex.
+
+        Of the raw mapped values, or of the raw record where it could not be read. Values are
+        joined by NUL and null, booleans and integers are marked by other control characters:
+        rows that hold such characters themselves are invalid, so no two rows that are sent can
+        share a key by it.
+        """
+        if self.fault is not None and self.raw is not None:
+            text = "\x05" + self.raw
+        else:
+            text = "\0".join([v if v.__class__ is str else _marked(v) for v in self.fields])  # type: ignore[misc]  # the class test is faster than isinstance, and mypy does not know it
+        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _marked(value: Raw) -> str:
+    if value is None:
+        return "\x01"
+    if isinstance(value, bool):
+        return "\x02" if value else "\x03"
+    return f"\x04{value}"
+
+
+class Conversion(NamedTuple):
+    """A validated row: what the API is told.
+
+    Attributes:
+        delivered: the API's field: did the user do what the message asked for.
+        timestamp: `yyyy-MM-dd HH:mm:ss` in UTC, or None to leave it out.
+    """
+
+    row: Row
+    message_id: str
+    delivered: bool
+    timestamp: str | None
+    channel: Channel
+
+
+class Reply(NamedTuple):
+    """What came back from one HTTP exchange.
+
+    Attributes:
+        status: the HTTP status, or None when no status line was read.
+        elapsed: seconds from handing the request over to the end of the exchange.
+        retry_after: the header's value as sent, or None.
+        trouble: what went wrong when there is no status, else None.
+        certificate: the server's certificate was refused.
+    """
+
+    status: int | None
+    elapsed: float
+    retry_after: str | None = None
+    trouble: Reason | None = None
+    certificate: bool = False
+
+
+class Result(StrEnum):
+    """What finally became of a row."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    INVALID = "invalid"
+    SKIPPED = "skipped"
+
+
+class Outcome(NamedTuple):
+    """What finally became of a row, with what was sent.
+
+    Attributes:
+        conversion: what was sent, or None when the row was never sent.
+        status: the last HTTP status, or None.
+        attempts: exchanges made.
+        elapsed: seconds the last exchange took, or None when there was none.
+        reason: None when accepted.
+        detail: a sentence for people; None when accepted.
+    """
+
+    row: Row
+    conversion: Conversion | None
+    result: Result
+    status: int | None = None
+    attempts: int = 0
+    elapsed: float | None = None
+    reason: Reason | None = None
+    detail: str | None = None
