@@ -6,15 +6,22 @@ four are made for every row.
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
-Raw = str | int | bool | None
-"""A mapped value as it stands in the record: CSV knows only text, JSON also integers, booleans
-and null. None stands for a missing column, too."""
-
 Channel = Literal["sms", "voice"]
+
+Raw = str | int | float | bool | list[object] | dict[str, object] | None
+"""A mapped value as it stands in the record: CSV knows only text, JSON anything. None stands for
+a missing column, too."""
+
+
+def show(raw: Raw) -> str:
+    """A raw value for a sentence to people: printable, and cut short when it is long."""
+    text = ascii(raw)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 class Reason(StrEnum):
@@ -114,7 +121,7 @@ def _marked(value: Raw) -> str:
         return "\x01"
     if isinstance(value, bool):
         return "\x02" if value else "\x03"
-    return f"\x04{value}"
+    return "\x04" + json.dumps(value)
 
 
 class Conversion(NamedTuple):

@@ -1,0 +1,116 @@
+"""Any accepted notation of a time → UTC → the API's notation `yyyy-MM-dd HH:mm:ss`.
+
+A time without an offset, the API's own notation included, is in the timezone that the user
+names. In that zone's gaps (clocks put forward) there is no such time; in its folds (clocks put
+back) the earlier of the two is meant. Fractions of a second are cut off, never rounded.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+
+from batchconv.model import Fault, Raw, Reason, show
+
+_API_NOTATION = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+)
+_ISO = re.compile(
+    r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})"  # date, extended or basic
+    r"[Tt ]([0-9]{2})(:?)([0-9]{2})(?:\6([0-9]{2})(?:[.,][0-9]+)?)?"  # time of day
+    r"(?: ?([Zz])|([+-])([0-9]{2})(?::?([0-9]{2}))?)?"  # offset
+)
+_EPOCH = re.compile(r"[0-9]{10}|[0-9]{13}|[0-9]{16}")
+_EPOCH_DIVISOR = {10: 1, 13: 1_000, 16: 1_000_000}
+
+
+class TimestampError(Exception):
+    """A time that cannot be sent; `fault` says why and what to do."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.fault = Fault(reason, detail)
+
+
+def to_api(raw: Raw, zone: tzinfo = UTC, notation: str | None = None) -> str | None:
+    """The API's notation of a raw timestamp, in UTC; None where there is none.
+
+    Args:
+        raw: the cell or JSON value; blank text is no timestamp.
+        zone: where times without an offset are; the fast path knows `datetime.UTC` itself.
+        notation: a `strptime` format that text must have instead of the usual notations.
+
+    Raises:
+        TimestampError: not a time, not a possible one, or in a gap of the zone.
+    """
+    try:
+        if isinstance(raw, str):
+            if zone is UTC and notation is None and _API_NOTATION.fullmatch(raw):
+                datetime.fromisoformat(raw)  # refuses the 30th of February
+                return raw
+            text = raw.strip()
+            if not text:
+                return None
+            moment = _parse(text, zone) if notation is None else _strptime(text, zone, notation)
+        elif raw is None:
+            return None
+        elif isinstance(raw, int) and not isinstance(raw, bool):
+            moment = _parse(str(raw), zone)
+        else:
+            raise _unknown(raw)
+    except (ValueError, OverflowError):
+        raise TimestampError(
+            Reason.BAD_TIMESTAMP, f"{show(raw)} is an impossible time; mend it in the input"
+        ) from None
+    return moment.replace(tzinfo=None).isoformat(" ", "seconds")
+
+
+def _parse(text: str, zone: tzinfo) -> datetime:
+    if _EPOCH.fullmatch(text):
+        seconds = int(text) // _EPOCH_DIVISOR[len(text)]
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    match = _ISO.fullmatch(text)
+    if match is None:
+        raise _unknown(text)
+    year, _, month, day, hour, _, minute, second, zulu, sign, off_hour, off_minute = match.groups()
+    local = datetime(  # noqa: DTZ001 - the zone is applied by _to_utc, which looks for gaps
+        int(year), int(month), int(day), int(hour), int(minute), int(second or 0)
+    )
+    if zulu:
+        zone = UTC
+    elif sign:
+        if int(off_minute or 0) > 59:
+            raise ValueError(off_minute)
+        offset = timedelta(hours=int(off_hour), minutes=int(off_minute or 0))
+        zone = timezone(-offset if sign == "-" else offset)
+    return _to_utc(local, zone, text)
+
+
+def _strptime(text: str, zone: tzinfo, notation: str) -> datetime:
+    try:
+        moment = datetime.strptime(text, notation)  # noqa: DTZ007 - _to_utc applies the zone
+    except ValueError:
+        raise TimestampError(
+            Reason.BAD_TIMESTAMP, f"{show(text)} does not have the --timestamp-format {notation!r}"
+        ) from None
+    return _to_utc(moment.replace(tzinfo=None, microsecond=0), moment.tzinfo or zone, text)
+
+
+def _to_utc(local: datetime, zone: tzinfo, text: str) -> datetime:
+    # fold=0, the default, is the earlier of two; a time in a gap does not survive the way back.
+    moment = local.replace(tzinfo=zone).astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) != local:
+        raise TimestampError(
+            Reason.TIME_IN_GAP,
+            f"{show(text)} does not exist in {zone}, where the clocks were put forward over it; "
+            "give the time with an offset, or mend --timezone",
+        )
+    return moment
+
+
+def _unknown(raw: Raw) -> TimestampError:
+    return TimestampError(
+        Reason.BAD_TIMESTAMP,
+        f"{show(raw)} is no time that is known here; write yyyy-MM-dd HH:mm:ss, ISO 8601 with a "
+        "time of day, or an epoch of 10, 13 or 16 digits, or name its --timestamp-format",
+    )
