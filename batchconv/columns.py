@@ -59,7 +59,9 @@ def find_columns(names: Sequence[str], mapped: dict[str, str]) -> Places:
             found[field].append(index)
     for field, column in mapped.items():
         exact = [i for i, name in enumerate(names) if name == column]
-        found[field] = exact or [i for i, name in enumerate(names) if _plain(name) == _plain(column)]
+        found[field] = exact or [
+            i for i, name in enumerate(names) if _plain(name) == _plain(column)
+        ]
     for field, places in found.items():
         if len(places) > 1:
             shown = " and ".join(repr(names[i]) for i in places)

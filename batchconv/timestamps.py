@@ -12,9 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from batchconv.model import Fault, Raw, Reason, show
 
-_API_NOTATION = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-)
+_API_NOTATION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
 _ISO = re.compile(
     r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})"  # date, extended or basic
     r"[Tt ]([0-9]{2})(:?)([0-9]{2})(?:\6([0-9]{2})(?:[.,][0-9]+)?)?"  # time of day

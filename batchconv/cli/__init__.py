@@ -1,0 +1,74 @@
+"""One file per command. A command parses, calls one function, prints, and exits."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from batchconv import __version__
+from batchconv.errors import BatchconvError
+
+_COMMANDS = {
+    "upload": "Send every row and write what became of it.",
+    "validate": "Read everything, send nothing, tell what is wrong.",
+    "simulate": "Run a local stand-in of the Conversion API.",
+}
+
+
+class _Commands(click.Group):
+    """Commands that are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"batchconv.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101 - a fault of ours if not
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # From the table, so that `--help` imports no command.
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+)
+@click.version_option(__version__, prog_name="batchconv")
+def cli() -> None:
+    """Send a file of conversion records to the Vonage (Nexmo) Conversion API.
+
+    Every row reaches the API or is accounted for by name.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit with the contract's code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except click.Abort:
+        code = 130
+    except BatchconvError as error:
+        tell_error(error)
+        code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. What Python still holds must not be tried again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 0
+    sys.exit(code)
+
+
+def tell_error(error: BatchconvError) -> None:
+    """What happened, and what to do next, on standard error."""
+    click.echo(f"batchconv: {error}", err=True)
+    if error.hint:
+        click.echo(f"  {error.hint}", err=True)

@@ -1,0 +1,42 @@
+"""`batchconv validate`: the first half of an upload."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from batchconv.cli.options import GroupedCommand, make_settings, settings_options
+from batchconv.config import ReadSettings, Settings, options_of
+from batchconv.durations import show_duration
+
+
+@click.command("validate", cls=GroupedCommand)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@settings_options(Settings, only=[*options_of(ReadSettings), "rate"])
+def validate(inputs: Sequence[str], rate: float | None, **values: Any) -> None:
+    """Read every row of INPUT as `upload` would, send nothing, and tell what is wrong.
+
+    Exits with 1 when rows are invalid.
+    """
+    from batchconv.validation import validate as look  # noqa: PLC0415 - --help needs none of it
+
+    findings = look(inputs, make_settings(ReadSettings, values))
+    click.echo(f"{findings.read} rows read, {findings.sendable} can be sent")
+    if findings.duplicates:
+        click.echo(f"{findings.duplicates} of them are equal to an earlier one")
+    for reason, count in findings.reasons.most_common():
+        click.echo(f"{count} invalid: {reason}")
+        for example in findings.examples[reason]:
+            click.echo(f"  {example}")
+    given = click.get_current_context().get_parameter_source("rate")
+    pace = Settings().rate if given is click.core.ParameterSource.DEFAULT else rate
+    if pace and findings.sendable:
+        click.echo(
+            f"an upload at --rate {pace:g} would take {show_duration(findings.sendable / pace)}"
+        )
+    for damage in findings.damages:
+        click.echo(f"batchconv: {damage}", err=True)
+    sys.exit(findings.exit_code)

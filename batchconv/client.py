@@ -1,0 +1,194 @@
+"""One Conversion, one HTTP exchange, one Reply: the room where aiohttp lives.
+
+Exceptions and reprs of aiohttp hold the full URL, secrets and all: they end here and become a
+`Reply` with a word of our own. Redirects are never followed: they would turn the POST into a GET
+and carry the credentials to another host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote, urlencode, urlsplit
+
+import aiohttp
+from yarl import URL
+
+from batchconv import __version__
+from batchconv.auth import Auth, Params
+from batchconv.errors import UsageError
+from batchconv.model import Conversion, Reason, Reply
+
+DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
+_MOST_OF_A_BODY = 1 << 16  # bytes; only the status counts
+
+
+def check_base_url(text: str) -> str:
+    """The base URL without a trailing slash.
+
+    Raises:
+        UsageError: it is no HTTP URL, holds user-info, a query or a fragment, or is plain HTTP to
+            a host that is not this machine: credentials would travel for everyone to read.
+    """
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not host:
+        raise UsageError("--base-url is no http or https URL with a host")
+    if "@" in parts.netloc:
+        raise UsageError(
+            "--base-url holds a user or a password", hint="credentials belong in the environment"
+        )
+    if parts.query or parts.fragment:
+        raise UsageError(
+            "--base-url holds a query or a fragment", hint="leave out all after ? or #"
+        )
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise UsageError(
+            f"--base-url: plain http to {host} would show the credentials to everyone on the way",
+            hint="use https",
+        )
+    return text.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class HttpClient:
+    """Posts conversions, one exchange each, over one shared session.
+
+    An async context manager. It does not retry: that is the pool's business.
+
+    Args:
+        auth: how a request proves whose it is.
+        base_url: without `/sms` and `/voice`.
+        timeout: seconds for one exchange, from connecting to the end of the answer.
+        connections: the most that are open at once; 0 for no bound.
+        ca_file: certificates in PEM form to trust instead of the system's.
+    """
+
+    def __init__(
+        self,
+        auth: Auth,
+        *,
+        base_url: str = DEFAULT_BASE_URL,
+        timeout: float = 30.0,
+        connections: int = 100,
+        ca_file: str | None = None,
+    ) -> None:
+        self._auth = auth
+        self._base_url = check_base_url(base_url)
+        self._timeout = timeout
+        self._connections = connections
+        self._ssl = _trust(ca_file)
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._base_url}, {self._auth!r})"
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._ssl),
+            timeout=aiohttp.ClientTimeout(total=self._timeout),
+            headers={"User-Agent": f"batchconv/{__version__}", **self._auth.headers},
+            skip_auto_headers=("Content-Type", "Accept-Encoding"),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def exchange(self, conversion: Conversion) -> Reply:
+        """Post one conversion and report what came back; network trouble is a reply, too."""
+        session = self._session
+        if session is None:
+            raise RuntimeError("use the client as an async context manager: async with client: ...")
+        url = self._url(conversion)
+        began = time.perf_counter()
+        status: int | None = None
+        waited: str | None = None
+        try:
+            async with session.post(url, allow_redirects=False) as response:
+                status = response.status
+                waited = response.headers.get("Retry-After")
+                await _drain(response)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            if status is None:  # else the status line decides, however the body ended
+                return _trouble(error, time.perf_counter() - began)
+        return Reply(status, time.perf_counter() - began, waited)
+
+    def _url(self, conversion: Conversion) -> URL:
+        params: Params = [
+            ("message-id", conversion.message_id),
+            ("delivered", "true" if conversion.delivered else "false"),
+        ]
+        if conversion.timestamp is not None:
+            params.append(("timestamp", conversion.timestamp))
+        # Encoded here, once and wholly: text glued together would lose + # and &.
+        query = urlencode(self._auth.sign(params), quote_via=quote, safe="")
+        return URL(f"{self._base_url}/{conversion.channel}?{query}", encoded=True)
+
+
+def _trust(ca_file: str | None) -> ssl.SSLContext | bool:
+    if ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError):
+        raise UsageError(
+            f"--ca-file {ca_file} holds no certificates that can be read",
+            hint="it should be a text file with BEGIN CERTIFICATE in it",
+        ) from None
+
+
+async def _drain(response: aiohttp.ClientResponse) -> None:
+    """Read the body so that its connection can be used again; a huge one costs the connection."""
+    size = 0
+    while chunk := await response.content.readany():
+        size += len(chunk)
+        if size > _MOST_OF_A_BODY:
+            response.close()
+            return
+
+
+def _trouble(error: Exception, elapsed: float) -> Reply:
+    """What went wrong, in a word of ours: the text of *error* holds the URL and its secrets."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return Reply(None, elapsed, trouble=Reason.CONNECTION_LOST, certificate=True)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return Reply(error.status, elapsed)
+    if isinstance(error, asyncio.TimeoutError):
+        reason = Reason.TIMEOUT
+    elif isinstance(error, aiohttp.ClientConnectorDNSError):
+        reason = Reason.UNKNOWN_HOST
+    elif isinstance(error, aiohttp.ClientConnectorError) and isinstance(
+        error.os_error, ConnectionRefusedError
+    ):
+        reason = Reason.CONNECTION_REFUSED
+    elif isinstance(error, aiohttp.ClientResponseError | ValueError):
+        # aiohttp invents a status 400 for an answer that is not HTTP.
+        reason = Reason.BAD_REPLY
+    else:
+        reason = Reason.CONNECTION_LOST
+    return Reply(None, elapsed, trouble=reason)

@@ -1,0 +1,148 @@
+"""Where key and secret come from: one and the same place, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from batchconv.auth import (
+    SIGNATURE_METHODS,
+    Auth,
+    BasicAuth,
+    QueryAuth,
+    Secret,
+    SignatureAuth,
+    SignatureMethod,
+)
+from batchconv.config import Settings
+from batchconv.errors import UsageError
+
+
+class _Place(NamedTuple):
+    """What one place holds; None for what it does not."""
+
+    name: str
+    key: str | None
+    secret: Secret | None
+    signature_secret: Secret | None
+
+    @property
+    def empty(self) -> bool:
+        return not (self.key or self.secret or self.signature_secret)
+
+
+def find_auth(
+    settings: Settings, environment: Mapping[str, str], clock: Callable[[], float]
+) -> Auth:
+    """The account's authentication.
+
+    The command line is looked at first, then `VONAGE_` variables, then the older `NEXMO_` ones;
+    the first place that holds anything must hold all that is needed.
+
+    Args:
+        settings: names the key and the files with secrets, and the way to authenticate.
+        environment: of the process.
+        clock: Unix seconds, for signatures.
+
+    Raises:
+        UsageError: half a pair, nothing at all, or a secret's file that cannot be read.
+    """
+    places = [
+        _Place(
+            "the command line",
+            settings.api_key,
+            _read_secret("--api-secret-file", settings.api_secret_file),
+            _read_secret("--signature-secret-file", settings.signature_secret_file),
+        ),
+        _from_environment("VONAGE", environment),
+        _from_environment("NEXMO", environment),
+    ]
+    place = next((place for place in places if not place.empty), None)
+    if place is None:
+        raise UsageError(
+            "no API key and secret are given",
+            hint="export VONAGE_API_KEY and VONAGE_API_SECRET, or give --api-key and "
+            "--api-secret-file; --simulate needs neither",
+        )
+    return _auth_of(place, settings, environment, clock)
+
+
+def _auth_of(
+    place: _Place, settings: Settings, environment: Mapping[str, str], clock: Callable[[], float]
+) -> Auth:
+    only_signature = place.signature_secret and not place.secret
+    kind = settings.auth or ("signature" if only_signature else "query")
+    secret = place.signature_secret if kind == "signature" else place.secret
+    if not place.key or not secret:
+        missing = "the API key" if not place.key else f"the {_SECRET_NAMES[kind]}"
+        raise UsageError(
+            f"{place.name} gives half of what --auth {kind} needs: {missing} is missing",
+            hint="key and secret must come from the same place",
+        )
+    _check_header_safe(place.key, settings.api_key_prefix)
+    if kind == "query":
+        return QueryAuth(place.key, secret, settings.api_key_prefix)
+    if kind == "basic":
+        if ":" in place.key:
+            raise UsageError("an API key with a colon cannot be sent with --auth basic")
+        return BasicAuth(place.key, secret, settings.api_key_prefix)
+    return SignatureAuth(
+        place.key,
+        secret,
+        clock,
+        settings.signature_method or _method(environment),
+        settings.api_key_prefix,
+        request_time=settings.signature_timestamp == "request",
+    )
+
+
+_SECRET_NAMES = {
+    "query": "API secret",
+    "basic": "API secret",
+    "signature": "signature secret",
+}
+
+
+def _check_header_safe(key: str, prefix: str | None) -> None:
+    if not (key + (prefix or "")).isprintable():
+        raise UsageError("the API key or its prefix holds a character that cannot be printed")
+
+
+def _from_environment(prefix: str, environment: Mapping[str, str]) -> _Place:
+    def secret(name: str) -> Secret | None:
+        value = environment.get(f"{prefix}_{name}")
+        return Secret(value) if value else None
+
+    return _Place(
+        f"the environment ({prefix}_…)",
+        environment.get(f"{prefix}_API_KEY") or None,
+        secret("API_SECRET"),
+        secret("SIGNATURE_SECRET"),
+    )
+
+
+def _method(environment: Mapping[str, str]) -> SignatureMethod:
+    for name in ("VONAGE_SIGNATURE_METHOD", "NEXMO_SIGNATURE_METHOD"):
+        value = environment.get(name)
+        if value:
+            if value not in SIGNATURE_METHODS:
+                raise UsageError(
+                    f"{name} is none of {', '.join(SIGNATURE_METHODS)}", hint=f"mend {name}"
+                )
+            return value
+    return "md5hash"
+
+
+def _read_secret(flag: str, path: str | None) -> Secret | None:
+    if path is None:
+        return None
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, ValueError):
+        raise UsageError(f"{flag} {path} cannot be read", hint="check the file") from None
+    if not text.strip() or "\n" in text:
+        raise UsageError(
+            f"{flag} {path} should hold the secret on one line and nothing else", hint="mend it"
+        )
+    return Secret(text)

@@ -1,0 +1,153 @@
+"""CSV and TSV: records of cells, quoted alike, parsed strictly.
+
+Strict parsing (`csv` with `strict=True`) is what keeps one unclosed quote from swallowing the
+rest of the file: the record is refused, and reading goes on at the line after the one where it
+began.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import NamedTuple
+
+from batchconv.columns import find_columns, require_columns
+from batchconv.errors import UsageError
+from batchconv.formats.base import FormatName, Layout, ReadOptions
+from batchconv.formats.lines import Lines, TooLong
+from batchconv.model import NO_FIELDS, Fault, Fields, Reason, Row
+from batchconv.source import ByteStream
+
+_DELIMITERS = ",;\t|"
+_QUOTED = re.compile(r'"[^"]*"?')
+_UNDECODED = re.compile(r"[\udc00-\udcff]")
+
+
+class _Record(NamedTuple):
+    line: int
+    cells: list[str]
+    raw: str  # only where there is a fault
+    fault: Fault | None
+
+
+class DelimitedRows:
+    """The rows of one CSV or TSV input.
+
+    Blank lines are no records. A record whose number of cells is not the header's is invalid;
+    without a header the first record sets that number.
+    """
+
+    def __init__(self, name: FormatName, stream: ByteStream, options: ReadOptions) -> None:
+        self._source = stream.name
+        self._max_row_bytes = options.max_row_bytes
+        self._lines = Lines(stream, max_bytes=options.max_row_bytes, encoding=options.encoding)
+        # The csv module has one limit for the whole process; it is only ever raised.
+        csv.field_size_limit(max(csv.field_size_limit(), options.max_row_bytes))
+        self._skip_blank_lines()
+        self._delimiter = options.delimiter or self._guess_delimiter(name)
+        self._records = self._read_records()
+        names = self._read_names(options)
+        self._places = find_columns(names, options.mapped)
+        if names:
+            require_columns(
+                self._places, names, options.mapped, delivered_given=options.delivered_given
+            )
+        self.layout = Layout(
+            name, names if options.header else None, self._delimiter, self._lines.encoding
+        )
+
+    def _skip_blank_lines(self) -> None:
+        lines = iter(self._lines)
+        while (line := self._lines.peek()) is not None and not line.strip("\r\n"):
+            next(lines)
+            self._lines.begin_record()
+
+    def _guess_delimiter(self, name: FormatName) -> str:
+        """A tab for TSV; otherwise whichever usual mark the first line has most of."""
+        first = _QUOTED.sub("", self._lines.peek() or "")
+        return "\t" if name == "tsv" else max(_DELIMITERS, key=first.count)
+
+    def _read_names(self, options: ReadOptions) -> list[str]:
+        """The header's cells, or "1", "2", … when there is no header; none in an empty file."""
+        first = next(self._records, None)
+        if first is None:
+            return []
+        if first.fault is not None:
+            raise UsageError(
+                f"{self._source}: the first record, on line {first.line}, cannot be read: "
+                f"{first.fault.detail}",
+                hint="mend it, or name its --delimiter or --encoding",
+            )
+        if options.header:
+            return first.cells
+        self._records = chain((first,), self._records)
+        return [str(number) for number in range(1, len(first.cells) + 1)]
+
+    def __iter__(self) -> Iterator[Row]:
+        source, places = self._source, self._places
+        for number, (line, cells, raw, fault) in enumerate(self._records, 1):
+            if fault is not None:
+                yield Row(source, number, line, NO_FIELDS, None, raw, fault)
+                continue
+            a, b, c, d = places
+            fields = Fields(
+                None if a is None else cells[a],
+                None if b is None else cells[b],
+                None if c is None else cells[c],
+                None if d is None else cells[d],
+            )
+            yield Row(source, number, line, fields, cells, None, None)
+
+    def _read_records(self) -> Iterator[_Record]:
+        lines = self._lines
+        taken = lines.taken
+        width = 0  # of the first record, which is the header where there is one
+        while True:
+            reader = csv.reader(iter(lines), strict=True, delimiter=self._delimiter)
+            try:
+                for cells in reader:
+                    line = lines.number - len(taken) + 1
+                    if not cells:  # a blank line
+                        taken.clear()
+                        continue
+                    width = width or len(cells)
+                    fault = None
+                    if len(cells) != width or lines.dirty:
+                        fault = _fault_of(cells, width)
+                    raw = "" if fault is None else "".join(taken)
+                    taken.clear()
+                    yield _Record(line, cells, raw, fault)
+            except csv.Error as error:
+                fault = Fault(
+                    Reason.UNREADABLE_RECORD,
+                    f"the record is not well-formed ({error}): mend its quotes; reading went on "
+                    "at the next line",
+                )
+            except TooLong:
+                fault = Fault(
+                    Reason.TOO_LONG,
+                    f"the record is longer than {self._max_row_bytes} bytes: look for an unclosed "
+                    "quote, or raise --max-row-bytes; reading went on at the next line",
+                )
+            else:
+                return
+            raw = lines.go_back()
+            yield _Record(lines.number, [], raw, fault)
+
+
+def _fault_of(cells: list[str], width: int) -> Fault | None:
+    if len(cells) != width:
+        return Fault(
+            Reason.CELL_COUNT,
+            f"the record has {len(cells)} cells and the first one of the file has {width}: look "
+            "for a delimiter that is not quoted, or a line cut short",
+        )
+    if _UNDECODED.search("\0".join(cells)):
+        return Fault(
+            Reason.UNDECODABLE,
+            "the record holds bytes that do not decode: export it again as UTF-8, or name its "
+            "--encoding",
+        )
+    return None

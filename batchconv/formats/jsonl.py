@@ -1,0 +1,185 @@
+"""JSON Lines: every line an object by itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import cast
+
+from batchconv.columns import ColumnError, Places, find_columns, require_columns
+from batchconv.errors import UsageError
+from batchconv.formats.base import Layout, ReadOptions
+from batchconv.formats.lines import Lines, TooLong
+from batchconv.model import NO_FIELDS, Fault, Fields, Raw, Reason, Row
+from batchconv.source import ByteStream, can_reopen
+
+_UNDECODED = re.compile(r"[\udc00-\udcff]")
+_JSON_SPACE = " \t\r\n"
+_SAMPLE = 100  # records looked at for their keys before the first request
+_MOST_SHAPES = 1_000  # sets of keys remembered; an export has a handful
+
+
+class _BadJsonError(ValueError):
+    """Valid for Python's decoder, but not what a record may be."""
+
+
+def _refuse_constant(name: str) -> object:
+    raise _BadJsonError(f"{name} is no JSON")
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _BadJsonError("a key is there twice in one object")
+    return found
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_object).raw_decode
+
+
+class JsonRows:
+    """The rows of one JSON Lines input.
+
+    Each line stands for itself: keys may differ from line to line. Before the first request the
+    first lines are looked at; when not one of them has the keys that a conversion needs, the
+    columns are wrong rather than the rows.
+    """
+
+    def __init__(self, stream: ByteStream, options: ReadOptions) -> None:
+        self._source = stream.name
+        self._options = options
+        self._paths = [
+            (column, column.split(".")) for column in options.mapped.values() if "." in column
+        ]
+        self._lines = Lines(
+            stream, max_bytes=options.max_row_bytes, encoding=options.encoding, newline="\n"
+        )
+        self._shapes: dict[tuple[str, ...], Places | ColumnError] = {}
+        self._rows = self._read_rows()
+        self._check_keys(sample=_SAMPLE if can_reopen(stream.name) else 1)
+        self.layout = Layout("jsonl", None, "", self._lines.encoding)
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._rows
+
+    def _check_keys(self, sample: int) -> None:
+        """Raises ColumnError or UsageError; a pipe may never give a second row to look at."""
+        seen = list(islice(self._rows, sample))
+        self._rows = chain(seen, self._rows)
+        if seen and seen[0].fault and (seen[0].raw or "").lstrip()[:1] == "[":
+            raise UsageError(
+                f"{self._source} is a JSON array, and rows are read from JSON Lines",
+                hint=f"turn it into lines: jq -c '.[]' {self._source}",
+            )
+        errors = []
+        for names, places in self._shapes.items():
+            if isinstance(places, ColumnError):
+                raise places
+            try:
+                require_columns(
+                    places,
+                    names,
+                    self._options.mapped,
+                    delivered_given=self._options.delivered_given,
+                )
+            except ColumnError as error:
+                errors.append(error)
+        if errors and len(errors) == len(self._shapes):
+            raise errors[0]
+
+    def _read_rows(self) -> Iterator[Row]:
+        lines, source = self._lines, self._source
+        number = 0
+        while True:
+            fault: Fault | None
+            try:
+                for line in lines:
+                    lines.begin_record()
+                    text = line.strip(_JSON_SPACE)
+                    if not text:
+                        continue
+                    number += 1
+                    fields, fault = self._read_record(text)
+                    yield Row(source, number, lines.number, fields, None, line, fault)
+            except TooLong:
+                number += 1
+                raw = lines.go_back()
+                fault = Fault(
+                    Reason.TOO_LONG,
+                    f"the line is longer than {self._options.max_row_bytes} bytes; raise "
+                    "--max-row-bytes if it is meant to be",
+                )
+                yield Row(source, number, lines.number, NO_FIELDS, None, raw, fault)
+            else:
+                return
+
+    def _read_record(self, text: str) -> tuple[Fields, Fault | None]:
+        if self._lines.dirty and _UNDECODED.search(text):
+            return NO_FIELDS, Fault(
+                Reason.UNDECODABLE,
+                "the line holds bytes that do not decode: export it again as UTF-8, or name its "
+                "--encoding",
+            )
+        try:
+            if text[0] != "{":
+                raise _BadJsonError("it is no object")
+            found, end = _decode(text)
+            if end != len(text):
+                raise _BadJsonError("there is more after the object")
+        except json.JSONDecodeError as error:
+            return _unreadable(f"{error.msg} at character {error.pos + 1}")
+        except RecursionError:
+            return _unreadable("it is nested too deeply")
+        except ValueError as error:
+            return _unreadable(str(error))
+        return self._pick(found)
+
+    def _pick(self, found: dict[str, Raw]) -> tuple[Fields, Fault | None]:
+        for column, path in self._paths:
+            _lift(found, column, path)
+        names = tuple(found)
+        places = self._shapes.get(names) or self._new_shape(names)
+        if isinstance(places, ColumnError):
+            return NO_FIELDS, Fault(Reason.AMBIGUOUS_COLUMNS, f"{places}; {places.hint}")
+        values = tuple(found.values())
+        a, b, c, d = places
+        return (
+            Fields(
+                None if a is None else values[a],
+                None if b is None else values[b],
+                None if c is None else values[c],
+                None if d is None else values[d],
+            ),
+            None,
+        )
+
+    def _new_shape(self, names: tuple[str, ...]) -> Places | ColumnError:
+        places: Places | ColumnError
+        try:
+            places = find_columns(names, self._options.mapped)
+        except ColumnError as error:
+            places = error
+        if len(self._shapes) >= _MOST_SHAPES:
+            self._shapes.clear()
+        self._shapes[names] = places
+        return places
+
+
+def _unreadable(why: str) -> tuple[Fields, Fault]:
+    return NO_FIELDS, Fault(
+        Reason.UNREADABLE_RECORD, f"the line is not a JSON object: {why}; mend it in the input"
+    )
+
+
+def _lift(found: dict[str, Raw], column: str, path: list[str]) -> None:
+    """Put the value at a dotted path among the top keys, unless a key has that very name."""
+    if column in found:
+        return
+    value: object = found
+    for name in path:
+        if not isinstance(value, dict) or name not in value:
+            return
+        value = value[name]
+    found[column] = cast("Raw", value)

@@ -1,0 +1,213 @@
+"""Bytes → lines of text, one by one, none of them longer than allowed.
+
+The standard library's text reader has no bound on a line, stops at the first byte that does not
+decode, and cannot go back; `str.splitlines` splits at U+2028. So lines are cut here, chunk by
+chunk, with `io.StringIO` doing the cutting in C.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from batchconv.errors import UsageError
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Bytes that do not decode become lone surrogates U+DC00 + byte, and the way back."""
+    if isinstance(error, UnicodeDecodeError):
+        bad = error.object[error.start : error.end]
+        return "".join(chr(0xDC00 + byte) for byte in bad), error.end
+    if isinstance(error, UnicodeEncodeError):
+        surrogates = error.object[error.start : error.end]
+        return bytes(ord(char) & 0xFF for char in surrogates), error.end
+    raise error
+
+
+ESCAPE = "batchconv-escape"
+codecs.register_error(ESCAPE, _escape)
+
+
+class TooLong(Exception):  # noqa: N818 - it names what the line is
+    """The line, or the record that it belongs to, is longer than allowed."""
+
+
+class _Cut(str):
+    """The beginning of a line that is longer than allowed."""
+
+    __slots__ = ()
+
+
+class Lines:
+    """The lines of a byte stream, with their ends, for readers of records.
+
+    A reader iterates; after each record it calls `begin_record`. When a record turns out to be
+    bad, `go_back` hands its lines but the first out again.
+
+    Attributes:
+        number: the number of the line handed out last, from 1.
+        taken: the lines handed out since the record began.
+        dirty: bytes that did not decode have been seen; they are lone surrogates in the text.
+        encoding: what the bytes are decoded with.
+    """
+
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        *,
+        max_bytes: int,
+        encoding: str | None = None,
+        newline: str = "",
+    ) -> None:
+        self.number = 0
+        self.taken: list[str] = []
+        self.dirty = False
+        self.encoding = encoding or "utf-8"
+        self._guess_encoding = encoding is None
+        self._chunks = iter(chunks)
+        self._max_bytes = max_bytes
+        self._newline = newline
+        self._given_back: deque[str] = deque()
+        self._fresh = self._cut_lines()
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield lines; raises `TooLong` when the record under way is longer than allowed."""
+        taken, given_back, limit = self.taken, self._given_back, self._max_bytes
+        # A character is four bytes at most, so most lines need not be measured.
+        surely_short = limit // 4
+        while True:
+            if given_back:
+                line = given_back.popleft()
+            else:
+                try:
+                    line = next(self._fresh)
+                except StopIteration:
+                    return
+            self.number += 1
+            taken.append(line)
+            if len(taken) > 1 or len(line) > surely_short:
+                self._refuse_too_long(line, surely_short)
+            yield line
+
+    def _refuse_too_long(self, line: str, surely_short: int) -> None:
+        if line.__class__ is _Cut:
+            raise TooLong
+        if sum(map(len, self.taken)) > surely_short:
+            size = sum(len(part.encode("utf-8", "surrogatepass")) for part in self.taken)
+            if size > self._max_bytes:
+                raise TooLong
+
+    def begin_record(self) -> None:
+        """The lines taken so far are done with."""
+        self.taken.clear()
+
+    def go_back(self) -> str:
+        """Hand all lines of the record but its first out again, and return that first one."""
+        first = self.taken[0]
+        again = self.taken[1:]
+        self._given_back.extendleft(reversed(again))
+        self.number -= len(again)
+        self.taken.clear()
+        return first
+
+    def peek(self) -> str | None:
+        """The next line without taking it; None at the end."""
+        if not self._given_back:
+            line = next(self._fresh, None)
+            if line is None:
+                return None
+            self._given_back.append(line)
+        return self._given_back[0]
+
+    def _cut_lines(self) -> Iterator[str]:
+        begun: list[str] = []  # pieces of a line whose end has not come yet
+        size = 0
+        skipping = False  # inside a line of which the beginning was handed out already
+        for text in self._decoded():
+            # A CR at the end of the last piece was held back: it may be half of a CRLF.
+            held = begun.pop() if begun and begun[-1].endswith("\r") else ""
+            piece = held + text
+            size -= len(held)
+            end = self._last_end(piece)
+            if end:
+                lines = io.StringIO("".join(begun) + piece[:end], newline=self._newline)
+                if skipping:
+                    next(lines)
+                    skipping = False
+                yield from lines
+                begun.clear()
+                size = 0
+            if not skipping:
+                begun.append(piece[end:])
+                size += len(piece) - end
+                if size > self._max_bytes:
+                    yield _Cut("".join(begun)[: self._max_bytes])
+                    skipping = True
+            if skipping:
+                begun.clear()
+                size = 0
+        if not skipping:
+            yield from io.StringIO("".join(begun), newline=self._newline)
+
+    def _last_end(self, text: str) -> int:
+        end = text.rfind("\n") + 1
+        if self._newline == "":
+            end = max(end, text.rfind("\r", 0, -1) + 1)
+        return end
+
+    def _decoded(self) -> Iterator[str]:
+        head = b""
+        for chunk in self._chunks:
+            head += chunk
+            if len(head) >= len(codecs.BOM_UTF8):
+                break
+        head = self._strip_mark(head)
+        decoder = codecs.getincrementaldecoder(self.encoding)("strict")
+        yield self._decode(decoder, head, final=False)
+        for chunk in self._chunks:
+            yield self._decode(decoder, chunk, final=False)
+        yield self._decode(decoder, b"", final=True)
+
+    def _strip_mark(self, head: bytes) -> bytes:
+        """The first bytes without a byte order mark, which tells the encoding if nobody did."""
+        for mark, encoding in _BOMS:
+            if head.startswith(mark):
+                if self._guess_encoding:
+                    self.encoding = encoding
+                if self._guess_encoding or codecs.lookup(self.encoding).name == encoding:
+                    return head[len(mark) :]
+        return head
+
+    def _decode(self, decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool) -> str:
+        try:
+            return decoder.decode(chunk, final)
+        except UnicodeDecodeError:
+            # The decoder keeps its state: the same bytes are decoded again, now forgivingly.
+            decoder.errors = ESCAPE
+            self.dirty = True
+            return decoder.decode(chunk, final)
+
+
+def check_encoding(encoding: str) -> str:
+    """The name of a text encoding that Python knows.
+
+    Raises:
+        UsageError: it does not.
+    """
+    try:
+        if codecs.lookup(encoding)._is_text_encoding:  # noqa: SLF001 - the only way to tell; bytes.decode() asks it too
+            return encoding
+    except LookupError:
+        pass
+    raise UsageError(
+        f"--encoding {encoding}: there is no such text encoding",
+        hint="usual ones are utf-8, utf-16, latin-1 and cp1252",
+    )

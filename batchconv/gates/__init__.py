@@ -1,0 +1,8 @@
+"""A family: may one more request start now?"""
+
+from __future__ import annotations
+
+from batchconv.gates.rate import Pacer
+from batchconv.gates.throttle import Throttle
+
+__all__ = ["Pacer", "Throttle"]

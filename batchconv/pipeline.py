@@ -1,0 +1,197 @@
+"""READ THIS FIRST: reader → mapping → pool → results, on one screen.
+
+A streaming reader yields conversion records from files, a bounded worker pool posts them, a
+results writer logs every outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+
+from batchconv.config import ReadSettings, Settings
+from batchconv.errors import OutputError
+from batchconv.feed import Feed
+from batchconv.formats import ReadOptions
+from batchconv.formats.lines import check_encoding
+from batchconv.gates import Pacer
+from batchconv.mapping import Mapper
+from batchconv.model import Conversion, Outcome
+from batchconv.outputs import Outputs
+from batchconv.pool import Limits, Pool
+from batchconv.reader import Reader
+from batchconv.results import Stamp
+from batchconv.retry import Backoff
+from batchconv.stops import Stop, file_stop, signal_stop
+from batchconv.summary import Summary
+from batchconv.target import Target
+
+
+def read(
+    inputs: Sequence[str], settings: ReadSettings, *, timestamps: bool = True
+) -> tuple[Reader, Iterator[Conversion | Outcome]]:
+    """The first half of the pipeline: checked inputs, and their rows as conversions or `invalid`.
+
+    Raises:
+        UsageError: a setting or a column is wrong.
+        InputError: an input is missing or unreadable.
+    """
+    options = ReadOptions(
+        mapped=dict(settings.map),
+        header=not settings.no_header,
+        delimiter=settings.delimiter,
+        delivered_given=settings.delivered is not None,
+        max_row_bytes=settings.max_row_bytes,
+        encoding=settings.encoding and check_encoding(settings.encoding),
+    )
+    reader = Reader(inputs, options, format=settings.format, compression=settings.compression)
+    reader.check()
+    mapper = Mapper(
+        settings.delivered,
+        settings.channel,
+        settings.timezone,
+        settings.timestamp_format,
+        timestamps=timestamps,
+    )
+    return reader, map(mapper, islice(reader, settings.limit))
+
+
+class Upload:
+    """One run, from files to outcomes.
+
+    Construct it to have everything checked (that may block: a pipe has a header, too), and `run`
+    it once. It installs no signal handlers and prints nothing.
+
+    Args:
+        inputs: paths, or `-` for standard input.
+        settings: every option.
+        environment: where credentials are looked for.
+        observe: called with every outcome that has been written.
+        hold: waited for after each row, for an observer that may fall behind.
+
+    Attributes:
+        summary: what has happened so far.
+
+    Raises:
+        UsageError: the settings, a column or the account is wrong.
+        InputError: an input is missing or unreadable.
+        OutputError: an output cannot be opened.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[str],
+        settings: Settings,
+        environment: Mapping[str, str],
+        observe: Callable[[Outcome], None] | None = None,
+        hold: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._observe = observe
+        self._hold = hold
+        self._target = Target(settings, environment)
+        self._reader, self._items = read(
+            inputs, settings, timestamps=self._target.rows_may_have_times
+        )
+        self.summary = Summary(_new_run_id(), time.time(), settings.shown())
+        stamp = Stamp(self.summary.run, self._target.name, time.time)
+        self._outputs = Outputs(inputs, settings, self._reader.layouts, stamp)
+        self.summary.results = self._outputs.path
+        self._feed: Feed[Conversion | Outcome]
+        self._pool: Pool
+
+    async def run(self) -> Summary:
+        """Send everything and balance the books; what went wrong stands in the summary."""
+        settings = self._settings
+        async with self._target.client() as client:
+            self._feed = Feed(self._items)
+            self._pool = Pool(
+                client.exchange,
+                self._settle,
+                drain=self._catch_up,
+                limits=Limits(
+                    settings.concurrency, settings.max_attempts, settings.outage_patience
+                ),
+                pacer=Pacer(settings.rate),
+                backoff=Backoff(settings.backoff_base, settings.backoff_max, time.time),
+            )
+            syncing = asyncio.create_task(self._keep_synced())
+            try:
+                await self._pool.run(self._take)
+            finally:
+                syncing.cancel()
+                self._feed.close()
+                await self._finish()
+        return self.summary
+
+    def stop(self, stop: Stop) -> None:
+        """Stop reading, give the requests in flight a little time, write, balance."""
+        self._pool.stop(stop)
+
+    def interrupt(self, number: int) -> None:
+        """Stop as a signal asks: the first time in good order, the second time at once."""
+        again = any(stop.exit_code > 128 for stop in self._pool.stops)
+        self.stop(signal_stop(number, again=again))
+        if again:
+            self._pool.abort()
+
+    async def _take(self) -> Conversion | None:
+        """The next row to send; rows that cannot be sent are settled on the way."""
+        books = self.summary.books
+        while (item := await self._feed.take()) is not None:
+            books.read += 1
+            if isinstance(item, Conversion):
+                return item
+            try:
+                self._settle(item)
+            except OutputError:
+                books.unsent += 1
+                raise
+            await self._catch_up()
+        return None
+
+    def _settle(self, outcome: Outcome) -> None:
+        """Write what became of a row, and only then count it."""
+        self._outputs.write_result(outcome)
+        self.summary.add(outcome)
+        try:
+            self._outputs.write_failed(outcome)
+        except OutputError as error:
+            # The row has its outcome all the same; only its copy in the failed rows is missing.
+            self._pool.stop(file_stop(error))
+        if self._observe is not None:
+            self._observe(outcome)
+
+    async def _catch_up(self) -> None:
+        await self._outputs.catch_up()
+        if self._hold is not None:
+            await self._hold()
+
+    async def _keep_synced(self) -> None:
+        try:
+            await self._outputs.keep_synced()
+        except OutputError as error:
+            self._pool.stop(file_stop(error))
+
+    async def _finish(self) -> None:
+        """Close the files and prove the books; whatever fails becomes part of the summary."""
+        summary, pool = self.summary, self._pool
+        try:
+            await self._outputs.close()
+        except OutputError as error:
+            pool.stop(file_stop(error))
+        summary.finish(time.time(), pool.traffic, pool.stops, self._reader.damages)
+        summary.failed = self._outputs.failed_paths
+        if self._settings.summary is not None:
+            try:
+                summary.write(self._settings.summary)
+            except OutputError as error:
+                summary.stops.append(file_stop(error))
+
+
+def _new_run_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

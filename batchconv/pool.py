@@ -1,0 +1,338 @@
+"""Bounded workers: Conversions in, Outcomes out, one for one.
+
+A worker takes a conversion, makes the first attempt and settles it. An attempt that is to be
+made again becomes a task of its own, in which tenacity waits; a waiting retry holds no place
+among the requests in flight. A row that ends without an outcome, whatever the cause, is counted
+as unsent: the counting is done where the row is let go, not by subtraction, so that the books
+can fail to balance if this room is wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import partial
+from typing import cast
+
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
+
+from batchconv.errors import BatchconvError
+from batchconv.gates import Pacer, Throttle
+from batchconv.model import Conversion, Outcome, Reply, Result
+from batchconv.retry import (
+    Backoff,
+    Judged,
+    Verdict,
+    explain,
+    judge,
+    outcome_unknown,
+    retry_after,
+)
+from batchconv.stops import Stop, account_stop, defect_stop, file_stop, throttled_stop
+
+_log = logging.getLogger(__name__)
+
+GRACE = 5.0
+"""Seconds that requests in flight are given when the run stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the pool keeps to.
+
+    Attributes:
+        concurrency: requests in flight at once.
+        max_attempts: exchanges for one row, throttled ones not counted.
+        patience: seconds with nothing but 429 after which the run stops.
+    """
+
+    concurrency: int = 20
+    max_attempts: int = 5
+    patience: float = 900.0
+
+    @property
+    def most_waiting(self) -> int:
+        """Rows that may wait for a retry before reading pauses."""
+        return max(1_000, 10 * self.concurrency)
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What went over the line, counted as it goes."""
+
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    unknown_repeats: int = 0
+    unsent: int = 0
+    waiting: int = 0
+    pauses: list[tuple[float, float, str]] = field(default_factory=list)  # Unix seconds, and why
+
+    def paused(self, begin: float, end: float, why: str) -> None:
+        """Note that nothing left between two moments; pauses that touch become one."""
+        if self.pauses and self.pauses[-1][2] == why and begin <= self.pauses[-1][1]:
+            begin = self.pauses.pop()[0]
+        self.pauses.append((begin, end, why))
+
+
+@dataclass(slots=True, eq=False)
+class _Delivery:
+    """One conversion on its way: whoever holds it settles it or counts it as unsent."""
+
+    conversion: Conversion
+    attempts: int = 0
+    settled: bool = False
+    unknown: bool = False  # the last attempt may have reached the API
+    judged: Judged | None = None  # of the first attempt, until tenacity has heard of it
+
+
+class Pool:
+    """Posts conversions concurrently.
+
+    Args:
+        send: one conversion, one exchange; never raises for anything the network does.
+        settle: takes an outcome and writes it; raises OutputError when it cannot.
+        drain: waited for after each outcome, for a settler that may fall behind.
+        pacer: the rate.
+        backoff: how long a retry waits.
+        clock: monotonic seconds.
+        wall: Unix seconds, for a `Retry-After` that is a date.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Conversion], Awaitable[Reply]],
+        settle: Callable[[Outcome], None],
+        *,
+        limits: Limits,
+        pacer: Pacer,
+        backoff: Backoff,
+        drain: Callable[[], Awaitable[None]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.traffic = Traffic()
+        self.stops: list[Stop] = []
+        self._send = send
+        self._settle = settle
+        self._drain = drain
+        self._limits = limits
+        self._pacer = pacer
+        self._throttle = Throttle()
+        self._backoff = backoff
+        self._clock = clock
+        self._wall = wall
+        self._places = asyncio.Semaphore(limits.concurrency)
+        self._accepted_before = False
+        self._forbidden_in_a_row = 0
+        self._room = asyncio.Event()  # fewer rows wait for a retry than may
+        self._room.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._exchanging: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._grace: asyncio.TimerHandle | None = None
+
+    async def run(self, take: Callable[[], Awaitable[Conversion | None]]) -> None:
+        """Send what *take* gives until it gives None or the pool is stopped."""
+        for _ in range(self._limits.concurrency):
+            self._start(self._work(take))
+        try:
+            await self._idle.wait()
+        finally:
+            # Only when this task itself is cancelled is anything left.
+            if self._grace is not None:
+                self._grace.cancel()
+            self.abort()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+
+    def stop(self, stop: Stop, grace: float = GRACE) -> None:
+        """Start nothing more; requests in flight get *grace* seconds to end."""
+        first = not self.stops
+        self.stops.append(stop)
+        if not first:
+            return
+        for task in self._tasks - self._exchanging:
+            task.cancel()
+        self._grace = asyncio.get_running_loop().call_later(grace, self.abort)
+
+    def abort(self) -> None:
+        """Cut off what is still in flight."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _start(
+        self, coroutine: Coroutine[None, None, None], delivery: _Delivery | None = None
+    ) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._ended, delivery))
+
+    def _ended(self, delivery: _Delivery | None, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if delivery is not None:
+            # Here and not in the task: one that is cancelled before it begins runs no `finally`.
+            self._let_go(delivery)
+            self.traffic.waiting -= 1
+            if self.traffic.waiting < self._limits.most_waiting:
+                self._room.set()
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, BatchconvError):
+            self.stop(file_stop(error))
+        elif error is not None:
+            self.stop(defect_stop(error))
+        if not self._tasks:
+            self._idle.set()
+
+    def _let_go(self, delivery: _Delivery) -> None:
+        if not delivery.settled:
+            self.traffic.unsent += 1
+
+    async def _work(self, take: Callable[[], Awaitable[Conversion | None]]) -> None:
+        while not self.stops and (conversion := await take()) is not None:
+            delivery = _Delivery(conversion)
+            handed_over = False
+            try:
+                judged = await self._exchange(delivery)
+                if judged.verdict is Verdict.AGAIN and self._may_try_again():
+                    self._retry_later(delivery, judged)
+                    handed_over = True
+                else:
+                    self._finish(delivery, judged)
+            finally:
+                if not handed_over:
+                    self._let_go(delivery)
+            if self._drain is not None:
+                await self._drain()
+            await self._room.wait()
+
+    def _may_try_again(self) -> bool:
+        return self._limits.max_attempts > 1 and not self.stops
+
+    def _retry_later(self, delivery: _Delivery, judged: Judged) -> None:
+        delivery.judged = judged
+        self.traffic.waiting += 1
+        if self.traffic.waiting >= self._limits.most_waiting:
+            self._room.clear()
+        self._start(self._retry(delivery), delivery)
+
+    async def _retry(self, delivery: _Delivery) -> None:
+        """The second attempt and those after it, with tenacity between them."""
+        retrying = AsyncRetrying(
+            retry=retry_if_result(
+                lambda judged: judged.verdict is Verdict.AGAIN and not self.stops
+            ),
+            stop=stop_after_attempt(self._limits.max_attempts),
+            wait=self._backoff,
+            sleep=asyncio.sleep,
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
+        self._finish(delivery, await retrying(self._next_attempt, delivery))
+
+    async def _next_attempt(self, delivery: _Delivery) -> Judged:
+        # tenacity counts from the first attempt, which was made before it was asked.
+        judged, delivery.judged = delivery.judged, None
+        return judged or await self._exchange(delivery)
+
+    def _finish(self, delivery: _Delivery, judged: Judged) -> None:
+        reply, verdict = judged
+        if verdict in (Verdict.STOP, Verdict.SLOW_DOWN) or (
+            verdict is Verdict.AGAIN and self.stops
+        ):
+            return  # no outcome: the row is unsent, and a resume gives it its attempts
+        result, reason, detail = Result.ACCEPTED, None, None
+        if verdict is not Verdict.ACCEPT:
+            result = Result.REJECTED if verdict is Verdict.REJECT else Result.FAILED
+            reason, detail = explain(reply, delivery.attempts)
+        self._settle(
+            Outcome(
+                delivery.conversion.row,
+                delivery.conversion,
+                result,
+                reply.status,
+                delivery.attempts,
+                reply.elapsed,
+                reason,
+                detail,
+            )
+        )
+        delivery.settled = True
+
+    async def _exchange(self, delivery: _Delivery) -> Judged:
+        """One exchange that counts as an attempt: throttled ones are made again here."""
+        while True:
+            async with self._places:
+                left = await self._admitted()
+                judged = await self._send_once(delivery)
+            if judged.verdict is not Verdict.SLOW_DOWN:
+                return judged
+            self._slow_down(judged.reply, left)
+            if self.stops:
+                return judged
+
+    async def _admitted(self) -> float:
+        """Wait until one more request may leave; the moment at which it does."""
+        while True:
+            while delay := self._throttle.wait(self._clock()):
+                await asyncio.sleep(delay)
+            if delay := self._pacer.reserve(self._clock()):
+                await asyncio.sleep(delay)
+            now = self._clock()
+            if not self._throttle.wait(now):
+                return now
+
+    async def _send_once(self, delivery: _Delivery) -> Judged:
+        traffic = self.traffic
+        traffic.requests += 1
+        traffic.retries += delivery.attempts > 0
+        traffic.unknown_repeats += delivery.unknown
+        delivery.attempts += 1
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._exchanging.add(task)
+        try:
+            reply = await self._send(delivery.conversion)
+        finally:
+            self._exchanging.discard(task)
+        delivery.unknown = outcome_unknown(reply)
+        return Judged(reply, self._judge(reply, delivery))
+
+    def _judge(self, reply: Reply, delivery: _Delivery) -> Verdict:
+        self._forbidden_in_a_row = self._forbidden_in_a_row + 1 if reply.status == 403 else 0
+        verdict = judge(
+            reply,
+            accepted_before=self._accepted_before,
+            forbidden_in_a_row=self._forbidden_in_a_row,
+        )
+        if verdict is not Verdict.SLOW_DOWN:
+            self._throttle.passed()
+        if verdict is Verdict.ACCEPT:
+            self._accepted_before = True
+        else:
+            row = delivery.conversion.row
+            _log.debug(
+                "%s row %d, attempt %d: %s, %s",
+                row.source,
+                row.number,
+                delivery.attempts,
+                reply.status or reply.trouble,
+                verdict.value,
+            )
+        if verdict is Verdict.STOP:
+            self.stop(account_stop(reply))
+        return verdict
+
+    def _slow_down(self, reply: Reply, left: float) -> None:
+        """A 429 is about the account: nothing leaves until the server wants more."""
+        self.traffic.throttled += 1
+        now = self._clock()
+        if self._throttle.refused(left, now):
+            asked = retry_after(reply.retry_after, self._wall())
+            pause = self._backoff.throttled(self._throttle.times) if asked is None else asked
+            self._throttle.close(now + pause)
+            self.traffic.paused(self._wall(), self._wall() + pause, "throttled")
+        since = self._throttle.since
+        if since is not None and now - since > self._limits.patience:
+            self.stop(throttled_stop(now - since))

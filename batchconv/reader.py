@@ -1,0 +1,71 @@
+"""Inputs and options → a lazy iterator of numbered Rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+from batchconv.errors import BatchconvError, InputError, UsageError
+from batchconv.formats import FormatName, Layout, ReadOptions, RowStream, open_rows
+from batchconv.model import Row
+from batchconv.source import ByteStream, Compression, can_reopen
+
+
+class Reader:
+    """The rows of all inputs, one after the other.
+
+    Attributes:
+        layouts: for each input that was opened, what its failed-rows file should look like.
+        damages: inputs that broke off half-way, in order; the next input was still read.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[str],
+        options: ReadOptions,
+        *,
+        format: FormatName | None = None,  # noqa: A002 - the word that users know
+        compression: Compression | None = None,
+    ) -> None:
+        self._inputs = list(inputs)
+        self._options = options
+        self._format = format
+        self._compression = compression
+        self._kept: dict[str, tuple[ByteStream, RowStream]] = {}
+        self.layouts: dict[str, Layout] = {}
+        self.damages: list[BatchconvError] = []
+
+    def check(self) -> None:
+        """Open every input and check its header.
+
+        Raises:
+            InputError: one is missing, unreadable, or damaged in its header.
+            UsageError: a column is wrong.
+        """
+        for name in dict.fromkeys(self._inputs):
+            stream, rows = self._open(name)
+            if can_reopen(name):
+                stream.close()  # a thousand open inputs would run into the system's limit
+            else:
+                self._kept[name] = stream, rows
+
+    def __iter__(self) -> Iterator[Row]:
+        for name in self._inputs:
+            try:
+                kept = self._kept.pop(name, None)
+                stream, rows = kept or self._open(name)
+                with closing(stream):
+                    yield from rows
+            except (InputError, UsageError) as damage:
+                # A header was good when it was checked: the file has changed since.
+                self.damages.append(damage)
+
+    def _open(self, name: str) -> tuple[ByteStream, RowStream]:
+        stream = ByteStream(name, self._compression)
+        try:
+            rows = open_rows(stream, self._options, self._format)
+        except BaseException:
+            stream.close()
+            raise
+        self.layouts[name] = rows.layout
+        return stream, rows

@@ -1,0 +1,153 @@
+"""Outcome ↔ one line of the results file, which is the journal of a run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii
+from typing import NamedTuple
+
+from batchconv.model import Outcome
+from batchconv.output import LineSink
+
+Value = str | int | float | bool | None
+
+
+class ResultLine(NamedTuple):
+    """One line of a results file: its fields, which are also the columns of a CSV, in order.
+
+    Attributes:
+        source, row, line: which input, the record's number in it, the line it starts on.
+        key: how a resume knows the row again.
+        message_id, delivered, timestamp, channel: as sent; null where the row had none.
+        elapsed_ms: of the last exchange.
+        at: when the row was settled, RFC 3339 in UTC with milliseconds.
+        run, target: the run's id, and where it went.
+    """
+
+    source: str
+    row: int
+    line: int | None
+    key: str
+    message_id: str | None
+    delivered: bool | None
+    timestamp: str | None
+    channel: str | None
+    outcome: str
+    status: int | None
+    attempts: int
+    elapsed_ms: float | None
+    reason: str | None
+    detail: str | None
+    at: str
+    run: str
+    target: str
+
+
+class Stamp:
+    """What a run adds to every line: its id, its target, and the time."""
+
+    def __init__(self, run: str, target: str, wall: Callable[[], float]) -> None:
+        self._run = run
+        self._target = target
+        self._wall = wall
+        self._second = -1
+        self._shown = ""
+
+    def line(self, outcome: Outcome) -> ResultLine:
+        """The line that tells of *outcome*, settled now."""
+        row, sent = outcome.row, outcome.conversion
+        raw_id = row.fields.message_id
+        return ResultLine(
+            row.source,
+            row.number,
+            row.line,
+            row.key(),
+            sent.message_id if sent else raw_id if isinstance(raw_id, str) else None,
+            sent.delivered if sent else None,
+            sent.timestamp if sent else None,
+            sent.channel if sent else None,
+            outcome.result.value,
+            outcome.status,
+            outcome.attempts,
+            None if outcome.elapsed is None else round(outcome.elapsed * 1000, 1),
+            None if outcome.reason is None else outcome.reason.value,
+            outcome.detail,
+            self._now(),
+            self._run,
+            self._target,
+        )
+
+    def _now(self) -> str:
+        now = self._wall()
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._shown = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._shown}.{int((now - second) * 1000):03d}Z"
+
+
+def to_json(line: ResultLine) -> bytes:
+    """The line as a JSON object, in ASCII: no character in an id can tear it in two."""
+    pairs = zip(_JSON_NAMES, line, strict=True)
+    return ("{" + ",".join([name + _json(value) for name, value in pairs]) + "}\n").encode("ascii")
+
+
+_JSON_NAMES = tuple(f'"{name}":' for name in ResultLine._fields)
+
+
+def _json(value: Value) -> str:
+    if value.__class__ is str:
+        return encode_basestring_ascii(value)
+    if value is None:
+        return "null"
+    if value.__class__ is bool:
+        return "true" if value else "false"
+    return str(value)
+
+
+def to_csv(line: ResultLine) -> bytes:
+    """The line as cells; null is empty, booleans are `true` and `false`."""
+    return _csv_line([_csv(value) for value in line])
+
+
+def _csv(value: Value) -> Value:
+    return ("true" if value else "false") if isinstance(value, bool) else value
+
+
+def _csv_line(cells: list[Value]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    # Only the id of an invalid row can hold a lone surrogate.
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+CSV_HEADER = _csv_line(list(ResultLine._fields))
+
+
+class Results:
+    """Writes outcomes as lines; a row is in flight until its line is written.
+
+    Args:
+        sink: where lines go.
+        stamp: what the run adds to each.
+        as_csv: CSV instead of JSON Lines.
+        begin: nothing has been written to the sink before: a CSV needs its header.
+    """
+
+    def __init__(self, sink: LineSink, stamp: Stamp, *, as_csv: bool, begin: bool = True) -> None:
+        self.sink = sink
+        self._stamp = stamp
+        self._notation = to_csv if as_csv else to_json
+        if as_csv and begin:
+            sink.write(CSV_HEADER)
+
+    def write(self, outcome: Outcome) -> None:
+        """Write the outcome's line.
+
+        Raises:
+            OutputError: it could not be written; the file holds whole lines all the same.
+        """
+        self.sink.write(self._notation(self._stamp.line(outcome)))

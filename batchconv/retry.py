@@ -1,0 +1,158 @@
+"""What to do about a reply, and how long to wait before the next attempt: pure decisions."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import NamedTuple
+
+from tenacity import RetryCallState
+from tenacity.wait import wait_base, wait_random_exponential
+
+from batchconv.model import Reason, Reply
+
+MAX_RETRY_AFTER = 120.0
+"""Seconds; a longer `Retry-After` is cut to this."""
+
+_FORBIDDEN_STOPS = 3
+_ADDRESS_STATUSES = (404, 405)
+_REPEAT_IS_SAFE = (Reason.UNKNOWN_HOST, Reason.CONNECTION_REFUSED)
+
+
+class Verdict(Enum):
+    """What to do about one reply."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    AGAIN = "again"
+    SLOW_DOWN = "slow down"
+    STOP = "stop"
+
+
+class Judged(NamedTuple):
+    """A reply and what to do about it."""
+
+    reply: Reply
+    verdict: Verdict
+
+
+def judge(reply: Reply, *, accepted_before: bool, forbidden_in_a_row: int) -> Verdict:
+    """What to do about *reply*: the verdict table.
+
+    Args:
+        reply: what came back.
+        accepted_before: a row of this run has been accepted, so account and address are right.
+        forbidden_in_a_row: how many 403 came in a row, this one included.
+    """
+    status = reply.status
+    if status is None:
+        return Verdict.STOP if reply.certificate else Verdict.AGAIN
+    if 200 <= status < 300:
+        return Verdict.ACCEPT
+    if status in (401, 402, 407):
+        return Verdict.STOP
+    if status == 403:
+        stops = not accepted_before or forbidden_in_a_row >= _FORBIDDEN_STOPS
+        return Verdict.STOP if stops else Verdict.REJECT
+    if status == 429:
+        return Verdict.SLOW_DOWN
+    if status in (408, 425) or status >= 500:
+        return Verdict.AGAIN
+    if status < 400 or status in _ADDRESS_STATUSES:
+        return Verdict.REJECT if accepted_before else Verdict.STOP
+    return Verdict.REJECT
+
+
+def outcome_unknown(reply: Reply) -> bool:
+    """Whether the API may have taken the row although no answer says so."""
+    return reply.status is None and reply.trouble not in _REPEAT_IS_SAFE
+
+
+def explain(reply: Reply, attempts: int) -> tuple[Reason, str]:
+    """Reason and sentence for a row that was rejected or failed with *reply*.
+
+    Neither holds anything that the server or an exception said: both may repeat a secret.
+    """
+    times = "after 1 attempt" if attempts == 1 else f"after {attempts} attempts"
+    status = reply.status
+    if status is None:
+        trouble = reply.trouble or Reason.CONNECTION_LOST
+        return trouble, f"{_TROUBLES[trouble]}, {times}; `resend` tries again"
+    if status in (408, 425) or status >= 500:
+        reason = Reason.TIMEOUT if status == 408 else Reason.SERVER_ERROR
+        return reason, f"the server answered {status}, {times}; `resend` tries again"
+    if status == 403:
+        return Reason.FORBIDDEN, "the API answered 403: this account may not report this message"
+    if status < 400:
+        return Reason.REDIRECTED, f"the server answered {status}, a redirect, which is not followed"
+    if status in (400, 420, 422, 423):
+        return (
+            Reason.INVALID_PARAMETERS,
+            f"the API answered {status}: it does not accept the row's values; check the message id",
+        )
+    return Reason.REFUSED, f"the API answered {status}, its final no"
+
+
+_TROUBLES = {
+    Reason.TIMEOUT: "no answer came in time",
+    Reason.UNKNOWN_HOST: "the server's name could not be found",
+    Reason.CONNECTION_REFUSED: "the server refused the connection",
+    Reason.CONNECTION_LOST: "the connection was lost",
+    Reason.BAD_REPLY: "the answer was not HTTP",
+}
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds that a `Retry-After` header asks for, at most 120; None for junk.
+
+    Args:
+        value: seconds or an HTTP date (RFC 9110, 10.2.3).
+        now: Unix seconds.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        # So many digits that a float cannot hold them are still just "long".
+        seconds = float(text) if len(text) < 10 else math.inf
+    else:
+        try:
+            moment = parsedate_to_datetime(text)
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)  # what -0000 and a missing zone mean
+            seconds = moment.timestamp() - now
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+class Backoff(wait_base):
+    """Exponential with full jitter; a `Retry-After` is obeyed instead.
+
+    Args:
+        base: seconds; the first wait is between 0 and this, the next between 0 and twice it.
+        longest: seconds, the most that the exponential grows to.
+        wall: Unix seconds now, for a `Retry-After` that is a date.
+    """
+
+    def __init__(self, base: float, longest: float, wall: Callable[[], float]) -> None:
+        self._jitter = wait_random_exponential(multiplier=base, max=longest)
+        self._base = base
+        self._longest = longest
+        self._wall = wall
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        """Seconds to wait after the attempt that *retry_state* tells of."""
+        outcome = retry_state.outcome
+        judged: Judged | None = outcome.result() if outcome is not None else None
+        asked = retry_after(judged.reply.retry_after, self._wall()) if judged else None
+        return float(self._jitter(retry_state)) if asked is None else asked
+
+    def throttled(self, times: int) -> float:
+        """Seconds to hold the whole run after so many throttlings in a row; never near zero."""
+        high = min(self._longest, self._base * 2 ** min(times, 30))
+        return random.uniform(high / 2, high)  # noqa: S311 - jitter, not a secret

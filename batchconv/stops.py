@@ -1,0 +1,97 @@
+"""Why a run ends before its time, what code it exits with, and what to do then."""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from typing import NamedTuple
+
+from batchconv.durations import show_duration
+from batchconv.errors import BatchconvError
+from batchconv.model import Reply
+
+# When several hold, the first of these: a defect, the account, a file, a signal, a limit, rows.
+_ORDER = (70, 4, 5, 129, 130, 143, 3, 1, 0)
+
+
+class Stop(NamedTuple):
+    """Why the run stops.
+
+    Attributes:
+        exit_code: of the contract.
+        why: a sentence for people.
+        hint: what to do before resuming, or None.
+        at_once: a second signal: it beats every other reason.
+    """
+
+    exit_code: int
+    why: str
+    hint: str | None = None
+    at_once: bool = False
+
+
+def exit_code_of(codes: list[int]) -> int:
+    """The one code that a run with all these reasons exits with."""
+    return min(codes, key=_ORDER.index, default=0)
+
+
+def account_stop(reply: Reply) -> Stop:
+    """The account or the address refused with *reply*."""
+    if reply.certificate:
+        return Stop(
+            4,
+            "the server's certificate was refused, so nothing was sent to it",
+            "check the address; a server with a private certificate needs --ca-file",
+        )
+    status = reply.status
+    why, hint = _ACCOUNT.get(status or 0, _ADDRESS)
+    return Stop(4, f"the server answered {status}: {why}", hint)
+
+
+_ACCOUNT = {
+    401: (
+        "the credentials are wrong",
+        "check the API key and the secret (VONAGE_API_KEY, VONAGE_API_SECRET) and --auth",
+    ),
+    402: (
+        "the Conversion API is not enabled for this account, or the credentials are another's",
+        "ask the vendor's support to enable it, and check the API key",
+    ),
+    403: (
+        "this account may not report conversions",
+        "ask the vendor's support to enable the Conversion API for it",
+    ),
+    407: ("a proxy wants credentials of its own", "check the proxy"),
+}
+_ADDRESS = ("this is not the Conversion API's address", "check --base-url")
+
+
+def throttled_stop(seconds: float) -> Stop:
+    """Nothing but 429 for so long."""
+    return Stop(
+        3,
+        f"the server answered nothing but 429 (too many requests) for {show_duration(seconds)}",
+        "wait, or lower --rate",
+    )
+
+
+def file_stop(error: BatchconvError) -> Stop:
+    """A file or another thing that the user can mend broke under the run."""
+    return Stop(error.exit_code, str(error), error.hint)
+
+
+def signal_stop(number: int, *, again: bool = False) -> Stop:
+    """SIGHUP, SIGINT or SIGTERM; *again* for the second one."""
+    name = signal.Signals(number).name
+    return Stop(128 + number, f"interrupted by {name}", at_once=again)
+
+
+def defect_stop(error: BaseException) -> Stop:
+    """A defect of ours: where it happened, without any value that may be a secret or a row."""
+    frames = traceback.extract_tb(error.__traceback__)[-5:]
+    where = "; ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
+    return Stop(
+        70,
+        f"a defect in batchconv: {type(error).__name__} at {where}",
+        "please report it with this line; the results file is good",
+    )

@@ -1,0 +1,237 @@
+"""The fold of Outcomes: the books, quantiles, and the exit code they ask for."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from batchconv.durations import show_duration
+from batchconv.errors import BatchconvError, BooksError, OutputError
+from batchconv.model import Outcome, Result
+from batchconv.pool import Traffic
+from batchconv.stops import Stop, exit_code_of, file_stop
+
+_STEPS = 50  # buckets for each factor of e: a bucket is 2 % wide
+
+
+class Latencies:
+    """Quantiles of many durations in little memory, right to 1 %."""
+
+    def __init__(self) -> None:
+        self._buckets: Counter[int] = Counter()
+        self._count = 0
+        self.longest = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one duration."""
+        self._buckets[math.floor(math.log(max(seconds, 1e-6)) * _STEPS)] += 1
+        self._count += 1
+        self.longest = max(self.longest, seconds)
+
+    def quantile(self, share: float) -> float | None:
+        """Seconds that *share* of all durations do not exceed; None when there are none."""
+        wanted = share * self._count
+        seen = 0
+        for bucket in sorted(self._buckets):
+            seen += self._buckets[bucket]
+            if seen >= wanted:
+                return min(math.exp((bucket + 0.5) / _STEPS), self.longest)
+        return None
+
+
+@dataclass(slots=True)
+class Books:
+    """What became of every row that was read.
+
+    `read = settled + accepted + rejected + failed + invalid + skipped + unsent`, always: each of
+    them is counted where it happens, and none is made up from the others.
+    """
+
+    read: int = 0
+    settled: int = 0
+    results: Counter[Result] = field(default_factory=Counter)
+    unsent: int = 0
+
+    def check(self) -> None:
+        """Prove that the books balance.
+
+        Raises:
+            BooksError: they do not: a defect of this program.
+        """
+        told = self.settled + self.results.total() + self.unsent
+        if self.read != told:
+            raise BooksError(
+                f"the books do not balance: {self.read} rows were read and {told} accounted for",
+                hint="please report it; the results file is good",
+            )
+
+    def counts(self) -> dict[str, int]:
+        """The terms of the equation, by name and in its order."""
+        return {
+            "read": self.read,
+            "settled": self.settled,
+            **{result.value: self.results[result] for result in Result},
+            "unsent": self.unsent,
+        }
+
+
+@dataclass(slots=True)
+class Summary:
+    """A finished run, for people, schedulers and programs.
+
+    Attributes:
+        started, finished: Unix seconds.
+        rate: requests a second between them.
+        earlier: outcomes of earlier runs in the same results file, by result.
+        stops: why it ended before its time, in order; empty when it did not.
+        damages: inputs that broke off half-way.
+    """
+
+    run: str
+    started: float
+    options: dict[str, Any] = field(default_factory=dict)
+    finished: float = 0.0
+    books: Books = field(default_factory=Books)
+    traffic: Traffic = field(default_factory=Traffic)
+    latencies: Latencies = field(default_factory=Latencies)
+    reasons: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+    earlier: Counter[Result] = field(default_factory=Counter)
+    stops: list[Stop] = field(default_factory=list)
+    damages: list[str] = field(default_factory=list)
+    results: str = ""
+    failed: list[str] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome that has been written."""
+        self.books.results[outcome.result] += 1
+        if outcome.elapsed is not None:
+            self.latencies.add(outcome.elapsed)
+        if outcome.reason is not None:
+            reason = outcome.reason.value
+            self.reasons[reason] += 1
+            if reason not in self.examples:
+                where = f"{outcome.row.source} row {outcome.row.number}"
+                line = f" (line {outcome.row.line})" if outcome.row.line else ""
+                self.examples[reason] = f"{where}{line}: {outcome.detail}"
+
+    @property
+    def rate(self) -> float:
+        """Requests a second over the whole run."""
+        return self.traffic.requests / max(self.finished - self.started, 1e-3)
+
+    @property
+    def exit_code(self) -> int:
+        """The contract's code for all of this; it speaks of the whole results file."""
+        at_once = [stop.exit_code for stop in self.stops if stop.at_once]
+        if at_once:
+            return at_once[0]
+        codes = [stop.exit_code for stop in self.stops]
+        codes += [5] * bool(self.damages)
+        bad = (Result.REJECTED, Result.FAILED, Result.INVALID)
+        codes += [1] * any(self.books.results[result] or self.earlier[result] for result in bad)
+        return exit_code_of(codes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The summary file's object; no secret is in it."""
+        quantiles = {
+            f"p{share}": _milliseconds(self.latencies.quantile(share / 100))
+            for share in (50, 95, 99)
+        }
+        traffic = self.traffic
+        return {
+            "run": self.run,
+            "started": _moment(self.started),
+            "finished": _moment(self.finished),
+            "exit_code": self.exit_code,
+            **self.books.counts(),
+            "requests": traffic.requests,
+            "retries": traffic.retries,
+            "throttled": traffic.throttled,
+            "unknown_repeats": traffic.unknown_repeats,
+            "rate": round(self.rate, 3),
+            "latency_ms": {**quantiles, "max": _milliseconds(self.latencies.longest or None)},
+            "reasons": dict(self.reasons.most_common()),
+            "pauses": [
+                {"from": _moment(begin), "to": _moment(end), "why": why}
+                for begin, end, why in traffic.pauses
+            ],
+            "options": self.options,
+        }
+
+    def finish(
+        self, now: float, traffic: Traffic, stops: list[Stop], damages: list[BatchconvError]
+    ) -> None:
+        """Take in what the rooms counted, and prove that the books balance."""
+        self.finished = now
+        self.traffic = traffic
+        self.stops = stops
+        self.damages = [str(damage) for damage in damages]
+        self.books.unsent += traffic.unsent
+        try:
+            self.books.check()
+        except BooksError as error:
+            self.stops.append(file_stop(error))
+
+    def write(self, path: str) -> None:
+        """Write the summary file, whole or not at all: beside it first, then renamed.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        target = Path(path)
+        beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            beside.write_text(json.dumps(self.as_dict(), indent=2) + "\n", encoding="utf-8")
+            beside.replace(target)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise OutputError(
+                f"{path} cannot be written: {error.strerror}", hint="mend --summary"
+            ) from None
+
+    def lines(self) -> list[str]:
+        """The last word of a run, for people."""
+        books, traffic = self.books, self.traffic
+        said = [
+            "read {read} = settled {settled} + accepted {accepted} + rejected {rejected} + "
+            "failed {failed} + invalid {invalid} + skipped {skipped} + unsent {unsent}".format(
+                **books.counts()
+            )
+        ]
+        took = self.finished - self.started
+        traffic_line = (
+            f"{_many(traffic.requests, 'request')} in {show_duration(took)}, "
+            f"{self.rate:.1f} a second"
+        )
+        if traffic.retries:
+            traffic_line += f"; {_many(traffic.retries, 'retry', 'retries')}"
+        if traffic.throttled:
+            traffic_line += f"; {_many(traffic.throttled, 'time')} throttled"
+        if traffic.unknown_repeats:
+            traffic_line += f"; {_many(traffic.unknown_repeats, 'row')} sent again unsure"
+        median, high = self.latencies.quantile(0.5), self.latencies.quantile(0.95)
+        if median is not None and high is not None:
+            traffic_line += f"; p50 {show_duration(median)}, p95 {show_duration(high)}"
+        said.append(traffic_line)
+        for reason, count in self.reasons.most_common():
+            said.append(f"  {count} x {reason}, first {self.examples[reason]}")
+        return said
+
+
+def _many(count: int, one: str, more: str | None = None) -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 1)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

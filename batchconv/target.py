@@ -1,0 +1,72 @@
+"""Where conversions go: the account's API, or the embedded stand-in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from batchconv.auth import Auth, QueryAuth, Secret
+from batchconv.client import HttpClient, check_base_url
+from batchconv.config import Settings
+from batchconv.credentials import find_auth
+from batchconv.errors import UsageError
+from batchconv.simulator import API_KEY, API_SECRET, PROFILES, Simulator
+
+
+class Target:
+    """The address and the account that a run speaks to.
+
+    Attributes:
+        name: what results are marked with: the origin and the key's first two characters, or
+            `simulated`.
+
+    Raises:
+        UsageError: from the constructor, when the account or the address is wrong.
+    """
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._auth: Auth
+        if settings.simulate is not None:
+            if settings.simulate not in PROFILES:
+                raise UsageError(
+                    f"--simulate={settings.simulate}: there is no such profile",
+                    hint=f"the profiles are: {', '.join(PROFILES)}",
+                )
+            self._auth = QueryAuth(API_KEY, Secret(API_SECRET))
+            self.name = "simulated"
+            return
+        base_url = check_base_url(settings.base_url)
+        self._auth = find_auth(settings, environment, time.time)
+        parts = urlsplit(base_url)
+        self.name = f"{parts.scheme}://{parts.netloc} {self._auth.shown_key}"
+
+    @property
+    def rows_may_have_times(self) -> bool:
+        """Whether a row with a timestamp of its own can be sent."""
+        return not getattr(self._auth, "request_time", False)
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[HttpClient]:
+        """A client that is open for as long as the context is."""
+        settings = self._settings
+        if settings.simulate is None:
+            async with self._client(settings.base_url) as client:
+                yield client
+        else:
+            async with (
+                Simulator(PROFILES[settings.simulate]) as simulator,
+                self._client(simulator.base_url) as client,
+            ):
+                yield client
+
+    def _client(self, base_url: str) -> HttpClient:
+        return HttpClient(
+            self._auth,
+            base_url=base_url,
+            timeout=self._settings.timeout,
+            connections=self._settings.concurrency,
+            ca_file=self._settings.ca_file,
+        )

@@ -1,0 +1,86 @@
+"""The first half of an upload: what every row would become, and nothing sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from batchconv.config import ReadSettings
+from batchconv.errors import BatchconvError
+from batchconv.keys import KeyBag
+from batchconv.model import Conversion, Outcome
+from batchconv.pipeline import read
+
+_EXAMPLES = 5
+
+
+@dataclass(slots=True)
+class Findings:
+    """What reading every row brought to light.
+
+    Attributes:
+        sendable: rows that an upload would send.
+        duplicates: those equal to an earlier one in channel, id, delivered and timestamp.
+        reasons: reason → how many rows are invalid for it.
+        examples: reason → the first few of them, as sentences.
+        damages: inputs that broke off half-way.
+    """
+
+    read: int = 0
+    sendable: int = 0
+    duplicates: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    damages: list[BatchconvError] = field(default_factory=list)
+
+    @property
+    def invalid(self) -> int:
+        """Rows that could not be sent."""
+        return self.reasons.total()
+
+    @property
+    def exit_code(self) -> int:
+        """5 when an input is damaged, 1 when rows are invalid, else 0."""
+        return 5 if self.damages else 1 if self.reasons else 0
+
+
+def validate(inputs: Sequence[str], settings: ReadSettings) -> Findings:
+    """Read all rows of *inputs* and tell what an upload would make of them.
+
+    Raises:
+        UsageError: a setting or a column is wrong.
+        InputError: an input is missing or unreadable.
+    """
+    reader, items = read(inputs, settings)
+    findings = Findings()
+    _look_at(items, findings)
+    findings.damages = reader.damages
+    return findings
+
+
+def _look_at(items: Iterable[Conversion | Outcome], findings: Findings) -> None:
+    seen = KeyBag()
+    for item in items:
+        findings.read += 1
+        if isinstance(item, Conversion):
+            findings.sendable += 1
+            key = _identity(item)
+            if key in seen:
+                findings.duplicates += 1
+            else:
+                seen.add(key)
+        elif item.reason is not None:
+            findings.reasons[item.reason.value] += 1
+            examples = findings.examples.setdefault(item.reason.value, [])
+            if len(examples) < _EXAMPLES:
+                where = f", line {item.row.line}" if item.row.line is not None else ""
+                examples.append(f"{item.row.source} row {item.row.number}{where}: {item.detail}")
+
+
+def _identity(conversion: Conversion) -> bytes:
+    _, message_id, delivered, timestamp, channel = conversion
+    # No id holds a NUL: such rows are invalid.
+    text = f"{channel}\0{delivered}\0{timestamp}\0{message_id}"
+    return blake2b(text.encode(), digest_size=16).digest()
