@@ -152,7 +152,9 @@ class Pool:
     def stop(self, stop: Stop, grace: float = GRACE) -> None:
         """Start nothing more; requests in flight get *grace* seconds to end."""
         first = not self.stops
-        self.stops.append(stop)
+        # What is in flight when the key is refused is refused as well: once is enough to tell.
+        if stop.at_once or all(other.exit_code != stop.exit_code for other in self.stops):
+            self.stops.append(stop)
         if not first:
             return
         for task in self._tasks - self._exchanging:
