@@ -13,7 +13,7 @@ import time
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import aiohttp
 from yarl import URL
@@ -25,36 +25,43 @@ from batchconv.model import Conversion, Reason, Reply
 
 DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
 _MOST_OF_A_BODY = 1 << 16  # bytes; only the status counts
+_LONGEST_OF_A_BODY = 1.0  # seconds, once the status is known
 
 
 def check_base_url(text: str) -> str:
-    """The base URL without a trailing slash.
+    """The base URL in its canonical form, without a trailing slash.
+
+    It is taken apart by the library that connects, so that what is checked is what is meant.
 
     Raises:
         UsageError: it is no HTTP URL, holds user-info, a query or a fragment, or is plain HTTP to
             a host that is not this machine: credentials would travel for everyone to read.
     """
     try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
+        url = URL(text.strip())
+        host = url.raw_host or ""
+        if ":" in host:
+            ip_address(host)
+        else:
+            host.encode("idna")  # refuses what no name can be, such as an empty label
     except ValueError:
-        parts, host = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not host:
-        raise UsageError("--base-url is no http or https URL with a host")
-    if "@" in parts.netloc:
+        url, host = URL(), ""
+    if "@" in text:
         raise UsageError(
             "--base-url holds a user or a password", hint="credentials belong in the environment"
         )
-    if parts.query or parts.fragment:
+    if url.scheme not in ("http", "https") or not host:
+        raise UsageError("--base-url is no http or https URL with a host")
+    if "?" in text or "#" in text:
         raise UsageError(
             "--base-url holds a query or a fragment", hint="leave out all after ? or #"
         )
-    if parts.scheme == "http" and not _is_loopback(host):
+    if url.scheme == "http" and not _is_loopback(host):
         raise UsageError(
             f"--base-url: plain http to {host} would show the credentials to everyone on the way",
             hint="use https",
         )
-    return text.rstrip("/")
+    return str(url).rstrip("/")
 
 
 def _is_loopback(host: str) -> bool:
@@ -66,6 +73,20 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+class _Request(aiohttp.ClientRequest):
+    """A request that is not written to a connection on which an answer is already waiting.
+
+    That answer belongs to no request of ours; it would be taken for the answer to this one, and
+    every later answer for the one before it.
+    """
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        """Write the request."""
+        if conn.protocol is not None and conn.protocol.should_close:
+            raise aiohttp.ClientConnectionError
+        return await super().send(conn)
+
+
 class HttpClient:
     """Posts conversions, one exchange each, over one shared session.
 
@@ -74,7 +95,8 @@ class HttpClient:
     Args:
         auth: how a request proves whose it is.
         base_url: without `/sms` and `/voice`.
-        timeout: seconds for one exchange, from connecting to the end of the answer.
+        timeout: seconds for one exchange, from the wait for one of the connections to the end
+            of the answer.
         connections: the most that are open at once; 0 for no bound.
         ca_file: certificates in PEM form to trust instead of the system's.
     """
@@ -107,6 +129,7 @@ class HttpClient:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
+            request_class=_Request,
         )
         return self
 
@@ -132,7 +155,8 @@ class HttpClient:
             async with session.post(url, allow_redirects=False) as response:
                 status = response.status
                 waited = response.headers.get("Retry-After")
-                await _drain(response)
+                if not response.content.is_eof():
+                    await _drain(response)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             if status is None:  # else the status line decides, however the body ended
                 return _trouble(error, time.perf_counter() - began)
@@ -163,13 +187,11 @@ def _trust(ca_file: str | None) -> ssl.SSLContext | bool:
 
 
 async def _drain(response: aiohttp.ClientResponse) -> None:
-    """Read the body so that its connection can be used again; a huge one costs the connection."""
+    """Read a body so that its connection can be used again; a huge or slow one costs that."""
     size = 0
-    while chunk := await response.content.readany():
-        size += len(chunk)
-        if size > _MOST_OF_A_BODY:
-            response.close()
-            return
+    async with asyncio.timeout(_LONGEST_OF_A_BODY):
+        while size <= _MOST_OF_A_BODY and (chunk := await response.content.readany()):
+            size += len(chunk)
 
 
 def _trouble(error: Exception, elapsed: float) -> Reply:

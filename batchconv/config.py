@@ -212,6 +212,10 @@ class Settings(ReadSettings):
     summary: str | None = _option(
         None, "--summary", group=FILES, metavar="PATH", help="Write the books as JSON, too.",
     )  # fmt: skip
+    resume: bool = _option(
+        False, "--resume", group=FILES,
+        help="Go on where earlier runs in the results file stopped; start one if there is none.",
+    )  # fmt: skip
     overwrite: bool = _option(
         False, "--overwrite", group=FILES, help="Replace results and failed rows that exist.",
     )  # fmt: skip

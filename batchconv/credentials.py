@@ -80,7 +80,7 @@ def _auth_of(
             f"{place.name} gives half of what --auth {kind} needs: {missing} is missing",
             hint="key and secret must come from the same place",
         )
-    _check_header_safe(place.key, settings.api_key_prefix)
+    _check_sendable(place.key, settings.api_key_prefix, secret)
     if kind == "query":
         return QueryAuth(place.key, secret, settings.api_key_prefix)
     if kind == "basic":
@@ -104,19 +104,26 @@ _SECRET_NAMES = {
 }
 
 
-def _check_header_safe(key: str, prefix: str | None) -> None:
+def _check_sendable(key: str, prefix: str | None, secret: Secret) -> None:
+    # A line break inside, or bytes of the environment that are no UTF-8: lone surrogates.
     if not (key + (prefix or "")).isprintable():
         raise UsageError("the API key or its prefix holds a character that cannot be printed")
+    if not secret.reveal().isprintable():
+        raise UsageError("the secret holds a character that cannot be printed")
 
 
 def _from_environment(prefix: str, environment: Mapping[str, str]) -> _Place:
+    def value(name: str) -> str | None:
+        # Mounted secrets often keep the newline at the end of the file they were made from.
+        return environment.get(f"{prefix}_{name}", "").strip("\r\n") or None
+
     def secret(name: str) -> Secret | None:
-        value = environment.get(f"{prefix}_{name}")
-        return Secret(value) if value else None
+        text = value(name)
+        return Secret(text) if text else None
 
     return _Place(
         f"the environment ({prefix}_…)",
-        environment.get(f"{prefix}_API_KEY") or None,
+        value("API_KEY"),
         secret("API_SECRET"),
         secret("SIGNATURE_SECRET"),
     )
@@ -137,12 +144,19 @@ def _method(environment: Mapping[str, str]) -> SignatureMethod:
 def _read_secret(flag: str, path: str | None) -> Secret | None:
     if path is None:
         return None
+    # Neither the path nor the content is told: whoever took the flag for the secret's own gave
+    # the secret as the path, and the error of a wrong encoding carries all that was read.
+    text = why = ""
     try:
-        text = Path(path).read_text(encoding="utf-8").strip("\r\n")
-    except (OSError, ValueError):
-        raise UsageError(f"{flag} {path} cannot be read", hint="check the file") from None
+        text = Path(path).read_text(encoding="utf-8-sig").strip("\r\n")
+    except OSError as error:
+        why = error.strerror or "it is no file"
+    except ValueError:
+        why = "it is no UTF-8 text"
+    if why:
+        raise UsageError(f"{flag}: the file cannot be read: {why}", hint="check its path")
     if not text.strip() or "\n" in text:
         raise UsageError(
-            f"{flag} {path} should hold the secret on one line and nothing else", hint="mend it"
+            f"{flag}: the file should hold the secret on one line and nothing else", hint="mend it"
         )
     return Secret(text)

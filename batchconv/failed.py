@@ -6,13 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 
 from batchconv.columns import ADDED_COLUMNS
 from batchconv.errors import UsageError
+from batchconv.failed_index import FailedIndex
 from batchconv.formats import Layout
-from batchconv.formats.lines import ESCAPE
-from batchconv.model import Outcome, Result
+from batchconv.formats.lines import to_bytes
+from batchconv.model import Outcome, Result, Row
 from batchconv.output import LineFile
 from batchconv.source import stem
 
@@ -22,18 +24,29 @@ _JSON_SPACE = " \t\r\n"
 
 
 def plan_paths(
-    inputs: Sequence[str], folder: Path, suffix_of: Callable[[str], str], named: str | None = None
+    inputs: Sequence[str],
+    folder: Path,
+    suffix_of: Callable[[str], str],
+    named: str | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
 ) -> dict[str, Path]:
     """Input → its failed-rows file: `<stem>.failed.<suffix>`, numbered when names clash.
+
+    A name that is taken by an earlier run's file clashes, too, unless the run goes on with that
+    file (*resume*) or replaces it (*overwrite*).
 
     Args:
         inputs: as named by the user.
         folder: beside the results.
         suffix_of: the format's suffix for an input, without a dot.
         named: what the user named: a file for one input, else a folder.
+        resume: go on with the newest file that is there.
+        overwrite: take the first name whether it is there or not.
 
     Raises:
-        UsageError: one file was named for several inputs.
+        UsageError: one file was named for several inputs, or it is there already.
     """
     inputs = list(dict.fromkeys(inputs))
     if named is not None:
@@ -41,6 +54,12 @@ def plan_paths(
         if target.is_dir():
             folder = target
         elif len(inputs) == 1:
+            if _used(target) and not (resume or overwrite):
+                raise UsageError(
+                    f"{target} exists and is not empty",
+                    hint="name another with --failed, go on with it by --resume, or replace it "
+                    "with --overwrite",
+                )
             return {inputs[0]: target}
         else:
             raise UsageError(
@@ -50,12 +69,27 @@ def plan_paths(
             )
     paths: dict[str, Path] = {}
     for name in inputs:
-        number, middle = 1, "failed"
-        while (path := folder / f"{stem(name)}.{middle}.{suffix_of(name)}") in paths.values():
-            number += 1
-            middle = f"failed.{number}"
-        paths[name] = path
+        taken = set(paths.values())
+        path = newest = None
+        for number in count(1):
+            middle = "failed" if number == 1 else f"failed.{number}"
+            path = folder / f"{stem(name)}.{middle}.{suffix_of(name)}"
+            if path in taken:
+                continue
+            if overwrite or not _used(path):
+                break
+            newest = path
+        paths[name] = newest if resume and newest else path  # type: ignore[assignment]  # the loop ends with a path
     return paths
+
+
+def _raw(path: Path) -> Path:
+    """Where records go that cannot carry columns."""
+    return path.with_suffix(".raw")
+
+
+def _used(path: Path) -> bool:
+    return any(file.exists() and file.stat().st_size > 0 for file in (path, _raw(path)))
 
 
 class FailedRows:
@@ -64,7 +98,33 @@ class FailedRows:
     def __init__(self, paths: dict[str, Path], layouts: dict[str, Layout]) -> None:
         self._paths = paths
         self._layouts = layouts
+        self._indexes: dict[str, FailedIndex] = {}
         self._files: dict[Path, LineFile] = {}
+
+    def read_back(self) -> None:
+        """Learn what earlier runs wrote; their torn last records are cut off."""
+        for source, path in self._paths.items():
+            self._indexes[source] = FailedIndex(path, _raw(path), self._layouts[source])
+
+    def has_row(self, source: str, number: int) -> bool:
+        """Whether an earlier run wrote the row of that number, with its columns."""
+        return source in self._indexes and self._indexes[source].has_row(number)
+
+    def restore(self, outcome: Outcome) -> None:
+        """Write the row of an earlier run's *outcome* unless its raw record is there."""
+        row = outcome.row
+        if row.fault is None or not self._indexes[row.source].take_raw(self._raw_record(row)):
+            self.write(outcome)
+
+    def _raw_record(self, row: Row) -> bytes:
+        text = (row.raw or "").rstrip("\r\n") + "\n"
+        return to_bytes(text, self._layouts[row.source].encoding)
+
+    def clear(self) -> None:
+        """Remove what earlier runs left under the same names."""
+        for path in self._paths.values():
+            path.unlink(missing_ok=True)
+            _raw(path).unlink(missing_ok=True)
 
     @property
     def written(self) -> list[str]:
@@ -94,14 +154,13 @@ class FailedRows:
         elif row.raw is not None and row.fault is None:
             self._file(path).write(_object(row.raw, added))
         else:
-            raw = (row.raw or "").rstrip("\r\n") + "\n"
-            self._file(path.with_suffix(".raw")).write(raw.encode(layout.encoding, ESCAPE))
+            self._file(_raw(path)).write(self._raw_record(row))
 
     def _file(self, path: Path, header: Callable[[], bytes] | None = None) -> LineFile:
         file = self._files.get(path)
         if file is None:
             begin = not path.exists() or path.stat().st_size == 0
-            file = self._files[path] = LineFile(str(path), fresh=False)
+            file = self._files[path] = LineFile(str(path))
             if begin and header is not None:
                 file.write(header())
         return file
@@ -138,8 +197,9 @@ def _cells(layout: Layout, cells: list[str], added: tuple[str | int | None, ...]
 
 def _csv_line(layout: Layout, cells: Sequence[str | int | None]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, delimiter=layout.delimiter, lineterminator="\n").writerow(cells)
-    return text.getvalue().encode()
+    # Python 3.11 puts quotes around a CR only when the line's end has one, too.
+    csv.writer(text, delimiter=layout.delimiter, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().removesuffix("\r\n").encode() + b"\n"
 
 
 def _object(raw: str, added: tuple[str | int | None, ...]) -> bytes:

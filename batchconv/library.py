@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -14,11 +14,11 @@ from batchconv.client import HttpClient
 from batchconv.config import Settings
 from batchconv.errors import ConversionRefused, UsageError
 from batchconv.mapping import Mapper
-from batchconv.model import Channel, Fields, Outcome, Raw, Reply, Row
-from batchconv.pipeline import Upload
+from batchconv.model import Channel, Fields, Outcome, Reply, Row
 from batchconv.retry import Verdict, explain, judge
 from batchconv.stops import Stop, account_stop
 from batchconv.summary import Summary
+from batchconv.uploading import prepare_upload
 
 _MOST_WAITING = 1_000  # outcomes for a consumer that is slow
 
@@ -62,25 +62,24 @@ class ConversionClient(HttpClient):
     async def _report(
         self, channel: Channel, message_id: str, delivered: bool, timestamp: str | datetime | None
     ) -> Reply:
-        when: Raw = None
-        if isinstance(timestamp, datetime):
-            aware = timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
-            when = aware.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-        elif timestamp is not None:
-            when = timestamp
+        when = timestamp.isoformat() if isinstance(timestamp, datetime) else timestamp
         fields = Fields(message_id, delivered, when, channel)
         conversion = Mapper()(Row("", 1, None, fields, None, None, None))
         if isinstance(conversion, Outcome):
             raise UsageError(conversion.detail or "the conversion cannot be sent")
         reply = await self.exchange(conversion)
-        if judge(reply, accepted_before=True, forbidden_in_a_row=1) is Verdict.ACCEPT:
+        verdict = judge(reply, accepted_before=False, forbidden_in_a_row=1)
+        if verdict is Verdict.ACCEPT:
             return reply
-        raise ConversionRefused(_why(reply), reply)
+        raise ConversionRefused(_why(reply, verdict), reply)
 
 
-def _why(reply: Reply) -> str:
-    verdict = judge(reply, accepted_before=False, forbidden_in_a_row=1)
-    return account_stop(reply).why if verdict is Verdict.STOP else explain(reply, 1)[1]
+def _why(reply: Reply, verdict: Verdict) -> str:
+    if verdict is Verdict.STOP:
+        return account_stop(reply).why
+    if verdict is Verdict.SLOW_DOWN:
+        return f"the API answered {reply.status}: too many requests; wait before the next"
+    return explain(reply, 1)[1]
 
 
 async def upload(
@@ -101,7 +100,10 @@ async def upload(
             stands in the summary's `stops` and `exit_code`.
     """
     run = await asyncio.to_thread(
-        Upload, inputs, settings or Settings(), os.environ if environment is None else environment
+        prepare_upload,
+        inputs,
+        settings or Settings(),
+        os.environ if environment is None else environment,
     )
     return await run.run()
 
@@ -140,7 +142,7 @@ class OpenUpload:
 
     async def __aenter__(self) -> Self:
         self._upload = await asyncio.to_thread(
-            Upload, self._inputs, self._settings, self._environment, self._observe, self._hold
+            prepare_upload, self._inputs, self._settings, self._environment, self
         )
         self.summary = self._upload.summary
         self._running = asyncio.create_task(self._upload.run())
@@ -171,12 +173,14 @@ class OpenUpload:
             self._changed.clear()
             await self._changed.wait()
 
-    def _observe(self, outcome: Outcome) -> None:
+    def observe(self, outcome: Outcome) -> None:
+        """Called by the run, for each outcome that was written."""
         if not self._left:
             self._waiting.append(outcome)
             if len(self._waiting) >= _MOST_WAITING:
                 self._room.clear()
             self._changed.set()
 
-    async def _hold(self) -> None:
+    async def hold(self) -> None:
+        """Waited for by the run: a consumer that is slow slows the upload down."""
         await self._room.wait()

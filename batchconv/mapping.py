@@ -17,7 +17,7 @@ from batchconv.model import (
     Row,
     show,
 )
-from batchconv.timestamps import TimestampError, to_api
+from batchconv.timestamps import TimestampError, check_notation, to_api
 
 _BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "y", "t"), True),
@@ -47,6 +47,9 @@ class Mapper:
         notation: a `strptime` format instead of the usual notations.
         timestamps: False refuses rows with a time of their own (`--signature-timestamp request`
             needs the parameter's name for itself).
+
+    Raises:
+        UsageError: the notation is no `strptime` format of a time.
     """
 
     delivered: bool | None = None
@@ -54,6 +57,10 @@ class Mapper:
     zone: tzinfo = UTC
     notation: str | None = None
     timestamps: bool = True
+
+    def __post_init__(self) -> None:
+        if self.notation is not None:
+            check_notation(self.notation)
 
     def __call__(self, row: Row) -> Conversion | Outcome:
         """The conversion that *row* describes, or its `invalid` outcome."""

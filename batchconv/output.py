@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import queue
 import stat
@@ -10,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from batchconv.errors import OutputError, UsageError
+from batchconv.errors import HeldError, OutputError, UsageError
 
 STDOUT = "-"
 _PRIVATE = 0o600  # new files hold personal data
@@ -45,20 +47,67 @@ class LineFile:
     the half line is cut off again: the file holds whole lines at any time.
 
     Args:
-        path: created with mode 0600 when it is not there.
-        fresh: empty the file first; otherwise add to its end.
+        path: created with mode 0600 when it is not there; otherwise added to.
+        lock: hold it against other runs for as long as it is open.
+
+    Attributes:
+        size: bytes, all of them whole lines.
+
+    Raises:
+        OutputError: it cannot be opened.
+        HeldError: another run holds it.
     """
 
-    def __init__(self, path: str, *, fresh: bool = True) -> None:
+    def __init__(self, path: str, *, lock: bool = False) -> None:
         self.path = path
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (os.O_TRUNC if fresh else 0)
-        try:
-            self._fd = os.open(path, flags, _PRIVATE)
-            self._size = os.fstat(self._fd).st_size
-        except OSError as error:
-            raise _cannot(path, error) from None
         self._synced = True
         self._closed = False
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        try:
+            try:
+                self._fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, _PRIVATE)
+                self._created = True
+            except FileExistsError:
+                self._fd = os.open(path, flags | os.O_CREAT, _PRIVATE)
+                self._created = False
+            found = os.fstat(self._fd)
+        except OSError as error:
+            raise _cannot(path, error) from None
+        self.size = found.st_size
+        self._regular = stat.S_ISREG(found.st_mode)
+        if lock and self._regular:
+            self._lock()
+
+    def _lock(self) -> None:
+        # The kernel lets go of it with the process, however that ends.
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _holder(self._fd)
+            os.close(self._fd)
+            raise HeldError(
+                f"{self.path} is in use by {holder}", hint="wait until that run has ended"
+            ) from None
+        except OSError:
+            pass  # a file system without locks: the run is more useful than the lock
+        # What another run wrote between our opening it and holding it counts, too.
+        self.size = os.fstat(self._fd).st_size
+
+    def cut(self, size: int) -> None:
+        """Drop everything behind the first *size* bytes."""
+        try:
+            if self._regular and size != self.size:
+                os.ftruncate(self._fd, size)
+                self.size = size
+        except OSError as error:
+            raise _cannot(self.path, error) from None
+
+    def discard(self) -> None:
+        """Close it, and remove it if this run made it and wrote nothing."""
+        if self._created and not self.size:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)  # noqa: PTH108 - a path may be any text here
+        self.close()
 
     @property
     def behind(self) -> bool:
@@ -75,14 +124,13 @@ class LineFile:
         except OSError as error:
             self._cut_back()
             raise _cannot(self.path, error) from None
-        self._size += len(lines)
+        self.size += len(lines)
 
     def _cut_back(self) -> None:
-        try:
-            if stat.S_ISREG(os.fstat(self._fd).st_mode):
-                os.ftruncate(self._fd, self._size)
-        except OSError:
-            pass  # the reader of the file drops a torn last line; there is nothing more to do here
+        # If even that fails, whoever reads the file drops a torn last line.
+        with contextlib.suppress(OSError):
+            if self._regular:
+                os.ftruncate(self._fd, self.size)
 
     def sync(self) -> None:
         """Push what was written to the disk; a device or a pipe has none."""
@@ -159,6 +207,20 @@ def _cannot(path: str, error: OSError) -> OutputError:
     )
 
 
+def _holder(fd: int) -> str:
+    """Who holds the lock of a file, as far as the system tells (Linux does)."""
+    inode = os.fstat(fd).st_ino
+    try:
+        locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        locks = []
+    for line in locks:
+        parts = line.split()
+        if len(parts) > 5 and parts[1] == "FLOCK" and parts[5].rpartition(":")[2] == str(inode):
+            return f"process {parts[4]}"
+    return "another run"
+
+
 def refuse_inputs(outputs: Iterable[str], inputs: Iterable[str]) -> None:
     """Refuse an output path that is one of the inputs, links and all.
 
@@ -182,17 +244,3 @@ def _identity(path: str) -> tuple[int, int] | None:
     except (OSError, ValueError):
         return None
     return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
-
-
-def refuse_existing(path: str, *, hint: str) -> None:
-    """Refuse to write to a file that exists and is not empty.
-
-    Raises:
-        UsageError: it does.
-    """
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return
-    if stat.S_ISREG(found.st_mode) and found.st_size > 0:
-        raise UsageError(f"{path} exists and is not empty", hint=hint)

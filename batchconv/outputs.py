@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from pathlib import Path
 
-from batchconv.config import Settings, results_path, same_folder
+from batchconv.config import Settings, same_folder
+from batchconv.errors import UsageError
 from batchconv.failed import FailedRows, plan_paths
 from batchconv.formats import Layout
+from batchconv.journal import Journal, find_tail
 from batchconv.model import Outcome
-from batchconv.output import STDOUT, LineFile, Stdout, refuse_existing, refuse_inputs
-from batchconv.results import Results, Stamp
-from batchconv.source import is_stdin, stem
+from batchconv.output import STDOUT, LineFile, Stdout, refuse_inputs
+from batchconv.results import Results, Stamp, is_csv
+from batchconv.source import is_stdin
 
 _SYNC_EVERY = 0.5  # seconds between two calls of fsync, at most
 
@@ -21,43 +22,92 @@ _SYNC_EVERY = 0.5  # seconds between two calls of fsync, at most
 class Outputs:
     """Where outcomes are written.
 
+    Constructing it takes the results file, before anything is read: a second run on the same
+    file is told so at once. `open_failed` follows when the inputs are known.
+
     Args:
+        path: of the results; `-` for standard output.
         inputs: none of them may be an output.
-        settings: names the files and says what may be replaced.
-        layouts: what the inputs look like.
+        settings: say what may be replaced or gone on with.
         stamp: what the run adds to each line.
 
     Attributes:
-        path: of the results; `-` for standard output.
+        torn: bytes of a torn last line that were cut off.
 
     Raises:
-        UsageError: a path is an input, or is there already.
-        OutputError: the results cannot be opened.
+        UsageError: the path is an input, or is there already.
+        HeldError: another run holds it.
+        OutputError: it cannot be opened.
     """
 
-    def __init__(
-        self, inputs: Sequence[str], settings: Settings, layouts: dict[str, Layout], stamp: Stamp
-    ) -> None:
-        self.path = results_path(settings, stem(inputs[0]))
-        failed = plan_paths(
-            inputs, same_folder(self.path), lambda name: layouts[name].format, settings.failed
-        )
-        outputs = [self.path, *map(str, failed.values()), settings.summary]
-        refuse_inputs(filter(None, outputs), [name for name in inputs if not is_stdin(name)])
-        self._refuse_existing(settings, failed)
-        self._sink = Stdout() if self.path == STDOUT else LineFile(self.path)
-        self._results = Results(self._sink, stamp, as_csv=self.path.lower().endswith(".csv"))
-        self._failed = None if settings.no_failed else FailedRows(failed, layouts)
+    def __init__(self, path: str, inputs: Sequence[str], settings: Settings, stamp: Stamp) -> None:
+        self.path = path
+        self.torn = 0
+        self._settings = settings
+        self._inputs = [name for name in inputs if not is_stdin(name)]
+        self._failed: FailedRows | None = None
+        refuse_inputs(filter(None, (path, settings.summary)), self._inputs)
+        self._sink: LineFile | Stdout
+        if path == STDOUT:
+            if settings.resume:
+                raise UsageError("--resume needs a results file, and standard output is none")
+            self._sink = Stdout()
+        else:
+            self._sink = LineFile(path, lock=True)
+            try:
+                self._prepare(self._sink)
+            except BaseException:
+                self._sink.close()
+                raise
+        self._results = Results(self._sink, stamp, as_csv=is_csv(path), begin=not self.has_journal)
 
-    def _refuse_existing(self, settings: Settings, failed: dict[str, Path]) -> None:
-        paths = [] if settings.no_failed else list(failed.values())
+    def _prepare(self, file: LineFile) -> None:
+        settings = self._settings
         if settings.overwrite:
-            for path in paths:
-                path.unlink(missing_ok=True)
+            file.cut(0)
+        elif settings.resume and file.size:
+            with open(self.path, "rb") as journal:  # noqa: PTH123 - a path may be any text here
+                end, self.torn = find_tail(journal)
+            file.cut(end)
+        elif file.size:
+            raise UsageError(
+                f"{self.path} exists and is not empty",
+                hint="go on with that run by --resume, replace it with --overwrite, or name "
+                "another file with -o",
+            )
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether the results file tells of earlier runs."""
+        return isinstance(self._sink, LineFile) and self._sink.size > 0
+
+    def open_failed(self, inputs: Sequence[str], layouts: dict[str, Layout]) -> None:
+        """Plan the failed-rows files of *inputs*, which look like *layouts*."""
+        settings = self._settings
+        if settings.no_failed:
             return
-        refuse_existing(self.path, hint="replace it with --overwrite, or name another with -o")
-        for path in paths:
-            refuse_existing(str(path), hint="replace it with --overwrite, or move it away")
+        paths = plan_paths(
+            inputs,
+            same_folder(self.path),
+            lambda name: layouts[name].format,
+            settings.failed,
+            resume=self.has_journal,
+            overwrite=settings.overwrite,
+        )
+        refuse_inputs(map(str, paths.values()), self._inputs)
+        self._failed = FailedRows(paths, layouts)
+        if settings.overwrite:
+            self._failed.clear()
+
+    def load(self, journal: Journal) -> None:
+        """Let *journal* know what earlier runs in the same file settled."""
+        if self.has_journal:
+            if self._failed is not None:
+                self._failed.read_back()
+            journal.load(self.path, self._has_failed)
+
+    def _has_failed(self, source: str, row: int) -> bool:
+        return self._failed is None or self._failed.has_row(source, row)
 
     @property
     def failed_paths(self) -> list[str]:
@@ -72,6 +122,11 @@ class Outputs:
         """Write the row itself if it was not accepted; raises OutputError."""
         if self._failed is not None:
             self._failed.write(outcome)
+
+    def restore_failed(self, outcome: Outcome) -> None:
+        """Write a row that an earlier run settled, if its failed-rows file lacks it."""
+        if self._failed is not None:
+            self._failed.restore(outcome)
 
     async def catch_up(self) -> None:
         """Wait until a slow reader of standard output has read."""
@@ -93,13 +148,16 @@ class Outputs:
         if self._failed is not None:
             self._failed.sync()
 
-    async def close(self) -> None:
-        """Push everything to the disk and close; raises OutputError after closing all."""
-        await asyncio.to_thread(self.close_now)
-
-    def close_now(self) -> None:
-        """`close`, from outside an event loop."""
+    def close(self) -> None:
+        """Push everything to the disk and close all; raises OutputError afterwards."""
         with contextlib.ExitStack() as stack:
             if self._failed is not None:
                 stack.callback(self._failed.close)
             stack.callback(self._sink.close)
+
+    def discard(self) -> None:
+        """Let go of the files when the run does not take place after all."""
+        if isinstance(self._sink, LineFile):
+            self._sink.discard()
+        else:
+            self._sink.close()

@@ -7,28 +7,42 @@ results writer logs every outcome.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Protocol
 
 from batchconv.config import ReadSettings, Settings
-from batchconv.errors import OutputError
+from batchconv.errors import BatchconvError, OutputError
 from batchconv.feed import Feed
 from batchconv.formats import ReadOptions
 from batchconv.formats.lines import check_encoding
 from batchconv.gates import Pacer
+from batchconv.journal import Settled
 from batchconv.mapping import Mapper
 from batchconv.model import Conversion, Outcome
 from batchconv.outputs import Outputs
 from batchconv.pool import Limits, Pool
 from batchconv.reader import Reader
-from batchconv.results import Stamp
 from batchconv.retry import Backoff
 from batchconv.stops import Stop, file_stop, signal_stop
 from batchconv.summary import Summary
 from batchconv.target import Target
+
+Item = Conversion | Outcome | Settled
+"""What the first half of the pipeline makes of a row: to send, `invalid`, or settled before."""
+
+
+class Watch(Protocol):
+    """Somebody who follows a run, outcome by outcome."""
+
+    def observe(self, outcome: Outcome) -> None:
+        """An outcome has been written."""
+        ...
+
+    async def hold(self) -> None:
+        """Return when more outcomes may come."""
+        ...
 
 
 def read(
@@ -60,48 +74,43 @@ def read(
     return reader, map(mapper, islice(reader, settings.limit))
 
 
-class Upload:
-    """One run, from files to outcomes.
+class Run:
+    """One run: conversions in, outcomes written, books balanced. `run` it once.
 
-    Construct it to have everything checked (that may block: a pipe has a header, too), and `run`
-    it once. It installs no signal handlers and prints nothing.
+    It installs no signal handlers and prints nothing.
 
     Args:
-        inputs: paths, or `-` for standard input.
         settings: every option.
-        environment: where credentials are looked for.
-        observe: called with every outcome that has been written.
-        hold: waited for after each row, for an observer that may fall behind.
+        target: where conversions go.
+        outputs: where outcomes go.
+        items: what `read` gives, less what earlier runs settled; iterated in a thread.
+        damages: filled by the iteration: inputs that broke off half-way.
+        run_id: what the outputs are stamped with.
+        watch: told of every outcome, and waited for.
 
     Attributes:
         summary: what has happened so far.
-
-    Raises:
-        UsageError: the settings, a column or the account is wrong.
-        InputError: an input is missing or unreadable.
-        OutputError: an output cannot be opened.
     """
 
     def __init__(
         self,
-        inputs: Sequence[str],
         settings: Settings,
-        environment: Mapping[str, str],
-        observe: Callable[[Outcome], None] | None = None,
-        hold: Callable[[], Awaitable[None]] | None = None,
+        *,
+        target: Target,
+        outputs: Outputs,
+        items: Iterable[Item],
+        damages: list[BatchconvError],
+        run_id: str,
+        watch: Watch | None = None,
     ) -> None:
         self._settings = settings
-        self._observe = observe
-        self._hold = hold
-        self._target = Target(settings, environment)
-        self._reader, self._items = read(
-            inputs, settings, timestamps=self._target.rows_may_have_times
-        )
-        self.summary = Summary(_new_run_id(), time.time(), settings.shown())
-        stamp = Stamp(self.summary.run, self._target.name, time.time)
-        self._outputs = Outputs(inputs, settings, self._reader.layouts, stamp)
-        self.summary.results = self._outputs.path
-        self._feed: Feed[Conversion | Outcome]
+        self._target = target
+        self._outputs = outputs
+        self._items = items
+        self._damages = damages
+        self._watch = watch
+        self.summary = Summary(run_id, time.time(), settings.shown(), results=outputs.path)
+        self._feed: Feed[Item]
         self._pool: Pool
 
     async def run(self) -> Summary:
@@ -140,19 +149,27 @@ class Upload:
             self._pool.abort()
 
     async def _take(self) -> Conversion | None:
-        """The next row to send; rows that cannot be sent are settled on the way."""
+        """The next row to send; rows that are not to be sent are dealt with on the way."""
         books = self.summary.books
         while (item := await self._feed.take()) is not None:
             books.read += 1
             if isinstance(item, Conversion):
                 return item
-            try:
-                self._settle(item)
-            except OutputError:
-                books.unsent += 1
-                raise
+            if isinstance(item, Settled):
+                books.settled += 1
+                self._restore(item)
+            else:
+                try:
+                    self._settle(item)
+                except OutputError:
+                    books.unsent += 1
+                    raise
             await self._catch_up()
         return None
+
+    def _restore(self, settled: Settled) -> None:
+        if settled.restore is not None:
+            self._outputs.restore_failed(settled.restore)
 
     def _settle(self, outcome: Outcome) -> None:
         """Write what became of a row, and only then count it."""
@@ -163,13 +180,13 @@ class Upload:
         except OutputError as error:
             # The row has its outcome all the same; only its copy in the failed rows is missing.
             self._pool.stop(file_stop(error))
-        if self._observe is not None:
-            self._observe(outcome)
+        if self._watch is not None:
+            self._watch.observe(outcome)
 
     async def _catch_up(self) -> None:
         await self._outputs.catch_up()
-        if self._hold is not None:
-            await self._hold()
+        if self._watch is not None:
+            await self._watch.hold()
 
     async def _keep_synced(self) -> None:
         try:
@@ -181,17 +198,13 @@ class Upload:
         """Close the files and prove the books; whatever fails becomes part of the summary."""
         summary, pool = self.summary, self._pool
         try:
-            await self._outputs.close()
+            await asyncio.to_thread(self._outputs.close)
         except OutputError as error:
             pool.stop(file_stop(error))
-        summary.finish(time.time(), pool.traffic, pool.stops, self._reader.damages)
+        summary.finish(time.time(), pool.traffic, pool.stops, self._damages)
         summary.failed = self._outputs.failed_paths
         if self._settings.summary is not None:
             try:
                 summary.write(self._settings.summary)
             except OutputError as error:
                 summary.stops.append(file_stop(error))
-
-
-def _new_run_id() -> str:
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

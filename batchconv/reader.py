@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
+from batchconv.columns import ColumnError
 from batchconv.errors import BatchconvError, InputError, UsageError
 from batchconv.formats import FormatName, Layout, ReadOptions, RowStream, open_rows
 from batchconv.model import Row
@@ -48,6 +49,8 @@ class Reader:
                 stream.close()  # a thousand open inputs would run into the system's limit
             else:
                 self._kept[name] = stream, rows
+                if self._inputs.count(name) > 1:
+                    raise UsageError(f"{name} is named twice, and can be read only once")
 
     def __iter__(self) -> Iterator[Row]:
         for name in self._inputs:
@@ -64,6 +67,9 @@ class Reader:
         stream = ByteStream(name, self._compression)
         try:
             rows = open_rows(stream, self._options, self._format)
+        except ColumnError as error:
+            stream.close()
+            raise ColumnError(f"{name}: {error}", hint=error.hint) from None
         except BaseException:
             stream.close()
             raise

@@ -114,7 +114,12 @@ def to_csv(line: ResultLine) -> bytes:
 
 
 def _csv(value: Value) -> Value:
-    return ("true" if value else "false") if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        # A line of the file is a line of text: a crash can then tear the last one only.
+        return value.replace("\r", "\\r").replace("\n", "\\n")
+    return value
 
 
 def _csv_line(cells: list[Value]) -> bytes:
@@ -122,6 +127,11 @@ def _csv_line(cells: list[Value]) -> bytes:
     csv.writer(text, lineterminator="\n").writerow(cells)
     # Only the id of an invalid row can hold a lone surrogate.
     return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def is_csv(path: str) -> bool:
+    """Whether a results file of that name is a CSV; otherwise it is JSON Lines."""
+    return path.lower().endswith(".csv")
 
 
 CSV_HEADER = _csv_line(list(ResultLine._fields))

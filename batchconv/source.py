@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import select
 import stat
 import zlib
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ STDIN = "-"
 _CHUNK = 1 << 16  # bytes; larger chunks are no faster and delay the first row
 _MAGIC: dict[bytes, Compression] = {b"\x1f\x8b": "gz"}
 _SUFFIXES: dict[str, Compression] = {".gz": "gz", ".gzip": "gz"}
+_FORMAT_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".txt")
+BLANK = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
+"""Bytes that may come before the first one that tells: spaces and byte order marks."""
 # Told by name so that the answer is a sentence and not ten thousand unreadable rows.
 _UNKNOWN_MAGIC = {
     b"BZh": "bzip2",
@@ -34,6 +38,7 @@ _UNKNOWN_MAGIC = {
     b"PK\x03\x04": "zip (or a spreadsheet)",
     b"PAR1": "Parquet",
 }
+_ALL_MAGIC = (*_MAGIC, *_UNKNOWN_MAGIC)
 
 
 def is_stdin(name: str) -> bool:
@@ -46,7 +51,7 @@ def stem(name: str) -> str:
     if is_stdin(name):
         return "stdin"
     path = Path(name)
-    while path.suffix.lower() in (*_SUFFIXES, ".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt"):
+    while path.suffix.lower() in (*_SUFFIXES, *_FORMAT_SUFFIXES):
         path = path.with_suffix("")
     return path.name
 
@@ -69,12 +74,28 @@ def can_reopen(name: str) -> bool:
         return False
 
 
-class _Rejoined(io.RawIOBase):
-    """The first bytes, already read, and then the rest of the file."""
+class _Raw(io.RawIOBase):
+    """An open file whose first bytes can be looked at before they are read."""
 
-    def __init__(self, head: bytes, rest: io.FileIO) -> None:
-        self._head = head
-        self._rest = rest
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self._head = b""
+
+    def look(self) -> bytes:
+        """The first bytes: as many as it takes to know a magic number, and whatever came along."""
+        while any(magic.startswith(self._head) and magic != self._head for magic in _ALL_MAGIC):
+            while (chunk := self._file.read(_CHUNK)) is None:
+                self._wait()
+            if not chunk:
+                break
+            self._head += chunk
+        return self._head
+
+    def _wait(self) -> None:
+        """Wait after a read that gave None, "later": a pipe that its other user made so."""
+        poller = select.poll()
+        poller.register(self._file, select.POLLIN)
+        poller.poll()
 
     def readable(self) -> bool:
         return True
@@ -85,7 +106,9 @@ class _Rejoined(io.RawIOBase):
             buffer[:size] = self._head[:size]
             self._head = self._head[size:]
             return size
-        return self._rest.readinto(buffer)
+        while (size := self._file.readinto(buffer)) is None:
+            self._wait()
+        return size
 
 
 class ByteStream:
@@ -99,13 +122,15 @@ class ByteStream:
     def __init__(self, name: str, compression: Compression | None = None) -> None:
         self.name = name
         self._file = _open(name)
+        raw = _Raw(self._file)
         try:
-            head = self._file.read(_CHUNK) or b""
+            packed = (compression or _told_by(name, raw.look())) == "gz"
         except OSError as error:
             self._file.close()
             raise _unreadable(name, error) from None
-        raw = _Rejoined(head, self._file)
-        packed = (compression or _told_by(name, head)) == "gz"
+        except UsageError:
+            self._file.close()
+            raise
         self._stream = (
             gzip.GzipFile(fileobj=cast("io.BufferedReader", raw), mode="rb") if packed else raw
         )
@@ -136,9 +161,15 @@ class ByteStream:
             raise _unreadable(self.name, error) from None
 
     def peek(self) -> bytes:
-        """The first decompressed bytes, which iteration will still yield; empty at the end."""
-        if not self._peeked:
-            self._peeked = next(self._chunks, b"")
+        """The first decompressed bytes, which iteration will still yield.
+
+        They reach up to the first one that is not blank, unless 64 KiB are; empty at the end.
+        """
+        while len(self._peeked) < _CHUNK and not self._peeked.strip(BLANK):
+            chunk = next(self._chunks, b"")
+            if not chunk:
+                break
+            self._peeked += chunk
         return self._peeked
 
     def _read(self) -> bytes:

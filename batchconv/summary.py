@@ -89,6 +89,7 @@ class Summary:
         started, finished: Unix seconds.
         rate: requests a second between them.
         earlier: outcomes of earlier runs in the same results file, by result.
+        torn: bytes of a torn last line that a resume cut off the results file.
         stops: why it ended before its time, in order; empty when it did not.
         damages: inputs that broke off half-way.
     """
@@ -106,6 +107,7 @@ class Summary:
     stops: list[Stop] = field(default_factory=list)
     damages: list[str] = field(default_factory=list)
     results: str = ""
+    torn: int = 0
     failed: list[str] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
+from batchconv.errors import UsageError
 from batchconv.model import Fault, Raw, Reason, show
 
 _API_NOTATION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
@@ -19,6 +20,8 @@ _ISO = re.compile(
     r"(?: ?([Zz])|([+-])([0-9]{2})(?::?([0-9]{2}))?)?"  # offset
 )
 _EPOCH = re.compile(r"[0-9]{10}|[0-9]{13}|[0-9]{16}")
+_ZONE_NAME = re.compile(r"(?<!%)(?:%%)*%Z")
+_UTC_NAME = re.compile(r"\b(?:UTC|GMT)\b", re.IGNORECASE)
 _EPOCH_DIVISOR = {10: 1, 13: 1_000, 16: 1_000_000}
 
 
@@ -28,6 +31,26 @@ class TimestampError(Exception):
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.fault = Fault(reason, detail)
+
+
+def check_notation(notation: str) -> None:
+    """Refuse a `strptime` format that no text can have, or that tells no day.
+
+    Raises:
+        UsageError: it is one.
+    """
+    probe = datetime(2026, 11, 23, 17, 41, 52, tzinfo=UTC)
+    try:
+        day = datetime.strptime(probe.strftime(notation), notation).date()  # noqa: DTZ007 - only its day matters
+    except (ValueError, re.error) as error:
+        raise UsageError(
+            f"--timestamp-format {notation}: {error}", hint="such as %d/%m/%Y %H:%M:%S"
+        ) from None
+    if day != probe.date():
+        raise UsageError(
+            f"--timestamp-format {notation} does not say year, month and day",
+            hint="such as %d/%m/%Y %H:%M:%S",
+        )
 
 
 def to_api(raw: Raw, zone: tzinfo = UTC, notation: str | None = None) -> str | None:
@@ -49,13 +72,13 @@ def to_api(raw: Raw, zone: tzinfo = UTC, notation: str | None = None) -> str | N
             text = raw.strip()
             if not text:
                 return None
-            moment = _parse(text, zone) if notation is None else _strptime(text, zone, notation)
         elif raw is None:
             return None
         elif isinstance(raw, int) and not isinstance(raw, bool):
-            moment = _parse(str(raw), zone)
+            text = str(raw)
         else:
             raise _unknown(raw)
+        moment = _parse(text, zone) if notation is None else _strptime(text, zone, notation)
     except (ValueError, OverflowError):
         raise TimestampError(
             Reason.BAD_TIMESTAMP, f"{show(raw)} is an impossible time; mend it in the input"
@@ -91,6 +114,8 @@ def _strptime(text: str, zone: tzinfo, notation: str) -> datetime:
         raise TimestampError(
             Reason.BAD_TIMESTAMP, f"{show(text)} does not have the --timestamp-format {notation!r}"
         ) from None
+    if _ZONE_NAME.search(notation) and _UTC_NAME.search(text):
+        zone = UTC  # strptime knows the name and forgets it
     return _to_utc(moment.replace(tzinfo=None, microsecond=0), moment.tzinfo or zone, text)
 
 

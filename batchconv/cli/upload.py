@@ -17,7 +17,7 @@ from batchconv.cli.options import GroupedCommand, GroupedOption, make_settings, 
 from batchconv.config import TELLING, Settings
 
 if TYPE_CHECKING:
-    from batchconv.pipeline import Upload
+    from batchconv.pipeline import Run
     from batchconv.summary import Summary
 
 _DEFAULT = click.core.ParameterSource.DEFAULT
@@ -72,16 +72,22 @@ def upload(inputs: Sequence[str], quiet: bool, verbose: bool, **values: Any) -> 
     if settings.simulate and not rate_given:
         settings = dataclasses.replace(settings, rate=None)
 
-    from batchconv.pipeline import Upload  # noqa: PLC0415 - --help must not wait for aiohttp
+    from batchconv.uploading import prepare_upload  # noqa: PLC0415 - --help must not wait for aiohttp
 
-    run = Upload(inputs, settings, os.environ)
+    run = prepare_upload(inputs, settings, os.environ)
+    if run.summary.torn and not quiet:
+        click.echo(
+            f"{run.summary.results}: a torn last line of {run.summary.torn} bytes was cut off; its "
+            "row is sent again",
+            err=True,
+        )
     summary = asyncio.run(_run(run))
     if summary.exit_code or not quiet:
         _tell(summary)
     sys.exit(summary.exit_code)
 
 
-async def _run(run: Upload) -> Summary:
+async def _run(run: Run) -> Summary:
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         # A signal that whoever started us ignores (nohup) stays ignored.

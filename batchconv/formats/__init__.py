@@ -5,7 +5,7 @@ from __future__ import annotations
 from batchconv.formats.base import FORMATS, FormatName, Layout, ReadOptions, RowStream
 from batchconv.formats.delimited import DelimitedRows
 from batchconv.formats.jsonl import JsonRows
-from batchconv.source import ByteStream, format_suffix
+from batchconv.source import BLANK, ByteStream, format_suffix
 
 __all__ = ["FORMATS", "FormatName", "Layout", "ReadOptions", "RowStream", "open_rows"]
 
@@ -37,5 +37,5 @@ def open_rows(
 
 
 def _told_by_content(stream: ByteStream) -> FormatName:
-    first = stream.peek().lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    first = stream.peek().lstrip(BLANK)[:1]
     return "jsonl" if first in (b"{", b"[") else "csv"

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import csv
 import re
+import sys
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 from batchconv.columns import find_columns, require_columns
 from batchconv.errors import UsageError
 from batchconv.formats.base import FormatName, Layout, ReadOptions
-from batchconv.formats.lines import Lines, TooLong
+from batchconv.formats.lines import Doomed, Lines, TooLong
 from batchconv.model import NO_FIELDS, Fault, Fields, Reason, Row
 from batchconv.source import ByteStream
 
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"?')
+_SAMPLE = 100  # records among which one must be sound when there is no header
 _UNDECODED = re.compile(r"[\udc00-\udcff]")
 
 
@@ -44,7 +46,7 @@ class DelimitedRows:
         self._max_row_bytes = options.max_row_bytes
         self._lines = Lines(stream, max_bytes=options.max_row_bytes, encoding=options.encoding)
         # The csv module has one limit for the whole process; it is only ever raised.
-        csv.field_size_limit(max(csv.field_size_limit(), options.max_row_bytes))
+        csv.field_size_limit(max(csv.field_size_limit(), min(options.max_row_bytes, sys.maxsize)))
         self._skip_blank_lines()
         self._delimiter = options.delimiter or self._guess_delimiter(name)
         self._records = self._read_records()
@@ -71,10 +73,16 @@ class DelimitedRows:
 
     def _read_names(self, options: ReadOptions) -> list[str]:
         """The header's cells, or "1", "2", … when there is no header; none in an empty file."""
-        first = next(self._records, None)
-        if first is None:
+        begun: list[_Record] = []
+        for record in islice(self._records, 1 if options.header else _SAMPLE):
+            begun.append(record)
+            if record.fault is None:
+                break
+        if not begun:
             return []
+        first = begun[-1]
         if first.fault is not None:
+            first = begun[0]
             raise UsageError(
                 f"{self._source}: the first record, on line {first.line}, cannot be read: "
                 f"{first.fault.detail}",
@@ -82,7 +90,7 @@ class DelimitedRows:
             )
         if options.header:
             return first.cells
-        self._records = chain((first,), self._records)
+        self._records = chain(begun, self._records)
         return [str(number) for number in range(1, len(first.cells) + 1)]
 
     def __iter__(self) -> Iterator[Row]:
@@ -104,6 +112,7 @@ class DelimitedRows:
         lines = self._lines
         taken = lines.taken
         width = 0  # of the first record, which is the header where there is one
+        why = ""
         while True:
             reader = csv.reader(iter(lines), strict=True, delimiter=self._delimiter)
             try:
@@ -119,11 +128,17 @@ class DelimitedRows:
                     raw = "" if fault is None else "".join(taken)
                     taken.clear()
                     yield _Record(line, cells, raw, fault)
-            except csv.Error as error:
+            except (csv.Error, Doomed) as error:
+                if isinstance(error, csv.Error):
+                    why = str(error)
+                    # All these lines began inside quotes: whichever record reaches into them
+                    # ends where this one did. Reading each of them to that end again would take
+                    # for ever in a file where many rows have an unclosed quote.
+                    lines.doom()
                 fault = Fault(
                     Reason.UNREADABLE_RECORD,
-                    f"the record is not well-formed ({error}): mend its quotes; reading went on "
-                    "at the next line",
+                    f"the record is not well-formed ({why}): mend its quotes; reading went on at "
+                    "the next line",
                 )
             except TooLong:
                 fault = Fault(

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import cast
 
 from batchconv.columns import ColumnError, Places, find_columns, require_columns
-from batchconv.errors import UsageError
+from batchconv.errors import InputError, UsageError
 from batchconv.formats.base import Layout, ReadOptions
 from batchconv.formats.lines import Lines, TooLong
 from batchconv.model import NO_FIELDS, Fault, Fields, Raw, Reason, Row
-from batchconv.source import ByteStream, can_reopen
+from batchconv.source import ByteStream, can_reopen, is_stdin
 
 _UNDECODED = re.compile(r"[\udc00-\udcff]")
 _JSON_SPACE = " \t\r\n"
+_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|([\[{])|([\]}])')
+_MOST_NESTED = 100  # levels; the interpreter's own limit depends on who is calling
 _SAMPLE = 100  # records looked at for their keys before the first request
 _MOST_SHAPES = 1_000  # sets of keys remembered; an export has a handful
 
@@ -66,12 +69,19 @@ class JsonRows:
 
     def _check_keys(self, sample: int) -> None:
         """Raises ColumnError or UsageError; a pipe may never give a second row to look at."""
-        seen = list(islice(self._rows, sample))
+        seen: list[Row] = []
+        try:
+            seen.extend(islice(self._rows, sample))
+        except InputError as damage:
+            if not seen:
+                raise
+            self._rows = _broken_off(damage)
         self._rows = chain(seen, self._rows)
         if seen and seen[0].fault and (seen[0].raw or "").lstrip()[:1] == "[":
+            name = "" if is_stdin(self._source) else f" {shlex.quote(self._source)}"
             raise UsageError(
                 f"{self._source} is a JSON array, and rows are read from JSON Lines",
-                hint=f"turn it into lines: jq -c '.[]' {self._source}",
+                hint=f"turn it into lines: jq -c '.[]'{name}",
             )
         errors = []
         for names, places in self._shapes.items():
@@ -128,6 +138,8 @@ class JsonRows:
             found, end = _decode(text)
             if end != len(text):
                 raise _BadJsonError("there is more after the object")
+            if text.count("[") + text.count("{") > _MOST_NESTED and _is_nested_deeply(text):
+                raise _BadJsonError("it is nested too deeply")
         except json.JSONDecodeError as error:
             return _unreadable(f"{error.msg} at character {error.pos + 1}")
         except RecursionError:
@@ -165,6 +177,21 @@ class JsonRows:
             self._shapes.clear()
         self._shapes[names] = places
         return places
+
+
+def _is_nested_deeply(text: str) -> bool:
+    """Whether sound JSON text has too many levels for those who handle its values later."""
+    depth = 0
+    for match in _BRACKETS.finditer(text):
+        depth += 1 if match[1] else -1 if match[2] else 0
+        if depth > _MOST_NESTED:
+            return True
+    return False
+
+
+def _broken_off(damage: InputError) -> Iterator[Row]:
+    yield from ()
+    raise damage
 
 
 def _unreadable(why: str) -> tuple[Fields, Fault]:

@@ -9,35 +9,55 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 
 from batchconv.errors import UsageError
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
+# Byte order mark, the encoding that it tells, and that encoding's name where a mark may follow.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8", "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32-le", "utf-32"),  # begins with UTF-16's
+    (codecs.BOM_UTF32_BE, "utf-32-be", "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16-le", "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16-be", "utf-16"),
 )
+_MARK_SIZE = max(len(mark) for mark, _, _ in _MARKS)
+_WITHOUT_MARK = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+_NO_TEXT = {"idna", "punycode", "undefined"}  # text encodings by name that read no text
 
 
-def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Bytes that do not decode become lone surrogates U+DC00 + byte, and the way back."""
-    if isinstance(error, UnicodeDecodeError):
-        bad = error.object[error.start : error.end]
-        return "".join(chr(0xDC00 + byte) for byte in bad), error.end
-    if isinstance(error, UnicodeEncodeError):
-        surrogates = error.object[error.start : error.end]
-        return bytes(ord(char) & 0xFF for char in surrogates), error.end
-    raise error
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    """Bytes that do not decode become lone surrogates U+DC00 + byte."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    bad = error.object[error.start : error.end]
+    return "".join(chr(0xDC00 + byte) for byte in bad), error.end
 
 
-ESCAPE = "batchconv-escape"
-codecs.register_error(ESCAPE, _escape)
+_ESCAPE = "batchconv-escape"
+_ESCAPED = re.compile("([\udc00-\udcff]+)")
+codecs.register_error(_ESCAPE, _escape)
+
+
+def to_bytes(text: str, encoding: str) -> bytes:
+    """The bytes that *text* was decoded from, those that did not decode included."""
+    # An error handler of the codec cannot do it: UTF-16's takes no odd number of bytes.
+    return b"".join(
+        bytes(ord(char) & 0xFF for char in piece)
+        if index % 2
+        else piece.encode(encoding, "replace")
+        for index, piece in enumerate(_ESCAPED.split(text))
+    )
 
 
 class TooLong(Exception):  # noqa: N818 - it names what the line is
     """The line, or the record that it belongs to, is longer than allowed."""
+
+
+class Doomed(Exception):  # noqa: N818 - it names what the record is
+    """The record runs into lines that an earlier record has already come to grief on."""
 
 
 class _Cut(str):
@@ -56,7 +76,7 @@ class Lines:
         number: the number of the line handed out last, from 1.
         taken: the lines handed out since the record began.
         dirty: bytes that did not decode have been seen; they are lone surrogates in the text.
-        encoding: what the bytes are decoded with.
+        encoding: what the bytes are decoded with; one that puts no mark in front.
     """
 
     def __init__(
@@ -72,6 +92,8 @@ class Lines:
         self.dirty = False
         self.encoding = encoding or "utf-8"
         self._guess_encoding = encoding is None
+        self._size = 0  # bytes of the lines taken, where there are several
+        self._doomed_until = 0
         self._chunks = iter(chunks)
         self._max_bytes = max_bytes
         self._newline = newline
@@ -94,29 +116,45 @@ class Lines:
             self.number += 1
             taken.append(line)
             if len(taken) > 1 or len(line) > surely_short:
-                self._refuse_too_long(line, surely_short)
+                self._refuse(line)
             yield line
 
-    def _refuse_too_long(self, line: str, surely_short: int) -> None:
+    def _refuse(self, line: str) -> None:
         if line.__class__ is _Cut:
             raise TooLong
-        if sum(map(len, self.taken)) > surely_short:
-            size = sum(len(part.encode("utf-8", "surrogatepass")) for part in self.taken)
-            if size > self._max_bytes:
-                raise TooLong
+        # Each line is measured once: an unclosed quote makes a record of very many.
+        if len(self.taken) <= 2:
+            self._size = sum(map(_size_of, self.taken))
+        else:
+            self._size += _size_of(line)
+        if self._size > self._max_bytes:
+            raise TooLong
+        if len(self.taken) > 1 and self.number <= self._doomed_until:
+            raise Doomed
 
     def begin_record(self) -> None:
         """The lines taken so far are done with."""
         self.taken.clear()
 
+    def doom(self) -> None:
+        """From now on, refuse records that go on over a line up to the last one as `Doomed`.
+
+        For a reader whose record came to grief on that line, and who knows that another one
+        that reaches into these lines would, too.
+        """
+        self._doomed_until = self.number
+
     def go_back(self) -> str:
-        """Hand all lines of the record but its first out again, and return that first one."""
+        """Hand all lines of the record but its first out again, and return that first one.
+
+        Of a line that is too long it is the beginning, the same however the chunks fell.
+        """
         first = self.taken[0]
         again = self.taken[1:]
         self._given_back.extendleft(reversed(again))
         self.number -= len(again)
         self.taken.clear()
-        return first
+        return first[: self._max_bytes]
 
     def peek(self) -> str | None:
         """The next line without taking it; None at the end."""
@@ -133,7 +171,7 @@ class Lines:
         skipping = False  # inside a line of which the beginning was handed out already
         for text in self._decoded():
             # A CR at the end of the last piece was held back: it may be half of a CRLF.
-            held = begun.pop() if begun and begun[-1].endswith("\r") else ""
+            held = begun.pop() if begun and self._ends_in_cr(begun[-1]) else ""
             piece = held + text
             size -= len(held)
             end = self._last_end(piece)
@@ -152,8 +190,8 @@ class Lines:
                     yield _Cut("".join(begun)[: self._max_bytes])
                     skipping = True
             if skipping:
-                begun.clear()
-                size = 0
+                begun[:] = ["\r"] if self._ends_in_cr(piece) else []
+                size = len(begun)
         if not skipping:
             yield from io.StringIO("".join(begun), newline=self._newline)
 
@@ -163,11 +201,14 @@ class Lines:
             end = max(end, text.rfind("\r", 0, -1) + 1)
         return end
 
+    def _ends_in_cr(self, text: str) -> bool:
+        return self._newline == "" and text.endswith("\r")
+
     def _decoded(self) -> Iterator[str]:
         head = b""
         for chunk in self._chunks:
             head += chunk
-            if len(head) >= len(codecs.BOM_UTF8):
+            if len(head) >= _MARK_SIZE:
                 break
         head = self._strip_mark(head)
         decoder = codecs.getincrementaldecoder(self.encoding)("strict")
@@ -178,12 +219,12 @@ class Lines:
 
     def _strip_mark(self, head: bytes) -> bytes:
         """The first bytes without a byte order mark, which tells the encoding if nobody did."""
-        for mark, encoding in _BOMS:
-            if head.startswith(mark):
-                if self._guess_encoding:
-                    self.encoding = encoding
-                if self._guess_encoding or codecs.lookup(self.encoding).name == encoding:
-                    return head[len(mark) :]
+        named = codecs.lookup(self.encoding).name
+        for mark, encoding, with_mark in _MARKS:
+            if head.startswith(mark) and (self._guess_encoding or named in (encoding, with_mark)):
+                self.encoding = encoding
+                return head[len(mark) :]
+        self.encoding = _WITHOUT_MARK.get(named, self.encoding)
         return head
 
     def _decode(self, decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool) -> str:
@@ -191,9 +232,13 @@ class Lines:
             return decoder.decode(chunk, final)
         except UnicodeDecodeError:
             # The decoder keeps its state: the same bytes are decoded again, now forgivingly.
-            decoder.errors = ESCAPE
+            decoder.errors = _ESCAPE
             self.dirty = True
             return decoder.decode(chunk, final)
+
+
+def _size_of(line: str) -> int:
+    return len(line) if line.isascii() else len(line.encode("utf-8", "surrogatepass"))
 
 
 def check_encoding(encoding: str) -> str:
@@ -203,9 +248,10 @@ def check_encoding(encoding: str) -> str:
         UsageError: it does not.
     """
     try:
-        if codecs.lookup(encoding)._is_text_encoding:  # noqa: SLF001 - the only way to tell; bytes.decode() asks it too
+        found = codecs.lookup(encoding)
+        if found._is_text_encoding and found.name not in _NO_TEXT:  # noqa: SLF001 - the only way to tell; bytes.decode() asks it too
             return encoding
-    except LookupError:
+    except (LookupError, ValueError):
         pass
     raise UsageError(
         f"--encoding {encoding}: there is no such text encoding",

@@ -1,0 +1,82 @@
+"""What happens before the first request of an upload: everything that can be wrong is found."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from batchconv.config import Settings, results_path
+from batchconv.errors import UsageError
+from batchconv.journal import Journal
+from batchconv.model import Conversion, Outcome
+from batchconv.outputs import Outputs
+from batchconv.pipeline import Item, Run, Watch, read
+from batchconv.results import Stamp
+from batchconv.source import stem
+from batchconv.target import Target
+
+
+def prepare_upload(
+    inputs: Sequence[str],
+    settings: Settings,
+    environment: Mapping[str, str],
+    watch: Watch | None = None,
+) -> Run:
+    """Check everything about an upload and open its files; it may block: a pipe has a header, too.
+
+    Args:
+        inputs: paths, or `-` for standard input.
+        settings: every option.
+        environment: where credentials are looked for.
+        watch: told of every outcome.
+
+    Raises:
+        UsageError: the settings, a column or the account is wrong.
+        InputError: an input is missing or unreadable.
+        OutputError: an output cannot be opened.
+        HeldError: another run holds the results file.
+    """
+    if settings.resume and settings.overwrite:
+        raise UsageError("--resume goes on with a file and --overwrite empties it: give only one")
+    target = Target(settings, environment)
+    run_id = new_run_id()
+    outputs = Outputs(
+        results_path(settings, stem(inputs[0])),
+        inputs,
+        settings,
+        Stamp(run_id, target.name, time.time),
+    )
+    try:
+        reader, items = read(inputs, settings, timestamps=target.rows_may_have_times)
+        outputs.open_failed(inputs, reader.layouts)
+        journal = Journal(inputs, target.name)
+        outputs.load(journal)
+        run = Run(
+            settings,
+            target=target,
+            outputs=outputs,
+            items=skip_settled(items, journal),
+            damages=reader.damages,
+            run_id=run_id,
+            watch=watch,
+        )
+    except BaseException:
+        outputs.discard()
+        raise
+    run.summary.earlier = journal.outcomes
+    run.summary.torn = outputs.torn
+    return run
+
+
+def skip_settled(items: Iterator[Conversion | Outcome], journal: Journal) -> Iterator[Item]:
+    """The items, those that earlier runs settled marked as such."""
+    if not journal.outcomes:
+        return items
+    return (journal.look_up(item.row) or item for item in items)
+
+
+def new_run_id() -> str:
+    """Sorts by time, and differs between runs of one second."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

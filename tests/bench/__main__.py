@@ -1,0 +1,67 @@
+"""`python -m tests.bench`: run the benches, print the table, write `bench.json`.
+
+Exits with 1 when a bar is missed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from tests.bench.figures import Figure, Scale, heading, write_json
+from tests.bench.reading import first, reading
+from tests.bench.sending import cpu, latency, memory, retries
+
+Bench = Callable[[Path, Scale], list[Figure]]
+
+BENCHES: dict[str, Bench] = {
+    "latency": latency,
+    "retries": retries,
+    "reading": reading,
+    "cpu": cpu,
+    "first": first,
+    "memory": memory,
+}
+_QUICK = Scale(samples=1, long_samples=1, divisor=5)
+_REPORT = Path(__file__).parents[2] / "bench.json"
+
+
+@click.command()
+@click.option("--only", type=click.Choice(list(BENCHES)), multiple=True, help="Repeatable.")
+@click.option("--quick", is_flag=True, help="One sample each, and fewer rows.")
+def main(only: Sequence[str], quick: bool) -> None:
+    """Measure speed as ratios to something measured in the same run."""
+    scale = _QUICK if quick else Scale()
+    began = time.perf_counter()
+    measured: dict[str, list[Figure]] = {}
+    click.echo(
+        f"least of {scale.samples} samples ({scale.long_samples} of long ones, 1 for memory); "
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    )
+    click.echo(heading())
+    for name in only or BENCHES:
+        with tempfile.TemporaryDirectory(prefix="batchconv-bench-") as folder:
+            figures = BENCHES[name](Path(folder), scale)
+        click.echo(f"{name}: {_first_line(BENCHES[name])}")
+        for figure in figures:
+            click.echo(f"  {figure.line()}")
+        measured[name] = figures
+    seconds = time.perf_counter() - began
+    write_json(_REPORT, measured, scale, seconds)
+    missed = sum(figure.missed for figures in measured.values() for figure in figures)
+    click.echo(f"{missed} bars missed; {seconds:.0f} s, all samples in {_REPORT.name}")
+    sys.exit(1 if missed else 0)
+
+
+def _first_line(bench: Bench) -> str:
+    return (bench.__doc__ or "").partition("\n")[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""What a bench returns, and how it looks in a table and in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_WIDTHS = (40, 10, 11, 30, 7, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much to measure.
+
+    Attributes:
+        samples: how often each thing is measured.
+        long_samples: the same for what takes several seconds.
+        divisor: what large numbers of rows are divided by.
+    """
+
+    samples: int = 3
+    long_samples: int = 2
+    divisor: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table.
+
+    Attributes:
+        name: what was measured.
+        measured: the value, in *unit*.
+        reference: what it is compared to, in the same unit; None when it only informs.
+        against: what the reference is.
+        bar: the most that the ratio may be; None when there is no such promise.
+        samples: all values of which *measured* is the least.
+    """
+
+    name: str
+    measured: float
+    unit: str
+    reference: float | None = None
+    against: str = ""
+    bar: float | None = None
+    samples: Sequence[float] = ()
+
+    @property
+    def ratio(self) -> float | None:
+        """Measured divided by reference."""
+        return self.measured / self.reference if self.reference else None
+
+    @property
+    def missed(self) -> bool:
+        """Whether the bar was missed."""
+        return self.bar is not None and self.ratio is not None and self.ratio > self.bar
+
+    def line(self) -> str:
+        """The figure as a line of the table."""
+        reference = "" if self.reference is None else f"{_number(self.reference)} {self.against}"
+        return _line(
+            self.name,
+            _number(self.measured),
+            self.unit,
+            reference,
+            "" if self.ratio is None else f"{self.ratio:.2f}",
+            "" if self.bar is None else f"{self.bar:.2f}",
+            "MISSED" if self.missed else "",
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """The figure as JSON can hold it."""
+        return {
+            "name": self.name,
+            "measured": self.measured,
+            "unit": self.unit,
+            "reference": self.reference,
+            "against": self.against,
+            "ratio": self.ratio,
+            "bar": self.bar,
+            "missed": self.missed,
+            "samples": list(self.samples),
+        }
+
+
+def least(name: str, samples: Sequence[float], unit: str, **more: object) -> Figure:
+    """A figure that is the least of its samples."""
+    return Figure(name, min(samples), unit, samples=samples, **more)  # type: ignore[arg-type]  # the rest of Figure's fields
+
+
+def heading() -> str:
+    """The line above the table."""
+    return _line("", "measured", "unit", "reference", "ratio", "bar")
+
+
+def write_json(
+    path: Path, benches: Mapping[str, Sequence[Figure]], scale: Scale, seconds: float
+) -> None:
+    """Write everything that was measured, and on what."""
+    told = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "load": os.getloadavg(),
+        "samples": scale.samples,
+        "long_samples": scale.long_samples,
+        "divisor": scale.divisor,
+        "seconds": round(seconds, 1),
+        "benches": {
+            name: [figure.as_dict() for figure in figures] for name, figures in benches.items()
+        },
+    }
+    path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}" if value < 1 else f"{value:.2f}"
+
+
+def _line(*cells: str) -> str:
+    first, measured, unit, *rest = cells
+    row = f"{first:<{_WIDTHS[0]}} {measured:>{_WIDTHS[1]}} {unit:<{_WIDTHS[2]}}"
+    reference, ratio, bar, *mark = rest
+    row += f" {reference:<{_WIDTHS[3]}} {ratio:>{_WIDTHS[4]}} {bar:>{_WIDTHS[5]}}"
+    return " ".join([row, *mark]).rstrip()

@@ -1,0 +1,162 @@
+"""Programs run in processes of their own: what they took, and the stand-in they speak to."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from batchconv.simulator import API_KEY, API_SECRET
+
+PYTHON = (sys.executable, "-m")
+BATCHCONV = (*PYTHON, "batchconv")
+PLAIN_POST = (*PYTHON, "tests.bench.plain_post")
+PLAIN_READ = (*PYTHON, "tests.bench.plain_read")
+
+_ROOT = Path(__file__).parents[2]
+_LIMIT = 120.0  # seconds that no measured program may take
+
+
+class ProcessError(Exception):
+    """A measured program did not do what it was started for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one process took from its start to its end.
+
+    Attributes:
+        wall: seconds on the clock.
+        cpu: seconds of user and system time.
+        peak: the most memory it held, in MiB. Linux hands a new process its parent's peak
+            until it outgrows it, so this program stays small: it imports no HTTP library.
+        output: what it wrote to standard output.
+    """
+
+    wall: float
+    cpu: float
+    peak: float
+    output: bytes
+
+
+def environment() -> dict[str, str]:
+    """The surroundings of every measured program: the stand-in's account, no stray settings."""
+    kept = {name: value for name, value in os.environ.items() if not _sets_something(name)}
+    return {
+        **kept,
+        "VONAGE_API_KEY": API_KEY,
+        "VONAGE_API_SECRET": API_SECRET,
+        "PYTHONPATH": str(_ROOT),
+    }
+
+
+def _sets_something(name: str) -> bool:
+    return name.startswith(("BATCHCONV_", "VONAGE_", "NEXMO_")) or name == "XDG_CONFIG_HOME"
+
+
+def run(command: Sequence[str], *, folder: Path) -> Usage:
+    """Run a program to its end in *folder*.
+
+    Raises:
+        ProcessError: it did not exit with 0.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
+            env=environment(), cwd=folder,
+        )  # fmt: skip
+        watchdog = threading.Timer(_LIMIT, process.kill)
+        watchdog.start()
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+        watchdog.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        errors.seek(0)
+        if process.returncode != 0:
+            told = errors.read().decode(errors="replace")[-2000:]
+            raise ProcessError(f"{' '.join(command)}: exit code {process.returncode}\n{told}")
+        unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+        return Usage(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / unit, out.read())
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """A running `batchconv simulate`.
+
+    Attributes:
+        base_url: what uploads are given.
+    """
+
+    base_url: str
+
+    def stats(self) -> Mapping[str, Any]:
+        """What it has seen so far; asking is a connection of its own."""
+        with urlopen(self.base_url.replace("/conversions", "/stats"), timeout=10) as reply:  # noqa: S310 - loopback
+            told: Mapping[str, Any] = json.load(reply)
+        return told
+
+    def connections(self) -> int:
+        """Connections that were opened by others than this method."""
+        return int(self.stats()["connections"]) - 1
+
+
+@contextmanager
+def stand_in(latency: str, *options: str) -> Iterator[StandIn]:
+    """Start the stand-in on a free port; a fresh one for each sample, for it remembers ids."""
+    command = (*BATCHCONV, "simulate", "--port", "0", "--latency", latency, *options)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(), text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            if "http://" not in said:
+                raise ProcessError(f"{' '.join(command)} did not start: {said!r}")
+            yield StandIn("http://" + said.partition("http://")[2].split()[0])
+        finally:
+            process.terminate()
+
+
+def upload(
+    folder: Path, path: Path, server: StandIn, *, concurrency: int = 50
+) -> tuple[Usage, float]:
+    """Run `batchconv upload` without a rate; also the seconds between its start and finish.
+
+    Raises:
+        ProcessError: not every row was accepted.
+    """
+    summary = folder / "summary.json"
+    used = run(
+        [
+            *BATCHCONV, "upload", str(path), "--base-url", server.base_url, "--rate", "none",
+            "--concurrency", str(concurrency), "--summary", str(summary), "--overwrite",
+            "-o", str(folder / "results.jsonl"),
+        ],
+        folder=folder,
+    )  # fmt: skip
+    told = json.loads(summary.read_text(encoding="utf-8"))
+    return used, seconds_between(told["started"], told["finished"])
+
+
+def plain(folder: Path, path: Path, server: StandIn) -> tuple[Usage, float]:
+    """Run the plain loop over the same rows; also the seconds of its sending."""
+    used = run([*PLAIN_POST, str(path), server.base_url, "50"], folder=folder)
+    return used, float(used.output)
+
+
+def seconds_between(begin: str, end: str) -> float:
+    """Seconds from one RFC 3339 moment to another."""
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
