@@ -19,7 +19,7 @@ from typing import BinaryIO, NamedTuple
 from batchconv.errors import InputError, UsageError
 from batchconv.keys import KeyBag
 from batchconv.model import Outcome, Reason, Result, Row
-from batchconv.results import CSV_HEADER, ResultLine, is_csv
+from batchconv.results import CSV_HEADER, ResultLine, is_csv, no_result
 
 _BLOCK = 1 << 20  # bytes
 _TEXT = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
@@ -130,7 +130,7 @@ def _read_foreign(path: str, block: bytes, number: int) -> Iterator[Entry]:
             try:
                 yield _entry(json.loads(line))
             except (ValueError, KeyError, TypeError, RecursionError):
-                raise _no_result(path, number) from None
+                raise no_result(path, number) from None
 
 
 def _entry(found: dict[str, str]) -> Entry:
@@ -161,7 +161,7 @@ def _read_csv(path: str, file: BinaryIO, end: int) -> Iterator[Entry]:
         return
     header = file.readline()
     if header.rstrip(b"\r\n") != CSV_HEADER.rstrip(b"\n"):
-        raise _no_result(path, 1)
+        raise no_result(path, 1)
     number = 1
     size = len(header)
     while size < end and (line := file.readline()):
@@ -171,14 +171,7 @@ def _read_csv(path: str, file: BinaryIO, end: int) -> Iterator[Entry]:
             cells = next(csv.reader([line.decode()], strict=True))
             yield _entry(dict(zip(ResultLine._fields, cells, strict=True)))
         except (ValueError, KeyError, csv.Error):
-            raise _no_result(path, number) from None
-
-
-def _no_result(path: str, number: int) -> InputError:
-    return InputError(
-        f"{path}, line {number} is no line of a results file",
-        hint="name a results file, or mend or remove the line",
-    )
+            raise no_result(path, number) from None
 
 
 class Settled(NamedTuple):
@@ -237,7 +230,7 @@ class Journal:
                     hint="name another results file with -o, or send to the same target",
                 )
             outcomes[entry.outcome] += 1
-            key = _salted(entry.key, salts.get(entry.source, 0))
+            key = salted(entry.key, salts.get(entry.source, 0))
             add(key)
             if entry.outcome in _BAD and not has_failed(entry.source, entry.row):
                 self._wanted.setdefault(key, []).append(entry)
@@ -248,7 +241,7 @@ class Journal:
         if not len(self._bag):
             return None
         plain = binascii.unhexlify(row.key())
-        for key in (_salted(plain, self._salts.get(row.source, 0)), plain):
+        for key in (salted(plain, self._salts.get(row.source, 0)), plain):
             if self._bag.take(key) is not None:
                 wanted = self._wanted.get(key)
                 return Settled(_outcome(row, wanted.pop())) if wanted else _NOTHING_TO_RESTORE
@@ -260,8 +253,8 @@ def _outcome(row: Row, entry: Entry) -> Outcome:
     return Outcome(row, None, Result(entry.outcome), entry.status, entry.attempts, reason=reason)
 
 
-def _salted(key: bytes, salt: int) -> bytes:
-    """The key in the namespace of its source; 0 is the namespace of sources that are no inputs."""
+def salted(key: bytes, salt: int) -> bytes:
+    """The key in the namespace of its source; 0 is that of all sources that are no inputs."""
     if not salt:
         return key
     return (int.from_bytes(key) ^ (salt * 0x9E3779B97F4A7C15F39CC0605CEDC835 % _SPAN)).to_bytes(16)

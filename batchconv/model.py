@@ -91,6 +91,7 @@ class Row(NamedTuple):
         raw: the record's own text (undecodable bytes as lone surrogates), None where `cells`
             says it all.
         fault: why the record could not be read, else None.
+        known_key: the key, where it comes from an earlier run's results.
     """
 
     source: str
@@ -100,6 +101,7 @@ class Row(NamedTuple):
     cells: list[str] | None
     raw: str | None
     fault: Fault | None
+    known_key: str | None = None
 
     def key(self) -> str:
         """The hash by which a resume knows the row again: 128 bits, in hex.
@@ -109,6 +111,8 @@ class Row(NamedTuple):
         rows that hold such characters themselves are invalid, so no two rows that are sent can
         share a key by it.
         """
+        if self.known_key is not None:
+            return self.known_key
         if self.fault is not None and self.raw is not None:
             text = "\x05" + self.raw
         else:

@@ -93,6 +93,28 @@ class LineFile:
         # What another run wrote between our opening it and holding it counts, too.
         self.size = os.fstat(self._fd).st_size
 
+    @staticmethod
+    def check_free(path: str) -> None:
+        """Refuse a file that a run is still writing to; one that cannot be opened is let pass.
+
+        Raises:
+            HeldError: a run holds it.
+        """
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HeldError(
+                f"{path} is in use by {_holder(fd)}", hint="wait until that run has ended"
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        finally:
+            os.close(fd)
+
     def cut(self, size: int) -> None:
         """Drop everything behind the first *size* bytes."""
         try:

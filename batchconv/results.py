@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
 from typing import NamedTuple
 
+from batchconv.errors import InputError
 from batchconv.model import Outcome
 from batchconv.output import LineSink
 
@@ -132,6 +134,60 @@ def _csv_line(cells: list[Value]) -> bytes:
 def is_csv(path: str) -> bool:
     """Whether a results file of that name is a CSV; otherwise it is JSON Lines."""
     return path.lower().endswith(".csv")
+
+
+def read_lines(path: str, outcomes: frozenset[str]) -> Iterator[ResultLine]:
+    """The lines of a results file that tell of one of *outcomes*; a torn last line is left out.
+
+    Raises:
+        InputError: a line is no result, or the file cannot be read.
+    """
+    number = 0
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - a path may be any text here
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n") or not line.strip():
+                    continue
+                if is_csv(path) and number == 1:
+                    continue
+                found = _from_csv(line) if is_csv(path) else _from_json(line)
+                if found.outcome in outcomes:
+                    yield found
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}", hint="check the name and the permissions"
+        ) from None
+    except (ValueError, KeyError, TypeError, csv.Error):
+        raise no_result(path, number) from None
+
+
+def no_result(path: str, number: int) -> InputError:
+    """What to say of a line that is none of ours."""
+    return InputError(
+        f"{path}, line {number} is no line of a results file",
+        hint="name a results file, or mend or remove the line",
+    )
+
+
+def _from_json(line: bytes) -> ResultLine:
+    found = json.loads(line)
+    return ResultLine(*(found[name] for name in ResultLine._fields))
+
+
+def _from_csv(line: bytes) -> ResultLine:
+    cells = next(csv.reader([line.decode().rstrip("\r\n")], strict=True))
+    found = dict(zip(ResultLine._fields, cells, strict=True))
+    return ResultLine(
+        **{
+            **{name: text or None for name, text in found.items()},
+            "row": int(found["row"]),
+            "line": int(found["line"]) if found["line"] else None,
+            "delivered": {"true": True, "false": False, "": None}[found["delivered"]],
+            "status": int(found["status"]) if found["status"] else None,
+            "attempts": int(found["attempts"]),
+            "elapsed_ms": float(found["elapsed_ms"]) if found["elapsed_ms"] else None,
+        }  # type: ignore[arg-type]  # a dict of mixed values, checked by the tests' round trip
+    )
 
 
 CSV_HEADER = _csv_line(list(ResultLine._fields))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from batchconv.config import Settings, results_path
@@ -38,8 +38,7 @@ def prepare_upload(
         OutputError: an output cannot be opened.
         HeldError: another run holds the results file.
     """
-    if settings.resume and settings.overwrite:
-        raise UsageError("--resume goes on with a file and --overwrite empties it: give only one")
+    check_flags(settings)
     target = Target(settings, environment)
     run_id = new_run_id()
     outputs = Outputs(
@@ -70,7 +69,13 @@ def prepare_upload(
     return run
 
 
-def skip_settled(items: Iterator[Conversion | Outcome], journal: Journal) -> Iterator[Item]:
+def check_flags(settings: Settings) -> None:
+    """Refuse flags that contradict each other with a UsageError."""
+    if settings.resume and settings.overwrite:
+        raise UsageError("--resume goes on with a file and --overwrite empties it: give only one")
+
+
+def skip_settled(items: Iterable[Conversion | Outcome], journal: Journal) -> Iterable[Item]:
     """The items, those that earlier runs settled marked as such."""
     if not journal.outcomes:
         return items

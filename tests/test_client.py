@@ -417,9 +417,9 @@ async def test_a_name_that_does_not_exist_is_an_unknown_host():
 
 
 async def test_the_timeout_ends_an_exchange_that_never_connects():
-    """A listener whose queue is full answers no connection; the loop itself goes on."""
+    """The other side takes the connection and never shakes hands for TLS."""
 
-    async def deaf(reader, writer):
+    async def deaf(reader, writer):  # noqa: ARG001 - it neither reads nor writes
         await asyncio.get_running_loop().create_future()
 
     async with served(deaf) as base_url:
@@ -430,13 +430,15 @@ async def test_the_timeout_ends_an_exchange_that_never_connects():
 
 
 async def test_cancelling_an_exchange_cancels_it():
-    async with Simulator(Behaviour(latency=30)) as api:
-        async with HttpClient(AUTH, base_url=api.base_url) as client:
-            task = asyncio.create_task(client.exchange(conversion()))
-            await api.wait_for_requests(1)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
+    async with (
+        Simulator(Behaviour(latency=30)) as api,
+        HttpClient(AUTH, base_url=api.base_url) as client,
+    ):
+        task = asyncio.create_task(client.exchange(conversion()))
+        await api.wait_for_requests(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 # -- connections -----------------------------------------------------------------------------------
@@ -478,7 +480,7 @@ async def test_more_connections_than_asked_for_are_never_open():
 
 
 async def test_more_than_a_hundred_connections_can_be_open():
-    """aiohttp's own bound of 100 would cap a larger --concurrency."""
+    """The bound of 100 that aiohttp has by itself would cap a larger --concurrency."""
     async with Simulator(Behaviour(latency=0.3)) as api:
         async with HttpClient(AUTH, base_url=api.base_url, connections=150) as client:
             await asyncio.gather(*(client.exchange(conversion(f"{n}")) for n in range(150)))
@@ -486,7 +488,7 @@ async def test_more_than_a_hundred_connections_can_be_open():
 
 
 async def test_a_connection_closed_right_before_a_request_is_lost_and_the_next_one_is_new():
-    """aiohttp does not repeat a POST by itself, and nor does the client: the pool decides."""
+    """A POST is not repeated by aiohttp itself, nor does the client: the pool decides."""
     received = 0
 
     async def once(reader, writer):
@@ -538,7 +540,7 @@ async def test_no_connection_is_left_open(recwarn):
 async def test_credentials_do_not_follow_a_redirect_to_another_host():
     elsewhere: list[bytes] = []
 
-    async def listen(reader, writer):
+    async def listen(reader, writer):  # noqa: ARG001 - nothing is written
         elsewhere.append(await reader.read(10_000))
 
     async with served(listen) as other:

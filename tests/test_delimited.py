@@ -24,12 +24,12 @@ Read = Callable[..., list[Row]]
 def read_file(
     path: Path,
     data: str | bytes,
-    format: Any = None,
-    **options: Any,  # noqa: A002 - open_rows' own word
+    kind: Any = None,
+    **options: Any,
 ) -> tuple[list[Row], Layout]:
     path.write_bytes(data.encode() if isinstance(data, str) else data)
     with ByteStream(str(path)) as stream:
-        rows = open_rows(stream, ReadOptions(**options), format)
+        rows = open_rows(stream, ReadOptions(**options), kind)
         return list(rows), rows.layout
 
 
@@ -228,16 +228,14 @@ tables = st.integers(1, 4).flatmap(
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     st.sampled_from(["\r\n", "\n"]),
     st.sampled_from(",;\t|"),
-    st.integers(20, 60),
 )
-@example([["a\rb"]], csv.QUOTE_ALL, "\n", ",", 20)
-def test_what_the_csv_module_writes_is_read_back(scratch, table, quoting, end, delimiter, pad):
-    """Cells, numbers and lines, with the chunks' boundaries anywhere (the header is padded)."""
+@example([["a\rb"]], csv.QUOTE_ALL, "\n", ",")
+def test_what_the_csv_module_writes_is_read_back(scratch, table, quoting, end, delimiter):
     text = io.StringIO()
     width = len(table[0]) if table else 1
     # Before Python 3.13 only the characters of the end of line itself are quoted.
     writer = csv.writer(text, quoting=quoting, lineterminator="\r\n", delimiter=delimiter)
-    header = ["message_id", *(f"c{i}{'x' * pad}" for i in range(1, width))]
+    header = ["message_id", *(f"c{i}" for i in range(1, width))]
     writer.writerow(header)
     lines = []
     for record in table:
@@ -316,9 +314,7 @@ def test_a_named_delimiter_is_taken(read):
 
 @pytest.mark.parametrize("name", ["in.tsv", "in.csv"])
 def test_a_named_format_beats_the_name(read, name):
-    (row,) = read(
-        "message_id\tdelivered;x\na\ttrue\n", name=name, format="tsv", delivered_given=True
-    )
+    (row,) = read("message_id\tdelivered;x\na\ttrue\n", name=name, kind="tsv", delivered_given=True)
     assert row.cells == ["a", "true"]
 
 

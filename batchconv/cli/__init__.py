@@ -14,6 +14,8 @@ from batchconv.errors import BatchconvError
 _COMMANDS = {
     "upload": "Send every row and write what became of it.",
     "validate": "Read everything, send nothing, tell what is wrong.",
+    "resend": "Send the rows again that failed in an earlier run.",
+    "audit": "Prove that every row has an outcome and no outcome lacks a row.",
     "simulate": "Run a local stand-in of the Conversion API.",
 }
 

@@ -1,0 +1,111 @@
+"""The books proved from the files alone: every input row has an outcome, none lacks a row."""
+
+from __future__ import annotations
+
+import binascii
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from batchconv.config import ReadSettings
+from batchconv.errors import BatchconvError
+from batchconv.journal import Entry, read_entries, salted
+from batchconv.keys import KeyBag
+from batchconv.model import Result, Row
+from batchconv.pipeline import read
+
+_TAGS = {result.value: number for number, result in enumerate(Result)}
+_NAMES = list(Result)
+# A resend sends rows that failed or were rejected: of equal rows those are the ones it replaces.
+_RESENT = frozenset({_TAGS[Result.FAILED.value], _TAGS[Result.REJECTED.value]})
+
+
+@dataclass(slots=True)
+class Audit:
+    """What the files say.
+
+    Attributes:
+        rows: in the inputs.
+        outcomes: of the rows that have one, by the last outcome.
+        missing: rows without an outcome.
+        orphans: outcomes without a row.
+        damages: inputs that broke off half-way.
+    """
+
+    rows: int = 0
+    outcomes: Counter[Result] = field(default_factory=Counter)
+    missing: int = 0
+    orphans: int = 0
+    damages: list[BatchconvError] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when rows and outcomes match one for one; 5 when an input is damaged; else 1."""
+        if self.damages:
+            return 5
+        return 1 if self.missing or self.orphans else 0
+
+
+def audit(
+    inputs: Sequence[str],
+    results: Sequence[str],
+    settings: ReadSettings,
+    *,
+    tell_missing: Callable[[Row], None],
+    tell_orphan: Callable[[str, Entry], None],
+) -> Audit:
+    """Reconcile *inputs* with a chain of results files.
+
+    Rows and outcomes are matched as a resume does it: by source and key, then by key among
+    outcomes whose source is not among the inputs. Outcomes of the same row in a later file of
+    the chain replace those in an earlier one.
+
+    Args:
+        inputs: as they were uploaded.
+        results: of the upload and of the resends, in that order.
+        settings: as the inputs were read.
+        tell_missing: told of each row without an outcome, as it is met.
+        tell_orphan: told of each outcome without a row, and of the file it stands in.
+
+    Raises:
+        UsageError: a setting or a column is wrong.
+        InputError: a file is missing, unreadable or no results file.
+    """
+    reader, items = read(inputs, settings)
+    salts = {source: number for number, source in enumerate(dict.fromkeys(inputs), 1)}
+    known = KeyBag()
+    for path in results:
+        known = _chain(known, read_entries(path), salts)
+    found = Audit(damages=reader.damages)
+    for item in items:
+        found.rows += 1
+        tag = _take(known, item.row, salts)
+        if tag is None:
+            found.missing += 1
+            tell_missing(item.row)
+        else:
+            found.outcomes[_NAMES[tag]] += 1
+    found.orphans = len(known)
+    for path in reversed(results):
+        # Only now, and only if there are any, are their names looked up.
+        for entry in read_entries(path) if len(known) else ():
+            if known.take(salted(entry.key, salts.get(entry.source, 0))) is not None:
+                tell_orphan(path, entry)
+    return found
+
+
+def _chain(known: KeyBag, entries: Iterable[Entry], salts: dict[str, int]) -> KeyBag:
+    """What is known after one more file: its outcomes replace those of the same rows."""
+    later = KeyBag()
+    for entry in entries:
+        key = salted(entry.key, salts.get(entry.source, 0))
+        known.take(key, _RESENT)
+        later.add(key, _TAGS[entry.outcome])
+    later.absorb(known)
+    return later
+
+
+def _take(known: KeyBag, row: Row, salts: dict[str, int]) -> int | None:
+    plain = binascii.unhexlify(row.key())
+    tag = known.take(salted(plain, salts[row.source]))
+    return known.take(plain) if tag is None else tag

@@ -1,0 +1,42 @@
+"""`batchconv resend`: the rows of an earlier run that failed, once more."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from batchconv.cli.options import settings_options
+from batchconv.cli.running import SendingCommand, run_and_exit, sending_options, sending_settings
+from batchconv.config import ReadSettings, Settings, options_of
+
+_ABOUT_INPUTS = {*options_of(ReadSettings), "failed", "no_failed"}
+
+
+@click.command("resend", cls=SendingCommand)
+@click.argument("results", metavar="RESULTS")
+@click.option(
+    "--include", type=click.Choice(["rejected"]), help="Send the rejected rows again, too."
+)
+@settings_options(Settings, only=[n for n in options_of(Settings) if n not in _ABOUT_INPUTS])
+@sending_options
+def resend(results: str, include: str | None, quiet: bool, verbose: bool, **values: Any) -> None:
+    """Send the rows again that failed in RESULTS, into a results file of their own.
+
+    \b
+      batchconv resend export.results.jsonl
+      batchconv audit export.csv --results export.results.jsonl \\
+        --results export.resend.results.jsonl
+    """
+    settings = sending_settings(values)
+
+    from batchconv.resending import prepare_resend  # noqa: PLC0415 - --help must not load aiohttp
+
+    run_and_exit(
+        lambda: prepare_resend(
+            results, settings, os.environ, include_rejected=include == "rejected"
+        ),
+        quiet=quiet,
+        verbose=verbose,
+    )

@@ -1,0 +1,117 @@
+"""What commands that send have in common: to run in a loop with signals, and the last word."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from batchconv.cli.options import GroupedCommand, GroupedOption, make_settings
+from batchconv.config import TELLING, Settings
+
+if TYPE_CHECKING:
+    from batchconv.pipeline import Run
+    from batchconv.summary import Summary
+
+C = TypeVar("C", bound=Callable[..., Any])
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class SendingCommand(GroupedCommand):
+    """A command with `--simulate[=PROFILE]`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take a profile only behind "=": an input that follows `--simulate` is an input."""
+        given = ["--simulate=calm" if arg == "--simulate" else arg for arg in args]
+        return super().parse_args(ctx, given)
+
+
+def sending_options(command: C) -> C:
+    """The options that are not settings of the run itself."""
+    for option in (
+        click.option(
+            "--simulate", metavar="[=PROFILE]", cls=GroupedOption,
+            help="Send to an embedded stand-in of the API: calm (the default), flaky, throttled "
+            "or outage.",
+        ),
+        click.option(
+            "-v", "--verbose", is_flag=True, cls=GroupedOption, group=TELLING,
+            help="Tell of every attempt that was not accepted.",
+        ),
+        click.option(
+            "-q", "--quiet", is_flag=True, cls=GroupedOption, group=TELLING,
+            help="Say nothing unless the exit code is not 0.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def sending_settings(values: dict[str, Any]) -> Settings:
+    """The settings of a command that sends; a simulated run has no rate unless one is given."""
+    settings = make_settings(Settings, values)
+    source = click.get_current_context().get_parameter_source("rate")
+    if settings.simulate and source is ParameterSource.DEFAULT:
+        return dataclasses.replace(settings, rate=None)
+    return settings
+
+
+def run_and_exit(prepare: Callable[[], Run], *, quiet: bool, verbose: bool) -> NoReturn:
+    """Prepare a run, run it, tell what became of it, and exit with its code."""
+    if verbose:
+        logging.basicConfig(stream=sys.stderr, format="%(message)s")
+        logging.getLogger("batchconv").setLevel(logging.DEBUG)
+    run = prepare()
+    if run.summary.torn and not quiet:
+        click.echo(
+            f"{run.summary.results}: a torn last line of {run.summary.torn} bytes was cut off; "
+            "its row is sent again",
+            err=True,
+        )
+    summary = asyncio.run(_with_signals(run))
+    if summary.exit_code or not quiet:
+        _tell(summary)
+    sys.exit(summary.exit_code)
+
+
+async def _with_signals(run: Run) -> Summary:
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        # A signal that whoever started us ignores (nohup) stays ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, run.interrupt, number)
+    return await run.run()
+
+
+def _tell(summary: Summary) -> None:
+    lines = summary.lines()
+    lines += [f"batchconv: {damage}" for damage in summary.damages]
+    for stop in summary.stops:
+        lines.append(f"batchconv: stopped: {stop.why}")
+        lines += [f"  {stop.hint}"] * bool(stop.hint)
+    if not summary.traffic.requests and summary.books.settled == summary.books.read > 0:
+        lines.append("nothing to do: every row was settled before")
+    if summary.results != "-":
+        lines.append(f"results: {summary.results}")
+    lines += [f"failed rows: {path}" for path in summary.failed]
+    if summary.results != "-" and (summary.stops or summary.damages or summary.books.unsent):
+        lines.append(f"resume with: {resume_command(sys.argv[1:])}")
+    for line in lines:
+        click.echo(line, err=True)
+
+
+def resume_command(arguments: Sequence[str]) -> str:
+    """The command that goes on where the one with *arguments* stopped, ready to paste.
+
+    Arguments hold no secrets: those come from the environment or from files.
+    """
+    kept = [arg for arg in arguments if arg not in ("--resume", "--overwrite")]
+    return shlex.join(["batchconv", *kept, "--resume"])

@@ -1,0 +1,108 @@
+"""The rows of an earlier run that failed, sent again into a results file of their own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from batchconv.config import Settings
+from batchconv.errors import UsageError
+from batchconv.journal import Journal
+from batchconv.model import Conversion, Fields, Result, Row
+from batchconv.output import LineFile
+from batchconv.outputs import Outputs
+from batchconv.pipeline import Run, Watch
+from batchconv.results import ResultLine, Stamp, read_lines
+from batchconv.target import Target
+from batchconv.uploading import check_flags, new_run_id, skip_settled
+
+
+def prepare_resend(
+    path: str,
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    include_rejected: bool = False,
+    watch: Watch | None = None,
+) -> Run:
+    """Check everything about a resend and open its files.
+
+    Source, row, line and key of each row stay as they are, so that `audit` can follow it.
+
+    Args:
+        path: results of an upload or of an earlier resend.
+        settings: every option; those about reading rows are not used.
+        environment: where credentials are looked for.
+        include_rejected: send rejected rows, too.
+        watch: told of every outcome.
+
+    Raises:
+        UsageError: the settings or the account is wrong, or the results tell of another target.
+        InputError: *path* is no results file.
+        OutputError: an output cannot be opened.
+        HeldError: another run holds one of the two results files.
+    """
+    check_flags(settings)
+    target = Target(settings, environment)
+    wanted = {Result.FAILED.value} | ({Result.REJECTED.value} if include_rejected else set())
+    LineFile.check_free(path)
+    sources = _check(path, frozenset(wanted), target.name)
+    run_id = new_run_id()
+    outputs = Outputs(
+        settings.results or resend_path(path),
+        [path],
+        settings,
+        Stamp(run_id, target.name, time.time),
+    )
+    try:
+        journal = Journal(sources, target.name)
+        outputs.load(journal)
+        run = Run(
+            settings,
+            target=target,
+            outputs=outputs,
+            items=skip_settled(_conversions(path, frozenset(wanted)), journal),
+            damages=[],
+            run_id=run_id,
+            watch=watch,
+        )
+    except BaseException:
+        outputs.discard()
+        raise
+    run.summary.earlier = journal.outcomes
+    run.summary.torn = outputs.torn
+    return run
+
+
+def resend_path(path: str) -> str:
+    """Where a resend's outcomes go: `export.results.jsonl` → `export.resend.results.jsonl`."""
+    name = Path(path).name
+    for ending in (".results.jsonl", ".results.csv"):
+        if name.lower().endswith(ending):
+            return f"{name[: -len(ending)]}.resend{name[-len(ending) :]}"
+    return f"{Path(name).stem}.resend.results.jsonl"
+
+
+def _check(path: str, wanted: frozenset[str], target: str) -> list[str]:
+    """The inputs that the rows come from; every row is looked at before one is sent."""
+    sources: dict[str, None] = {}
+    for line in read_lines(path, wanted):
+        if line.target != target:
+            raise UsageError(
+                f"{path} tells of a run against {line.target!r}, and this one is against "
+                f"{target!r}",
+                hint="send to the same target, or feed the failed-rows file to upload",
+            )
+        sources[line.source] = None
+    return list(sources)
+
+
+def _conversions(path: str, wanted: frozenset[str]) -> Iterator[Conversion]:
+    return (_conversion(line) for line in read_lines(path, wanted))
+
+
+def _conversion(line: ResultLine) -> Conversion:
+    fields = Fields(line.message_id, line.delivered, line.timestamp, line.channel)
+    row = Row(line.source, line.row, line.line, fields, None, None, None, line.key)
+    return Conversion(row, line.message_id, line.delivered, line.timestamp, line.channel)  # type: ignore[arg-type]  # what was sent once has an id, a boolean and a channel
