@@ -15,13 +15,13 @@ _ABOUT_INPUTS = {*options_of(ReadSettings), "failed", "no_failed"}
 
 
 @click.command("resend", cls=SendingCommand)
-@click.argument("results", metavar="RESULTS")
+@click.argument("earlier", metavar="RESULTS")
 @click.option(
     "--include", type=click.Choice(["rejected"]), help="Send the rejected rows again, too."
 )
 @settings_options(Settings, only=[n for n in options_of(Settings) if n not in _ABOUT_INPUTS])
 @sending_options
-def resend(results: str, include: str | None, quiet: bool, verbose: bool, **values: Any) -> None:
+def resend(earlier: str, include: str | None, quiet: bool, verbose: bool, **values: Any) -> None:
     """Send the rows again that failed in RESULTS, into a results file of their own.
 
     \b
@@ -35,7 +35,7 @@ def resend(results: str, include: str | None, quiet: bool, verbose: bool, **valu
 
     run_and_exit(
         lambda: prepare_resend(
-            results, settings, os.environ, include_rejected=include == "rejected"
+            earlier, settings, os.environ, include_rejected=include == "rejected"
         ),
         quiet=quiet,
         verbose=verbose,

@@ -1,6 +1,6 @@
 """`python -m tests.bench`: run the benches, print the table, write `bench.json`.
 
-Exits with 1 when a bar is missed.
+Exits with 1 when a bar is missed or a measured program fails.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from tests.bench.figures import Figure, Scale, heading, write_json
+from tests.bench.processes import ProcessError
 from tests.bench.reading import first, reading
 from tests.bench.sending import cpu, latency, memory, retries
 
@@ -35,10 +37,14 @@ _REPORT = Path(__file__).parents[2] / "bench.json"
 @click.command()
 @click.option("--only", type=click.Choice(list(BENCHES)), multiple=True, help="Repeatable.")
 @click.option("--quick", is_flag=True, help="One sample each, and fewer rows.")
-def main(only: Sequence[str], quick: bool) -> None:
+@click.option("--samples", type=click.IntRange(min=1), help="Of each thing; more where it is busy.")
+def main(only: Sequence[str], quick: bool, samples: int | None) -> None:
     """Measure speed as ratios to something measured in the same run."""
     scale = _QUICK if quick else Scale()
+    if samples is not None:
+        scale = replace(scale, samples=samples, long_samples=samples)
     began = time.perf_counter()
+    broken = 0
     measured: dict[str, list[Figure]] = {}
     click.echo(
         f"least of {scale.samples} samples ({scale.long_samples} of long ones, 1 for memory); "
@@ -47,7 +53,12 @@ def main(only: Sequence[str], quick: bool) -> None:
     click.echo(heading())
     for name in only or BENCHES:
         with tempfile.TemporaryDirectory(prefix="batchconv-bench-") as folder:
-            figures = BENCHES[name](Path(folder), scale)
+            try:
+                figures = BENCHES[name](Path(folder), scale)
+            except ProcessError as error:
+                click.echo(f"{name}: BROKEN: {error}")
+                broken += 1
+                continue
         click.echo(f"{name}: {_first_line(BENCHES[name])}")
         for figure in figures:
             click.echo(f"  {figure.line()}")
@@ -55,8 +66,10 @@ def main(only: Sequence[str], quick: bool) -> None:
     seconds = time.perf_counter() - began
     write_json(_REPORT, measured, scale, seconds)
     missed = sum(figure.missed for figures in measured.values() for figure in figures)
-    click.echo(f"{missed} bars missed; {seconds:.0f} s, all samples in {_REPORT.name}")
-    sys.exit(1 if missed else 0)
+    click.echo(
+        f"{missed} bars missed, {broken} benches broken; {seconds:.0f} s, all samples in {_REPORT.name}"
+    )
+    sys.exit(1 if missed or broken else 0)
 
 
 def _first_line(bench: Bench) -> str:
