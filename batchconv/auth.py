@@ -72,6 +72,11 @@ class Auth(Protocol):
     """How a request proves whose it is."""
 
     @property
+    def api_key(self) -> str:
+        """The whole key; `shown_key` is what may be shown."""
+        ...
+
+    @property
     def headers(self) -> dict[str, str]:
         """Headers that every request carries."""
         ...

@@ -8,186 +8,85 @@ text stand here and nowhere else; the command line is made from them. Secrets ar
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from batchconv.auth import SIGNATURE_METHODS, SignatureMethod
-from batchconv.columns import FIELDS
 from batchconv.durations import parse_duration
 from batchconv.formats import FORMATS, FormatName
 from batchconv.model import Channel
+from batchconv.options import (
+    ACCOUNT,
+    FILES,
+    ROWS,
+    SPEED,
+    TROUBLE,
+    at_least,
+    option,
+    read_boolean,
+    read_delimiter,
+    read_mapping,
+    read_positive_duration,
+    read_rate,
+    read_zone,
+)
 from batchconv.source import COMPRESSIONS, Compression
 
-FILES, ROWS, ACCOUNT, SPEED, TROUBLE, TELLING = (
-    "Files", "Rows", "Account", "Speed", "Trouble", "Telling",
-)  # fmt: skip
 DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
-
-
-class Option(NamedTuple):
-    """How a setting is given on the command line.
-
-    Attributes:
-        flags: `-o`, `--results`.
-        parse: text → value; raises ValueError with a sentence that says what is accepted.
-        metavar: what the value is called in the help; None for a switch.
-        choices: the only texts accepted, when they are few.
-        many: may be given several times.
-        shown: the default as the help shows it; empty to show none.
-    """
-
-    flags: tuple[str, ...]
-    group: str
-    help: str
-    parse: Callable[[str], Any]
-    metavar: str | None
-    choices: Sequence[str]
-    many: bool
-    shown: str
-
-
-def _option(
-    default: Any,
-    *flags: str,
-    group: str,
-    help: str,  # noqa: A002 - the word that everyone knows
-    parse: Callable[[str], Any] = str,
-    metavar: str | None = None,
-    choices: Sequence[str] = (),
-    many: bool = False,
-    shown: str = "",
-) -> Any:
-    option = Option(flags, group, help, parse, metavar, choices, many, shown)
-    return dataclasses.field(default=default, metadata={"option": option})
-
-
-def options_of(settings: type[Any]) -> dict[str, Option]:
-    """Setting → its option, in the order of writing."""
-    return {
-        field.name: field.metadata["option"]
-        for field in dataclasses.fields(settings)
-        if "option" in field.metadata
-    }
-
-
-# -- reading values --------------------------------------------------------------------------------
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or int(text) < least:
-            raise ValueError(f"{text!r} is no whole number from {least} up")
-        return int(text)
-
-    return parse
-
-
-def _rate(text: str) -> float | None:
-    if text == "none":
-        return None
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate <= 1_000_000:
-        raise ValueError(f"{text!r} is no number of requests a second; write 20, 0.5 or none")
-    return rate
-
-
-def _positive_duration(text: str) -> float:
-    seconds = parse_duration(text)
-    if not seconds:
-        raise ValueError("the duration must be longer than nothing")
-    return seconds
-
-
-def _zone(text: str) -> tzinfo:
-    if text.upper() in ("UTC", "Z"):
-        return UTC
-    try:
-        return ZoneInfo(text)
-    except (LookupError, ValueError, OSError):
-        raise ValueError(
-            f"{text!r} is no timezone; write UTC or a name like Europe/Berlin"
-        ) from None
-
-
-def _mapping(text: str) -> tuple[str, str]:
-    name, equals, column = text.partition("=")
-    name = name.strip().replace("-", "_")
-    if not equals or not column or name not in FIELDS:
-        raise ValueError(f"{text!r}: write FIELD=COLUMN, where FIELD is one of {', '.join(FIELDS)}")
-    return name, column
-
-
-def _delimiter(text: str) -> str:
-    mark = {"tab": "\t", "\\t": "\t"}.get(text, text)
-    if len(mark) != 1 or mark in '"\r\n':
-        raise ValueError(f"{text!r} is no delimiter; write one character, or tab")
-    return mark
-
-
-def _boolean(text: str) -> bool:
-    return text == "true"
-
-
-# -- the settings ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSettings:
     """How inputs are read and rows understood."""
 
-    format: FormatName | None = _option(
+    format: FormatName | None = option(
         None, "--format", group=ROWS, choices=FORMATS,
         help="What the inputs are; by default their names tell, then their content.",
     )  # fmt: skip
-    compression: Compression | None = _option(
+    compression: Compression | None = option(
         None, "--compression", group=ROWS, choices=COMPRESSIONS,
         help="How the inputs are packed; by default their first bytes tell.",
     )  # fmt: skip
-    encoding: str | None = _option(
+    encoding: str | None = option(
         None, "--encoding", group=ROWS, metavar="NAME",
         help="The text's encoding; by default UTF-8, or what a byte order mark says.",
     )  # fmt: skip
-    delimiter: str | None = _option(
-        None, "--delimiter", group=ROWS, parse=_delimiter, metavar="CHAR",
+    delimiter: str | None = option(
+        None, "--delimiter", group=ROWS, parse=read_delimiter, metavar="CHAR",
         help="What stands between cells; by default the first line tells: , ; tab or |.",
     )  # fmt: skip
-    no_header: bool = _option(
+    no_header: bool = option(
         False, "--no-header", group=ROWS,
         help="The first record is a row; --map then names columns by number, from 1.",
     )  # fmt: skip
-    map: tuple[tuple[str, str], ...] = _option(
-        (), "--map", group=ROWS, parse=_mapping, metavar="FIELD=COLUMN", many=True,
+    map: tuple[tuple[str, str], ...] = option(
+        (), "--map", group=ROWS, parse=read_mapping, metavar="FIELD=COLUMN", many=True,
         help="Which column holds message_id, delivered, timestamp or channel. Repeatable.",
     )  # fmt: skip
-    delivered: bool | None = _option(
-        None, "--delivered", group=ROWS, parse=_boolean, choices=("true", "false"),
+    delivered: bool | None = option(
+        None, "--delivered", group=ROWS, parse=read_boolean, choices=("true", "false"),
         help="For rows that do not say it: a missing column and blank cells.",
     )  # fmt: skip
-    channel: Channel = _option(
+    channel: Channel = option(
         "sms", "--channel", group=ROWS, choices=("sms", "voice"), shown="sms",
         help="For rows that do not say it: a missing column and blank cells.",
     )  # fmt: skip
-    timezone: tzinfo = _option(
-        UTC, "--timezone", group=ROWS, parse=_zone, metavar="ZONE", shown="UTC",
+    timezone: tzinfo = option(
+        UTC, "--timezone", group=ROWS, parse=read_zone, metavar="ZONE", shown="UTC",
         help="Where times without an offset are, such as Europe/Berlin.",
     )  # fmt: skip
-    timestamp_format: str | None = _option(
+    timestamp_format: str | None = option(
         None, "--timestamp-format", group=ROWS, metavar="FORMAT",
         help="How times are written, in strptime's signs: %d/%m/%Y %H:%M:%S.",
     )  # fmt: skip
-    max_row_bytes: int = _option(
-        1 << 20, "--max-row-bytes", group=ROWS, parse=_at_least(1), metavar="N", shown="1 MiB",
+    max_row_bytes: int = option(
+        1 << 20, "--max-row-bytes", group=ROWS, parse=at_least(1), metavar="N", shown="1 MiB",
         help="A longer record is one invalid row.",
     )  # fmt: skip
-    limit: int | None = _option(
-        None, "--limit", group=ROWS, parse=_at_least(1), metavar="N",
+    limit: int | None = option(
+        None, "--limit", group=ROWS, parse=at_least(1), metavar="N",
         help="Read only the first N rows.",
     )  # fmt: skip
 
@@ -196,94 +95,103 @@ class ReadSettings:
 class Settings(ReadSettings):
     """Everything about an upload but the account's secrets."""
 
-    results: str | None = _option(
+    results: str | None = option(
         None, "-o", "--results", group=FILES, metavar="PATH",
         shown="STEM.results.jsonl",
         help="Where outcomes go: JSON Lines, CSV if it ends in .csv, - for standard output.",
     )  # fmt: skip
-    failed: str | None = _option(
+    failed: str | None = option(
         None, "--failed", group=FILES, metavar="PATH",
         shown="STEM.failed.csv beside the results",
         help="Where rows that were not accepted go; a folder if there are several inputs.",
     )  # fmt: skip
-    no_failed: bool = _option(
+    no_failed: bool = option(
         False, "--no-failed", group=FILES, help="Write no failed-rows files.",
     )  # fmt: skip
-    summary: str | None = _option(
+    summary: str | None = option(
         None, "--summary", group=FILES, metavar="PATH", help="Write the books as JSON, too.",
     )  # fmt: skip
-    resume: bool = _option(
+    resume: bool = option(
         False, "--resume", group=FILES,
         help="Go on where earlier runs in the results file stopped; start one if there is none.",
     )  # fmt: skip
-    overwrite: bool = _option(
+    overwrite: bool = option(
         False, "--overwrite", group=FILES, help="Replace results and failed rows that exist.",
     )  # fmt: skip
-    auth: str | None = _option(
+    duplicates: str = option(
+        "send", "--duplicates", group=ROWS, choices=("send", "skip"), shown="send",
+        help="What to do with a row that is equal to one that was accepted.",
+    )  # fmt: skip
+    ledger: str | None = option(
+        None, "--ledger", group=ROWS, metavar="PATH",
+        help="Remember in this file what was accepted, and skip what it remembers; one run at a "
+        "time.",
+    )  # fmt: skip
+    auth: str | None = option(
         None, "--auth", group=ACCOUNT, choices=("query", "basic", "signature"),
         shown="query; signature when only a signature secret is given",
         help="How requests prove whose they are; basic keeps the secret out of URLs.",
     )  # fmt: skip
-    api_key: str | None = _option(
+    api_key: str | None = option(
         None, "--api-key", group=ACCOUNT, metavar="KEY", shown="$VONAGE_API_KEY",
         help="The account's key; its secret must then come from a file.",
     )  # fmt: skip
-    api_secret_file: str | None = _option(
+    api_secret_file: str | None = option(
         None, "--api-secret-file", group=ACCOUNT, metavar="PATH", shown="$VONAGE_API_SECRET",
         help="A file that holds the API secret.",
     )  # fmt: skip
-    signature_secret_file: str | None = _option(
+    signature_secret_file: str | None = option(
         None, "--signature-secret-file", group=ACCOUNT, metavar="PATH",
         shown="$VONAGE_SIGNATURE_SECRET",
         help="A file that holds the signature secret.",
     )  # fmt: skip
-    signature_method: SignatureMethod | None = _option(
+    signature_method: SignatureMethod | None = option(
         None, "--signature-method", group=ACCOUNT, choices=SIGNATURE_METHODS,
         shown="$VONAGE_SIGNATURE_METHOD, else md5hash",
         help="As the account's settings have it.",
     )  # fmt: skip
-    signature_timestamp: str = _option(
+    signature_timestamp: str = option(
         "conversion", "--signature-timestamp", group=ACCOUNT, choices=("conversion", "request"),
         shown="conversion",
         help="Whose time a signed request carries; request refuses rows with a time.",
     )  # fmt: skip
-    api_key_prefix: str | None = _option(
+    api_key_prefix: str | None = option(
         None, "--api-key-prefix", group=ACCOUNT, metavar="WORD",
         help="A word to put before the key, such as Token.",
     )  # fmt: skip
-    base_url: str = _option(
+    base_url: str = option(
         DEFAULT_BASE_URL, "--base-url", group=ACCOUNT, metavar="URL", shown=DEFAULT_BASE_URL,
         help="The API's address without /sms and /voice.",
     )  # fmt: skip
-    ca_file: str | None = _option(
+    ca_file: str | None = option(
         None, "--ca-file", group=ACCOUNT, metavar="PATH", shown="the system's",
         help="Certificates to trust.",
     )  # fmt: skip
-    rate: float | None = _option(
-        20.0, "--rate", group=SPEED, parse=_rate, metavar="N", shown="20",
+    rate: float | None = option(
+        20.0, "--rate", group=SPEED, parse=read_rate, metavar="N", shown="20",
         help="Requests a second, retries counted in; none for no limit.",
     )  # fmt: skip
-    concurrency: int = _option(
-        20, "--concurrency", group=SPEED, parse=_at_least(1), metavar="N", shown="20",
+    concurrency: int = option(
+        20, "--concurrency", group=SPEED, parse=at_least(1), metavar="N", shown="20",
         help="Requests in flight at once.",
     )  # fmt: skip
-    timeout: float = _option(
-        30.0, "--timeout", group=SPEED, parse=_positive_duration, metavar="DURATION", shown="30s",
+    timeout: float = option(
+        30.0, "--timeout", group=SPEED, parse=read_positive_duration, metavar="DURATION", shown="30s",
         help="The most that one request may take.",
     )  # fmt: skip
-    max_attempts: int = _option(
-        5, "--max-attempts", group=TROUBLE, parse=_at_least(1), metavar="N", shown="5",
+    max_attempts: int = option(
+        5, "--max-attempts", group=TROUBLE, parse=at_least(1), metavar="N", shown="5",
         help="Attempts for one row; throttled ones do not count.",
     )  # fmt: skip
-    backoff_base: float = _option(
+    backoff_base: float = option(
         1.0, "--backoff-base", group=TROUBLE, parse=parse_duration, metavar="DURATION", shown="1s",
         help="The most that the first retry waits; it doubles with each.",
     )  # fmt: skip
-    backoff_max: float = _option(
+    backoff_max: float = option(
         30.0, "--backoff-max", group=TROUBLE, parse=parse_duration, metavar="DURATION",
         shown="30s", help="The most that any retry waits.",
     )  # fmt: skip
-    outage_patience: float = _option(
+    outage_patience: float = option(
         900.0, "--outage-patience", group=TROUBLE, parse=parse_duration, metavar="DURATION",
         shown="15m", help="How long to put up with nothing but 429 before stopping.",
     )  # fmt: skip

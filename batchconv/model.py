@@ -58,6 +58,9 @@ class Reason(StrEnum):
     TIME_IN_GAP = "time-in-gap"
     TIMESTAMP_NOT_SENDABLE = "timestamp-not-sendable"
     BAD_CHANNEL = "bad-channel"
+    # Not sent again.
+    DUPLICATE = "duplicate"
+    IN_LEDGER = "in-ledger"
 
 
 class Fault(NamedTuple):

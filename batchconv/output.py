@@ -83,7 +83,7 @@ class LineFile:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = _holder(self._fd)
+            holder = holder_of(self._fd)
             os.close(self._fd)
             raise HeldError(
                 f"{self.path} is in use by {holder}", hint="wait until that run has ended"
@@ -108,7 +108,7 @@ class LineFile:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             raise HeldError(
-                f"{path} is in use by {_holder(fd)}", hint="wait until that run has ended"
+                f"{path} is in use by {holder_of(fd)}", hint="wait until that run has ended"
             ) from None
         except OSError:
             pass  # a file system without locks
@@ -229,16 +229,16 @@ def _cannot(path: str, error: OSError) -> OutputError:
     )
 
 
-def _holder(fd: int) -> str:
-    """Who holds the lock of a file, as far as the system tells (Linux does)."""
-    inode = os.fstat(fd).st_ino
+def holder_of(file: int | str) -> str:
+    """Who holds a lock on a file, as far as the system tells (Linux does)."""
+    inode = os.stat(file).st_ino  # noqa: PTH116 - a descriptor or any text
     try:
         locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
     except (OSError, ValueError):
         locks = []
     for line in locks:
         parts = line.split()
-        if len(parts) > 5 and parts[1] == "FLOCK" and parts[5].rpartition(":")[2] == str(inode):
+        if len(parts) > 5 and parts[5].rpartition(":")[2] == str(inode):
             return f"process {parts[4]}"
     return "another run"
 

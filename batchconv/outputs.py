@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from batchconv.config import Settings, same_folder
 from batchconv.errors import UsageError
 from batchconv.failed import FailedRows, plan_paths
 from batchconv.formats import Layout
 from batchconv.journal import Journal, find_tail
-from batchconv.model import Outcome
+from batchconv.model import Outcome, Result
 from batchconv.output import STDOUT, LineFile, Stdout, refuse_inputs
-from batchconv.results import Results, Stamp, is_csv
+from batchconv.results import ResultLine, Results, Stamp, is_csv, read_lines
 from batchconv.source import is_stdin
 
+_ACCEPTED = frozenset({Result.ACCEPTED.value})
 _SYNC_EVERY = 0.5  # seconds between two calls of fsync, at most
 
 
@@ -46,7 +47,7 @@ class Outputs:
         self._settings = settings
         self._inputs = [name for name in inputs if not is_stdin(name)]
         self._failed: FailedRows | None = None
-        refuse_inputs(filter(None, (path, settings.summary)), self._inputs)
+        refuse_inputs(filter(None, (path, settings.summary, settings.ledger)), self._inputs)
         self._sink: LineFile | Stdout
         if path == STDOUT:
             if settings.resume:
@@ -105,6 +106,10 @@ class Outputs:
             if self._failed is not None:
                 self._failed.read_back()
             journal.load(self.path, self._has_failed)
+
+    def accepted_before(self) -> Iterator[ResultLine]:
+        """What earlier runs in the same file had accepted."""
+        return read_lines(self.path, _ACCEPTED) if self.has_journal else iter(())
 
     def _has_failed(self, source: str, row: int) -> bool:
         return self._failed is None or self._failed.has_row(source, row)

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Protocol
 
 from batchconv.config import ReadSettings, Settings
+from batchconv.duplicates import Once
 from batchconv.errors import BatchconvError, OutputError
 from batchconv.feed import Feed
 from batchconv.formats import ReadOptions
@@ -22,12 +23,15 @@ from batchconv.journal import Settled
 from batchconv.mapping import Mapper
 from batchconv.model import Conversion, Outcome
 from batchconv.outputs import Outputs
-from batchconv.pool import Limits, Pool
+from batchconv.pool import Pool
 from batchconv.reader import Reader
 from batchconv.retry import Backoff
 from batchconv.stops import Stop, file_stop, signal_stop
 from batchconv.summary import Summary
 from batchconv.target import Target
+from batchconv.traffic import Limits
+
+_MOST_HELD = 1_000  # duplicates that wait for an equal row before reading pauses
 
 Item = Conversion | Outcome | Settled
 """What the first half of the pipeline makes of a row: to send, `invalid`, or settled before."""
@@ -86,6 +90,7 @@ class Run:
         items: what `read` gives, less what earlier runs settled; iterated in a thread.
         damages: filled by the iteration: inputs that broke off half-way.
         run_id: what the outputs are stamped with.
+        once: keeps equal rows from being sent again; None to send them.
         watch: told of every outcome, and waited for.
 
     Attributes:
@@ -101,6 +106,7 @@ class Run:
         items: Iterable[Item],
         damages: list[BatchconvError],
         run_id: str,
+        once: Once | None = None,
         watch: Watch | None = None,
     ) -> None:
         self._settings = settings
@@ -108,7 +114,9 @@ class Run:
         self._outputs = outputs
         self._items = items
         self._damages = damages
+        self._once = once
         self._watch = watch
+        self._settling = asyncio.Event()
         self.summary = Summary(run_id, time.time(), settings.shown(), results=outputs.path)
         self._feed: Feed[Item]
         self._pool: Pool
@@ -150,41 +158,66 @@ class Run:
 
     async def _take(self) -> Conversion | None:
         """The next row to send; rows that are not to be sent are dealt with on the way."""
-        books = self.summary.books
         while (item := await self._feed.take()) is not None:
-            books.read += 1
-            if isinstance(item, Conversion):
-                return item
-            if isinstance(item, Settled):
-                books.settled += 1
-                self._restore(item)
-            else:
-                try:
-                    self._settle(item)
-                except OutputError:
-                    books.unsent += 1
-                    raise
+            self.summary.books.read += 1
+            conversion = self._admit(item)
+            if conversion is not None:
+                return conversion
             await self._catch_up()
         return None
 
-    def _restore(self, settled: Settled) -> None:
-        if settled.restore is not None:
-            self._outputs.restore_failed(settled.restore)
+    def _admit(self, item: Item) -> Conversion | None:
+        if isinstance(item, Settled):
+            self.summary.books.settled += 1
+            if item.restore is not None:
+                self._outputs.restore_failed(item.restore)
+            return None
+        admitted: Conversion | Outcome | None = item
+        if self._once is not None and isinstance(item, Conversion):
+            admitted = self._once.admit(item)
+        if isinstance(admitted, Outcome):
+            try:
+                self._settle(admitted)
+            except OutputError:
+                self.summary.books.unsent += 1
+                raise
+            return None
+        return admitted
 
     def _settle(self, outcome: Outcome) -> None:
         """Write what became of a row, and only then count it."""
+        if self._once is not None:
+            self._once.remember(outcome)
         self._outputs.write_result(outcome)
         self.summary.add(outcome)
         try:
             self._outputs.write_failed(outcome)
         except OutputError as error:
-            # The row has its outcome all the same; only its copy in the failed rows is missing.
+            # The row has its outcome all the same; a resume adds its copy to the failed rows.
             self._pool.stop(file_stop(error))
         if self._watch is not None:
             self._watch.observe(outcome)
+        if self._once is not None:
+            self._let_duplicates_go(self._once, outcome)
+
+    def _let_duplicates_go(self, once: Once, outcome: Outcome) -> None:
+        spared, following = once.settled(outcome)
+        self._settling.set()
+        if following is not None:
+            self._pool.send_also(following)
+        for number, skipped in enumerate(spared):
+            try:
+                self._settle(skipped)
+            except OutputError as error:
+                self.summary.books.unsent += len(spared) - number
+                self._pool.stop(file_stop(error))
+                return
 
     async def _catch_up(self) -> None:
         await self._outputs.catch_up()
+        while self._once is not None and self._once.held >= _MOST_HELD and not self._pool.stops:
+            self._settling.clear()
+            await self._settling.wait()
         if self._watch is not None:
             await self._watch.hold()
 
@@ -201,6 +234,9 @@ class Run:
             await asyncio.to_thread(self._outputs.close)
         except OutputError as error:
             pool.stop(file_stop(error))
+        if self._once is not None:
+            summary.books.unsent += self._once.held
+            self._once.close()
         summary.finish(time.time(), pool.traffic, pool.stops, self._damages)
         summary.failed = self._outputs.failed_paths
         if self._settings.summary is not None:

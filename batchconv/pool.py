@@ -13,7 +13,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -32,50 +32,12 @@ from batchconv.retry import (
     retry_after,
 )
 from batchconv.stops import Stop, account_stop, defect_stop, file_stop, throttled_stop
+from batchconv.traffic import Limits, Traffic
 
 _log = logging.getLogger(__name__)
 
 GRACE = 5.0
 """Seconds that requests in flight are given when the run stops."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the pool keeps to.
-
-    Attributes:
-        concurrency: requests in flight at once.
-        max_attempts: exchanges for one row, throttled ones not counted.
-        patience: seconds with nothing but 429 after which the run stops.
-    """
-
-    concurrency: int = 20
-    max_attempts: int = 5
-    patience: float = 900.0
-
-    @property
-    def most_waiting(self) -> int:
-        """Rows that may wait for a retry before reading pauses."""
-        return max(1_000, 10 * self.concurrency)
-
-
-@dataclass(slots=True)
-class Traffic:
-    """What went over the line, counted as it goes."""
-
-    requests: int = 0
-    retries: int = 0
-    throttled: int = 0
-    unknown_repeats: int = 0
-    unsent: int = 0
-    waiting: int = 0
-    pauses: list[tuple[float, float, str]] = field(default_factory=list)  # Unix seconds, and why
-
-    def paused(self, begin: float, end: float, why: str) -> None:
-        """Note that nothing left between two moments; pauses that touch become one."""
-        if self.pauses and self.pauses[-1][2] == why and begin <= self.pauses[-1][1]:
-            begin = self.pauses.pop()[0]
-        self.pauses.append((begin, end, why))
 
 
 @dataclass(slots=True, eq=False)
@@ -161,6 +123,14 @@ class Pool:
             task.cancel()
         self._grace = asyncio.get_running_loop().call_later(grace, self.abort)
 
+    def send_also(self, conversion: Conversion) -> None:
+        """Send a row that did not come from *take*; at a stop it is unsent."""
+        delivery = _Delivery(conversion)
+        if self.stops:
+            self._let_go(delivery)
+        else:
+            self._start_waiting(delivery)
+
     def abort(self) -> None:
         """Cut off what is still in flight."""
         for task in self._tasks:
@@ -216,13 +186,16 @@ class Pool:
 
     def _retry_later(self, delivery: _Delivery, judged: Judged) -> None:
         delivery.judged = judged
+        self._start_waiting(delivery)
+
+    def _start_waiting(self, delivery: _Delivery) -> None:
         self.traffic.waiting += 1
         if self.traffic.waiting >= self._limits.most_waiting:
             self._room.clear()
         self._start(self._retry(delivery), delivery)
 
     async def _retry(self, delivery: _Delivery) -> None:
-        """The second attempt and those after it, with tenacity between them."""
+        """All attempts, with tenacity between them; the first may have been made already."""
         retrying = AsyncRetrying(
             retry=retry_if_result(
                 lambda judged: judged.verdict is Verdict.AGAIN and not self.stops
@@ -235,7 +208,7 @@ class Pool:
         self._finish(delivery, await retrying(self._next_attempt, delivery))
 
     async def _next_attempt(self, delivery: _Delivery) -> Judged:
-        # tenacity counts from the first attempt, which was made before it was asked.
+        # tenacity counts from the first attempt, also where that was made before it was asked.
         judged, delivery.judged = delivery.judged, None
         return judged or await self._exchange(delivery)
 

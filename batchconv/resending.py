@@ -8,14 +8,13 @@ from pathlib import Path
 
 from batchconv.config import Settings
 from batchconv.errors import UsageError
-from batchconv.journal import Journal
 from batchconv.model import Conversion, Fields, Result, Row
 from batchconv.output import LineFile
 from batchconv.outputs import Outputs
 from batchconv.pipeline import Run, Watch
 from batchconv.results import ResultLine, Stamp, read_lines
 from batchconv.target import Target
-from batchconv.uploading import check_flags, new_run_id, skip_settled
+from batchconv.uploading import check_flags, discarded_on_error, new_run_id, open_run
 
 
 def prepare_resend(
@@ -55,24 +54,17 @@ def prepare_resend(
         settings,
         Stamp(run_id, target.name, time.time),
     )
-    try:
-        journal = Journal(sources, target.name)
-        outputs.load(journal)
-        run = Run(
+    with discarded_on_error(outputs):
+        return open_run(
             settings,
             target=target,
             outputs=outputs,
-            items=skip_settled(_conversions(path, frozenset(wanted)), journal),
+            sources=sources,
+            items=_conversions(path, frozenset(wanted)),
             damages=[],
             run_id=run_id,
             watch=watch,
         )
-    except BaseException:
-        outputs.discard()
-        raise
-    run.summary.earlier = journal.outcomes
-    run.summary.torn = outputs.torn
-    return run
 
 
 def resend_path(path: str) -> str:

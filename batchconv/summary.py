@@ -14,8 +14,8 @@ from typing import Any
 from batchconv.durations import show_duration
 from batchconv.errors import BatchconvError, BooksError, OutputError
 from batchconv.model import Outcome, Result
-from batchconv.pool import Traffic
 from batchconv.stops import Stop, exit_code_of, file_stop
+from batchconv.traffic import Traffic
 
 _STEPS = 50  # buckets for each factor of e: a bucket is 2 % wide
 

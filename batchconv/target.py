@@ -44,6 +44,11 @@ class Target:
         self.name = f"{parts.scheme}://{parts.netloc} {self._auth.shown_key}"
 
     @property
+    def api_key(self) -> str:
+        """The account's key, whole: for a hash, not to be shown."""
+        return self._auth.api_key
+
+    @property
     def rows_may_have_times(self) -> bool:
         """Whether a row with a timestamp of its own can be sent."""
         return not getattr(self._auth, "request_time", False)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from batchconv.config import Settings, results_path
-from batchconv.errors import UsageError
+from batchconv.duplicates import Memory, Once, RunMemory, identity
+from batchconv.errors import BatchconvError, UsageError
 from batchconv.journal import Journal
+from batchconv.ledger import Ledger
 from batchconv.model import Conversion, Outcome
 from batchconv.outputs import Outputs
 from batchconv.pipeline import Item, Run, Watch, read
@@ -47,30 +50,93 @@ def prepare_upload(
         settings,
         Stamp(run_id, target.name, time.time),
     )
-    try:
+    with discarded_on_error(outputs):
         reader, items = read(inputs, settings, timestamps=target.rows_may_have_times)
         outputs.open_failed(inputs, reader.layouts)
-        journal = Journal(inputs, target.name)
-        outputs.load(journal)
-        run = Run(
+        return open_run(
             settings,
             target=target,
             outputs=outputs,
-            items=skip_settled(items, journal),
+            sources=inputs,
+            items=items,
             damages=reader.damages,
             run_id=run_id,
             watch=watch,
         )
+
+
+@contextmanager
+def discarded_on_error(outputs: Outputs) -> Iterator[None]:
+    """Let go of the outputs when the run does not take place after all."""
+    try:
+        yield
     except BaseException:
         outputs.discard()
         raise
+
+
+def open_run(
+    settings: Settings,
+    *,
+    target: Target,
+    outputs: Outputs,
+    sources: Iterable[str],
+    items: Iterable[Conversion | Outcome],
+    damages: list[BatchconvError],
+    run_id: str,
+    watch: Watch | None,
+) -> Run:
+    """A run over what earlier runs in the same results file have left of *items*.
+
+    Raises:
+        UsageError: the results file tells of another target, or the ledger is none.
+        InputError: the results file is none.
+        HeldError: another run holds the ledger.
+    """
+    journal = Journal(sources, target.name)
+    outputs.load(journal)
+    run = Run(
+        settings,
+        target=target,
+        outputs=outputs,
+        items=skip_settled(items, journal),
+        damages=damages,
+        run_id=run_id,
+        once=_open_once(settings, target, outputs, run_id),
+        watch=watch,
+    )
     run.summary.earlier = journal.outcomes
     run.summary.torn = outputs.torn
     return run
 
 
+def _open_once(settings: Settings, target: Target, outputs: Outputs, run_id: str) -> Once | None:
+    """What keeps equal rows from being sent again, knowing what earlier runs had accepted."""
+    memory: Memory
+    if settings.ledger is not None:
+        memory = Ledger(settings.ledger, settings.base_url, target.api_key, run_id)
+    elif settings.duplicates == "skip":
+        memory = RunMemory()
+    else:
+        return None
+    try:
+        for line in outputs.accepted_before():
+            memory.add(
+                identity(line.message_id or "", line.delivered, line.timestamp, line.channel),
+                line.run,
+                line.source,
+                line.row,
+            )
+    except BaseException:
+        memory.close()
+        raise
+    return Once(memory, run_id)
+
+
 def check_flags(settings: Settings) -> None:
     """Refuse flags that contradict each other with a UsageError."""
+    if settings.simulate and settings.ledger:
+        raise UsageError("--simulate sends nothing that a --ledger could remember: give only one")
     if settings.resume and settings.overwrite:
         raise UsageError("--resume goes on with a file and --overwrite empties it: give only one")
 

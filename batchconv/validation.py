@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 from batchconv.config import ReadSettings
+from batchconv.duplicates import identity
 from batchconv.errors import BatchconvError
 from batchconv.keys import KeyBag
 from batchconv.model import Conversion, Outcome
@@ -66,7 +66,7 @@ def _look_at(items: Iterable[Conversion | Outcome], findings: Findings) -> None:
         findings.read += 1
         if isinstance(item, Conversion):
             findings.sendable += 1
-            key = _identity(item)
+            key = identity(*item[1:])
             if key in seen:
                 findings.duplicates += 1
             else:
@@ -77,10 +77,3 @@ def _look_at(items: Iterable[Conversion | Outcome], findings: Findings) -> None:
             if len(examples) < _EXAMPLES:
                 where = f", line {item.row.line}" if item.row.line is not None else ""
                 examples.append(f"{item.row.source} row {item.row.number}{where}: {item.detail}")
-
-
-def _identity(conversion: Conversion) -> bytes:
-    _, message_id, delivered, timestamp, channel = conversion
-    # No id holds a NUL: such rows are invalid.
-    text = f"{channel}\0{delivered}\0{timestamp}\0{message_id}"
-    return blake2b(text.encode(), digest_size=16).digest()

@@ -30,7 +30,7 @@ from batchconv.config import DEFAULT_BASE_URL
 from batchconv.model import Result
 from batchconv.simulator import API_KEY, API_SECRET, PROFILES, Simulator
 
-EXPORT = Path(__file__).with_name("export.csv")
+EXPORT = os.path.relpath(Path(__file__).with_name("export.csv"))
 STAND_IN = {"VONAGE_API_KEY": API_KEY, "VONAGE_API_SECRET": API_SECRET}
 
 
@@ -65,7 +65,7 @@ async def main(arguments: list[str]) -> int:
     """Send to the account that is named, or else to a stand-in that is there only meanwhile."""
     live = "--live" in arguments
     files = [argument for argument in arguments if argument != "--live"]
-    path = files[0] if files else str(EXPORT)
+    path = files[0] if files else EXPORT
     with tempfile.TemporaryDirectory() as folder:
         if live:
             return await upload(path, DEFAULT_BASE_URL, os.environ, Path(folder))

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from batchconv.errors import OutputError
 from batchconv.gates import Pacer
 from batchconv.model import NO_FIELDS, Conversion, Reason, Reply, Result, Row
-from batchconv.pool import GRACE, Limits, Pool
+from batchconv.pool import GRACE, Pool
 from batchconv.retry import Backoff
 from batchconv.stops import signal_stop
+from batchconv.traffic import Limits
 from tests import warp
 
 OK = Reply(200, 0.01)

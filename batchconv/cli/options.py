@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from batchconv.config import Option, options_of
+from batchconv.options import Option, options_of
 
 C = TypeVar("C", bound=Callable[..., Any])
 S = TypeVar("S")

@@ -9,7 +9,8 @@ import click
 
 from batchconv.cli.options import settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_options, sending_settings
-from batchconv.config import ReadSettings, Settings, options_of
+from batchconv.config import ReadSettings, Settings
+from batchconv.options import options_of
 
 _ABOUT_INPUTS = {*options_of(ReadSettings), "failed", "no_failed"}
 

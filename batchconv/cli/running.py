@@ -15,7 +15,8 @@ import click
 from click.core import ParameterSource
 
 from batchconv.cli.options import GroupedCommand, GroupedOption, make_settings
-from batchconv.config import TELLING, Settings
+from batchconv.config import Settings
+from batchconv.options import TELLING
 
 if TYPE_CHECKING:
     from batchconv.pipeline import Run

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from batchconv.cli.options import GroupedCommand, make_settings, settings_options
-from batchconv.config import ReadSettings, Settings, options_of
+from batchconv.config import ReadSettings, Settings
 from batchconv.durations import show_duration
+from batchconv.options import options_of
 
 
 @click.command("validate", cls=GroupedCommand)

@@ -67,7 +67,8 @@ def main(only: Sequence[str], quick: bool, samples: int | None) -> None:
     write_json(_REPORT, measured, scale, seconds)
     missed = sum(figure.missed for figures in measured.values() for figure in figures)
     click.echo(
-        f"{missed} bars missed, {broken} benches broken; {seconds:.0f} s, all samples in {_REPORT.name}"
+        f"{missed} bars missed, {broken} benches broken; "
+        f"{seconds:.0f} s, all samples in {_REPORT.name}"
     )
     sys.exit(1 if missed or broken else 0)
 

@@ -1,0 +1,129 @@
+"""What an option is, and how the text of its value is read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from datetime import UTC, tzinfo
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from batchconv.columns import FIELDS
+from batchconv.durations import parse_duration
+
+FILES, ROWS, ACCOUNT, SPEED, TROUBLE, TELLING = (
+    "Files", "Rows", "Account", "Speed", "Trouble", "Telling",
+)  # fmt: skip
+
+
+class Option(NamedTuple):
+    """How a setting is given on the command line.
+
+    Attributes:
+        flags: `-o`, `--results`.
+        parse: text → value; raises ValueError with a sentence that says what is accepted.
+        metavar: what the value is called in the help; None for a switch.
+        choices: the only texts accepted, when they are few.
+        many: may be given several times.
+        shown: the default as the help shows it; empty to show none.
+    """
+
+    flags: tuple[str, ...]
+    group: str
+    help: str
+    parse: Callable[[str], Any]
+    metavar: str | None
+    choices: Sequence[str]
+    many: bool
+    shown: str
+
+
+def option(
+    default: Any,
+    *flags: str,
+    group: str,
+    help: str,  # noqa: A002 - the word that everyone knows
+    parse: Callable[[str], Any] = str,
+    metavar: str | None = None,
+    choices: Sequence[str] = (),
+    many: bool = False,
+    shown: str = "",
+) -> Any:
+    """A dataclass field that is an option; see `Option` for the arguments."""
+    told = Option(flags, group, help, parse, metavar, choices, many, shown)
+    return dataclasses.field(default=default, metadata={"option": told})
+
+
+def options_of(settings: type[Any]) -> dict[str, Option]:
+    """Setting → its option, in the order of writing."""
+    return {
+        field.name: field.metadata["option"]
+        for field in dataclasses.fields(settings)
+        if "option" in field.metadata
+    }
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A reader of whole numbers from *least* up."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit()) or int(text) < least:
+            raise ValueError(f"{text!r} is no whole number from {least} up")
+        return int(text)
+
+    return parse
+
+
+def read_rate(text: str) -> float | None:
+    """Requests a second, or None for `none`."""
+    if text == "none":
+        return None
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= 1_000_000:
+        raise ValueError(f"{text!r} is no number of requests a second; write 20, 0.5 or none")
+    return rate
+
+
+def read_positive_duration(text: str) -> float:
+    """Seconds, more than none."""
+    seconds = parse_duration(text)
+    if not seconds:
+        raise ValueError("the duration must be longer than nothing")
+    return seconds
+
+
+def read_zone(text: str) -> tzinfo:
+    """A timezone by its name."""
+    if text.upper() in ("UTC", "Z"):
+        return UTC
+    try:
+        return ZoneInfo(text)
+    except (LookupError, ValueError, OSError):
+        raise ValueError(
+            f"{text!r} is no timezone; write UTC or a name like Europe/Berlin"
+        ) from None
+
+
+def read_mapping(text: str) -> tuple[str, str]:
+    """`FIELD=COLUMN` as a pair."""
+    name, equals, column = text.partition("=")
+    name = name.strip().replace("-", "_")
+    if not equals or not column or name not in FIELDS:
+        raise ValueError(f"{text!r}: write FIELD=COLUMN, where FIELD is one of {', '.join(FIELDS)}")
+    return name, column
+
+
+def read_delimiter(text: str) -> str:
+    """One character, or the word `tab`."""
+    mark = {"tab": "\t", "\\t": "\t"}.get(text, text)
+    if len(mark) != 1 or mark in '"\r\n':
+        raise ValueError(f"{text!r} is no delimiter; write one character, or tab")
+    return mark
+
+
+def read_boolean(text: str) -> bool:
+    """`true` or `false`, which are the only choices."""
+    return text == "true"

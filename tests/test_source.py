@@ -1,0 +1,351 @@
+"""A path or `-` → bytes: told by their magic, handed on as they arrive, faults named."""
+
+import bz2
+import fcntl
+import gzip
+import lzma
+import os
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from batchconv.errors import InputError, UsageError
+from batchconv.formats import ReadOptions, open_rows
+from batchconv.formats.lines import Lines
+from batchconv.source import ByteStream, can_reopen, format_suffix, is_stdin, stem
+
+TEXT = b"message_id,delivered\n" + b"".join(b"id%d,true\n" % i for i in range(50_000))
+
+
+def read(path, compression=None) -> bytes:
+    with ByteStream(str(path), compression) as stream:
+        return b"".join(stream)
+
+
+def read_until_damage(path) -> tuple[bytes, InputError]:
+    found = []
+    with ByteStream(str(path)) as stream, pytest.raises(InputError) as caught:
+        found.extend(stream)
+    return b"".join(found), caught.value
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "in.csv"
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.csv.gz", "in"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_magic_bytes_beat_the_name(tmp_path, name, packed):
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(TEXT) if packed else TEXT)
+    assert read(path) == TEXT
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f", b"B", b"BZ", b"PK", b"\xfd7", b"a"])
+def test_a_file_of_a_few_bytes_is_read(path, content):
+    path.write_bytes(content)
+    assert read(path) == content
+
+
+def test_an_empty_gzip_is_empty(path):
+    path.write_bytes(gzip.compress(b""))
+    assert read(path) == b""
+
+
+def test_several_gzip_members_are_one_text(path):
+    """`cat a.gz b.gz` makes such files, and so do log rotations."""
+    path.write_bytes(gzip.compress(TEXT) + gzip.compress(b"more\n") + gzip.compress(b""))
+    assert read(path) == TEXT + b"more\n"
+
+
+def test_zeros_behind_the_last_member_are_padding(path):
+    path.write_bytes(gzip.compress(TEXT) + b"\0" * 1000)
+    assert read(path) == TEXT
+
+
+def test_a_named_compression_beats_the_magic_bytes(path):
+    path.write_bytes(gzip.compress(TEXT))
+    assert read(path, "none") == gzip.compress(TEXT)
+    assert read(path, "gz") == TEXT
+
+
+def test_a_named_compression_that_is_not_there_is_a_damaged_file(path):
+    path.write_bytes(TEXT)
+    with pytest.raises(InputError, match=r"in\.csv is damaged"):
+        read(path, "gz")
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (bz2.compress(TEXT), "bzip2"),
+        (lzma.compress(TEXT), "xz"),
+        (b"\x28\xb5\x2f\xfd" + TEXT, "zstd"),
+        (b"PK\x03\x04" + TEXT, "zip"),
+        (b"PAR1" + TEXT, "Parquet"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_file_that_is_something_else_is_refused_by_its_name(path, content, what):
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=what):
+        ByteStream(str(path))
+    assert read(path, "none") == content
+
+
+# -- damage ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.9])
+def test_a_gzip_cut_short_gives_what_it_holds_and_then_names_the_file(path, kept):
+    packed = gzip.compress(os.urandom(200_000).hex().encode())
+    whole = gzip.decompress(packed)
+    path.write_bytes(packed[: int(len(packed) * kept)])
+    found, error = read_until_damage(path)
+    assert len(found) > 0.8 * kept * len(whole)
+    assert whole.startswith(found)
+    assert f"{path} is damaged: the compressed data end too early" in str(error)
+
+
+@pytest.mark.parametrize("missing", [1, 4, 8, 9])
+def test_a_gzip_that_lacks_its_end_gives_everything_first(path, missing):
+    path.write_bytes(gzip.compress(TEXT)[:-missing])
+    found, error = read_until_damage(path)
+    assert TEXT.startswith(found)
+    assert len(found) > len(TEXT) * 0.9
+    assert "too early" in str(error)
+
+
+@pytest.mark.parametrize("length", range(2, 10))
+def test_a_gzip_header_cut_short_is_a_damaged_file(path, length):
+    path.write_bytes(gzip.compress(TEXT)[:length])
+    assert str(path) in str(read_until_damage(path)[1])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda packed: packed[:1000] + b"\xff" * 50 + packed[1050:],
+        lambda packed: packed[:-6] + b"\0\0\0\0\0\0",
+        lambda packed: packed + b"garbage",
+        lambda packed: packed[:2] + b"\x07" + packed[3:],
+    ],
+    ids=["the middle", "the checksum", "something behind it", "the method"],
+)
+def test_a_gzip_that_is_spoilt_names_the_file(path, spoil):
+    path.write_bytes(spoil(gzip.compress(TEXT)))
+    found, error = read_until_damage(path)
+    assert TEXT.startswith(found)
+    assert (str(path) in str(error), error.exit_code) == (True, 5)
+
+
+def test_rows_come_before_something_behind_the_gzip(path):
+    path.write_bytes(gzip.compress(TEXT) + b"garbage")
+    assert read_until_damage(path)[0] == TEXT
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"no\.csv does not exist"):
+        ByteStream(str(tmp_path / "no.csv"))
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_folder_is_named_with_what_to_write_instead(tmp_path, end):
+    with pytest.raises(InputError, match="is a directory") as caught:
+        ByteStream(str(tmp_path) + end)
+    assert caught.value.hint == f"name the files in it: {tmp_path}/*.csv"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_file_that_may_not_be_read_is_named(path):
+    path.touch(mode=0o000)
+    with pytest.raises(InputError, match="Permission denied"):
+        ByteStream(str(path))
+
+
+@pytest.mark.parametrize(
+    "name", ["a\0b", "x" * 5000, "/dev/null/x"], ids=["NUL", "long", "in a file"]
+)
+def test_a_name_that_no_file_can_have_is_an_unreadable_input(name):
+    with pytest.raises(InputError):
+        ByteStream(name)
+
+
+# -- as it arrives ---------------------------------------------------------------------------------
+
+
+def taken(pipe: int) -> bool:
+    """Whether the other end has read everything."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0\0\0\0")) == (0,)
+
+
+@contextmanager
+def piped(tmp_path: Path, *pieces: bytes | threading.Event) -> Iterator[str]:
+    """A named pipe that gives each piece by itself, and nothing more until an event is set."""
+    name = tmp_path / "fifo"
+    os.mkfifo(name)
+    given_up = threading.Event()
+
+    def write() -> None:
+        with name.open("wb", buffering=0) as pipe:
+            for piece in pieces:
+                if isinstance(piece, threading.Event):
+                    while not piece.wait(0.01) and not given_up.is_set():
+                        pass
+                    continue
+                pipe.write(piece)
+                while not taken(pipe.fileno()) and not given_up.is_set():
+                    os.sched_yield()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield str(name)
+    finally:
+        given_up.set()
+        writer.join()
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_row_comes_before_the_writer_has_closed(tmp_path, pack):
+    """`tail -F events.csv | batchconv upload -` sends each row as it happens."""
+    got_row = threading.Event()
+    pieces = pack(b"message_id,delivered\na,true\n"), got_row, pack(b"b,true\n")
+    with piped(tmp_path, *pieces) as name, ByteStream(name) as stream:
+        rows = iter(open_rows(stream, ReadOptions()))
+        assert next(rows).fields.message_id == "a"
+        got_row.set()
+        assert [row.fields.message_id for row in rows] == ["b"]
+
+
+@pytest.mark.parametrize("text", [b"a,1\n", b'{"message_id": "a"}\n'])
+def test_a_short_first_line_comes_before_the_writer_has_closed(tmp_path, text):
+    got_line = threading.Event()
+    with piped(tmp_path, text, got_line) as name, ByteStream(name) as stream:
+        assert stream.peek() == text
+        assert next(iter(Lines(stream, max_bytes=100))) == text.decode()
+        got_line.set()
+
+
+@pytest.mark.parametrize("head", [b"", b"B", b"BZ", b"\x1f", b"\xfd7zX"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_pipe_that_gives_a_byte_at_a_time_is_told_by_its_magic(tmp_path, head, packed):
+    """A pipe's first read may give a single byte, which is half of a magic number."""
+    content = gzip.compress(head) if packed else head
+    with piped(tmp_path, *(content[at : at + 1] for at in range(len(content)))) as name:
+        assert read(name) == head
+
+
+def test_a_format_is_told_by_the_first_character_however_late_it_comes(tmp_path):
+    pieces = b"\xef", b"\xbb\xbf", b"\n\n", b'{"message_id": "a", "delivered": true}\n'
+    with piped(tmp_path, *pieces) as name, ByteStream(name) as stream:
+        assert [row.fields.message_id for row in open_rows(stream, ReadOptions())] == ["a"]
+
+
+READ_STDIN = """
+import os, sys
+from batchconv.source import ByteStream
+if sys.argv[1:]:
+    os.set_blocking(0, False)
+print("ready", flush=True)
+with ByteStream("-") as stream:
+    sys.stdout.buffer.write(b"".join(stream))
+os.fstat(0)  # still open
+"""
+
+
+@pytest.mark.parametrize("arguments", [[], ["non-blocking"]])
+@pytest.mark.parametrize("packed", [False, True])
+def test_standard_input_is_read_to_its_end(arguments, packed):
+    """A shell or ssh may leave it non-blocking: "nothing yet" is not the end."""
+    with subprocess.Popen(
+        [sys.executable, "-c", READ_STDIN, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        data = gzip.compress(TEXT) if packed else TEXT
+        writer = threading.Thread(
+            target=lambda: (process.stdin.write(data), process.stdin.close())  # type: ignore[union-attr]
+        )
+        writer.start()
+        assert process.stdout.read() == TEXT
+        writer.join()
+        assert process.wait() == 0
+
+
+def test_a_closed_standard_input_is_an_unreadable_input():
+    script = (
+        "import os\nos.close(0)\nfrom batchconv.errors import InputError\n"
+        "from batchconv.source import ByteStream\n"
+        "try:\n    ByteStream('-')\nexcept InputError as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "- cannot be read: Bad file descriptor\n"
+
+
+def test_peeking_takes_nothing(path):
+    path.write_bytes(b"\n \n{}")
+    with ByteStream(str(path)) as stream:
+        assert stream.peek() == stream.peek() == b"\n \n{}"
+        assert b"".join(stream) == b"\n \n{}"
+
+
+def test_peeking_into_blanks_ends(path):
+    path.write_bytes(b"\n" * 1_000_000)
+    with ByteStream(str(path)) as stream:
+        assert len(stream.peek()) <= 1 << 17
+        assert b"".join(stream) == b"\n" * 1_000_000
+
+
+# -- names -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "suffix"),
+    [
+        ("-", "stdin", ""),
+        ("export.csv", "export", ".csv"),
+        ("/data/2026/export.csv.gz", "export", ".csv"),
+        ("export.CSV.GZ", "export", ".csv"),
+        ("export.tsv.gzip", "export", ".tsv"),
+        ("export.tab", "export", ".tab"),
+        ("export.jsonl", "export", ".jsonl"),
+        ("export.ndjson", "export", ".ndjson"),
+        ("export.2026-01.csv", "export.2026-01", ".csv"),
+        ("export.failed.csv", "export.failed", ".csv"),
+        ("export.txt", "export", ".txt"),
+        ("export.gz", "export", ""),
+        ("export", "export", ""),
+        ("export.backup", "export.backup", ".backup"),
+        (".csv", ".csv", ""),
+        ("./-", "-", ""),
+        ("a.b/export", "export", ""),
+    ],
+)
+def test_a_name_tells_stem_and_format(name, base, suffix):
+    assert (stem(name), format_suffix(name)) == (base, suffix)
+
+
+def test_only_files_can_be_opened_again(tmp_path, path):
+    path.touch()
+    with piped(tmp_path) as pipe:
+        names = ["-", str(path), pipe, str(tmp_path / "no.csv"), str(tmp_path)]
+        ByteStream(pipe).close()
+        assert [can_reopen(name) for name in names] == [False, True, False, False, False]
+
+
+def test_only_the_dash_is_standard_input():
+    assert [is_stdin(name) for name in ("-", "./-", "--", "")] == [True, False, False, False]
