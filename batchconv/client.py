@@ -114,7 +114,7 @@ class HttpClient:
         self._base_url = check_base_url(base_url)
         self._timeout = timeout
         self._connections = connections
-        self._ssl = _trust(ca_file)
+        self._ssl = trust(ca_file)
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -174,7 +174,7 @@ class HttpClient:
         return URL(f"{self._base_url}/{conversion.channel}?{query}", encoded=True)
 
 
-def _trust(ca_file: str | None) -> ssl.SSLContext | bool:
+def trust(ca_file: str | None) -> ssl.SSLContext | bool:
     if ca_file is None:
         return True
     try:

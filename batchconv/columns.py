@@ -55,7 +55,7 @@ def find_columns(names: Sequence[str], mapped: dict[str, str]) -> Places:
     found: dict[str, list[int]] = {field: [] for field in FIELDS}
     for index, name in enumerate(names):
         field = _TAKEN_BY_THEMSELVES.get(_plain(name))
-        if field is not None and field not in mapped:
+        if field is not None:
             found[field].append(index)
     for field, column in mapped.items():
         exact = [i for i, name in enumerate(names) if name == column]

@@ -176,8 +176,8 @@ class Settings(ReadSettings):
         help="Requests in flight at once.",
     )  # fmt: skip
     timeout: float = option(
-        30.0, "--timeout", group=SPEED, parse=read_positive_duration, metavar="DURATION", shown="30s",
-        help="The most that one request may take.",
+        30.0, "--timeout", group=SPEED, parse=read_positive_duration, metavar="DURATION",
+        shown="30s", help="The most that one request may take.",
     )  # fmt: skip
     max_attempts: int = option(
         5, "--max-attempts", group=TROUBLE, parse=at_least(1), metavar="N", shown="5",

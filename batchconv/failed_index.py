@@ -6,11 +6,16 @@ import csv
 import json
 from collections.abc import Iterator
 from hashlib import blake2b
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
-from batchconv.errors import InputError
+from batchconv.errors import InputError, OutputError
 from batchconv.formats import Layout
 from batchconv.keys import KeyBag
+
+_PAGE = 1 << 16  # rows
+_BLOCK = 1 << 20  # bytes
 
 
 class FailedIndex:
@@ -25,28 +30,35 @@ class FailedIndex:
     """
 
     def __init__(self, path: Path, raw: Path, layout: Layout) -> None:
-        self._bits = bytearray()  # one bit a row: a file of ten million rows needs a megabyte
+        # One bit a row, in pages: a file of ten million rows needs a megabyte.
+        self._pages: dict[int, bytearray] = {}
         self._raw = KeyBag()
-        if path.exists():
-            read = self._read_json if layout.format == "jsonl" else self._read_cells
-            self._cut(path, read(path, layout))
-        if raw.exists():
-            self._cut(raw, self._read_raw(raw))
+        self._newline = "\n".encode(layout.encoding)
+        try:
+            if path.exists():
+                read = self._read_json if layout.format == "jsonl" else self._read_cells
+                self._cut(path, read(path, layout))
+            if raw.exists():
+                self._cut(raw, self._read_raw(raw))
+        except OSError as error:
+            raise OutputError(
+                f"{path} cannot be gone on with: {error.strerror}",
+                hint="mend its permissions, or name another with --failed",
+            ) from None
 
     def has_row(self, number: int) -> bool:
         """Whether the file has the row of that number."""
-        at = number >> 3
-        return at < len(self._bits) and bool(self._bits[at] & 1 << (number & 7))
+        page = self._pages.get(number // _PAGE)
+        return page is not None and bool(page[number % _PAGE >> 3] & 1 << (number & 7))
 
     def take_raw(self, record: bytes) -> bool:
         """Whether the raw file has a record that begins with the first line of *record*."""
-        return self._raw.take(_key(record)) is not None
+        first = next(_split(BytesIO(record), self._newline), record)
+        return self._raw.take(_key(first)) is not None
 
     def _add(self, number: int) -> None:
-        at = number >> 3
-        if at >= len(self._bits):
-            self._bits.extend(bytes(at + 1 - len(self._bits)))
-        self._bits[at] |= 1 << (number & 7)
+        page = self._pages.setdefault(number // _PAGE, bytearray(_PAGE >> 3))
+        page[number % _PAGE >> 3] |= 1 << (number & 7)
 
     def _cut(self, path: Path, end: int) -> None:
         if end != path.stat().st_size:
@@ -56,15 +68,17 @@ class FailedIndex:
     def _read_cells(self, path: Path, layout: Layout) -> int:
         """Note the rows; returns where the last whole record ends."""
         end = size = 0
+        ended = False
         with path.open("rb") as file:
 
             def lines() -> Iterator[str]:
-                nonlocal size
+                nonlocal size, ended
                 for line in file:
                     if not line.endswith(b"\n"):
-                        return
+                        break
                     size += len(line)
                     yield line.decode("utf-8", "replace")
+                ended = True
 
             records = csv.reader(lines(), strict=True, delimiter=layout.delimiter)
             try:
@@ -75,7 +89,9 @@ class FailedIndex:
                         self._add(int(cells[-1]))
                     end = size
             except csv.Error:
-                pass  # the torn end of the file, inside a quoted cell
+                if not ended:
+                    raise _foreign(path) from None
+                # Otherwise it is the torn end of the file, inside a quoted cell.
             except ValueError:
                 raise _foreign(path) from None
         return end
@@ -95,16 +111,29 @@ class FailedIndex:
     def _read_raw(self, path: Path) -> int:
         end = 0
         with path.open("rb") as file:
-            for line in file:
-                if line.endswith(b"\n"):
-                    end += len(line)
-                    self._raw.add(_key(line))
+            for line in _split(file, self._newline):
+                end += len(line) + len(self._newline)
+                self._raw.add(_key(line))
         return end
 
 
-def _key(record: bytes) -> bytes:
-    first = record.split(b"\n", 1)[0].rstrip(b"\r")
-    return blake2b(first, digest_size=16).digest()
+def _split(file: BinaryIO, newline: bytes) -> Iterator[bytes]:
+    """The whole lines of a file whose characters may have several bytes."""
+    begun = bytearray()
+    while block := file.read(_BLOCK):
+        begun += block
+        begin = at = 0
+        while (at := begun.find(newline, at)) >= 0:
+            if (at - begin) % len(newline):
+                at += 1  # the halves of two characters
+                continue
+            yield bytes(begun[begin:at])
+            begin = at = at + len(newline)
+        del begun[:begin]
+
+
+def _key(line: bytes) -> bytes:
+    return blake2b(line.rstrip(b"\r\0"), digest_size=16).digest()
 
 
 def _foreign(path: Path) -> InputError:

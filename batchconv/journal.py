@@ -12,9 +12,12 @@ import csv
 import io
 import json
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO, NamedTuple
+from contextlib import contextmanager
+from operator import attrgetter
+from typing import Any, BinaryIO, NamedTuple
 
 from batchconv.errors import InputError, UsageError
 from batchconv.keys import KeyBag
@@ -34,6 +37,9 @@ _OWN_LINE = re.compile(
     re.MULTILINE,
 )
 _RESULTS = frozenset(Result)
+_REASONS = frozenset(Reason)
+_JSON_BEGIN = b'{"source":"'
+_LONGEST_LINE = 1 << 26  # bytes
 
 
 class Entry(NamedTuple):
@@ -49,25 +55,55 @@ class Entry(NamedTuple):
     target: str
 
 
-class TornTail(NamedTuple):
-    """Where the whole lines of a file end, and how many bytes of a torn one come after."""
+class Tail(NamedTuple):
+    """How a results file ends.
+
+    Attributes:
+        end: where its entries end.
+        torn: bytes of a torn line that come after.
+        unended: the last entry is whole, and only the end of its line is missing.
+    """
 
     end: int
-    bytes: int
+    torn: int
+    unended: bool = False
 
 
-def find_tail(file: BinaryIO) -> TornTail:
-    """Look for a last line without an end: what a crash in the middle of a write leaves."""
+def _find_tail(path: str, file: BinaryIO) -> Tail:
+    """Look for a last line without an end: what a crash in the middle of a write leaves.
+
+    Raises:
+        InputError: nothing but such a line is there, and it does not begin as ours do.
+    """
     size = file.seek(0, io.SEEK_END)
+    end = _end_of_lines(file, size)
+    file.seek(end)
+    torn = file.read(_LONGEST_LINE)
+    if is_csv(path):
+        ours = CSV_HEADER
+    else:
+        ours = _JSON_BEGIN
+        try:
+            _entry(json.loads(torn))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            pass
+        else:
+            return Tail(size, 0, unended=True)
+    if not end and not (torn.startswith(ours) or ours.startswith(torn)):
+        raise no_result(path, 1)
+    return Tail(end, size - end)
+
+
+def _end_of_lines(file: BinaryIO, size: int) -> int:
     at = size
     while at > 0:
         begin = max(0, at - _BLOCK)
         file.seek(begin)
         found = file.read(at - begin).rfind(b"\n")
         if found >= 0:
-            return TornTail(begin + found + 1, size - begin - found - 1)
+            return begin + found + 1
         at = begin
-    return TornTail(0, size)
+    return 0
 
 
 def read_entries(path: str) -> Iterator[Entry]:
@@ -76,15 +112,24 @@ def read_entries(path: str) -> Iterator[Entry]:
     Raises:
         InputError: a line is no result, or the file cannot be read.
     """
+    with _opened(path) as file:
+        yield from _read(path, file, _find_tail(path, file))
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - a path may be any text here
-            end = find_tail(file).end
-            file.seek(0)
-            yield from (_read_csv if is_csv(path) else _read_json)(path, file, end)
+            yield file
     except OSError as error:
         raise InputError(
             f"{path} cannot be read: {error.strerror}", hint="check the name and the permissions"
         ) from None
+
+
+def _read(path: str, file: BinaryIO, tail: Tail) -> Iterator[Entry]:
+    file.seek(0)
+    return (_read_csv if is_csv(path) else _read_json)(path, file, tail.end)
 
 
 def _read_json(path: str, file: BinaryIO, end: int) -> Iterator[Entry]:
@@ -112,6 +157,8 @@ def _read_json(path: str, file: BinaryIO, end: int) -> Iterator[Entry]:
                     sources.get(target) or _text(target, sources),
                 )
         number += lines
+    if rest:
+        yield from _read_foreign(path, rest + b"\n", number)
 
 
 def _text(raw: bytes, known: dict[bytes, str]) -> str:
@@ -133,19 +180,20 @@ def _read_foreign(path: str, block: bytes, number: int) -> Iterator[Entry]:
                 raise no_result(path, number) from None
 
 
-def _entry(found: dict[str, str]) -> Entry:
-    if found["outcome"] not in _RESULTS:
-        raise ValueError(found["outcome"])
+def _entry(found: dict[str, Any]) -> Entry:
+    source, target, outcome = found["source"], found["target"], found["outcome"]
+    if outcome not in _RESULTS or not isinstance(source, str) or not isinstance(target, str):
+        raise ValueError(outcome)
     status = found["status"]
     return Entry(
-        found["source"],
+        source,
         int(found["row"]),
         _key(found["key"]),
-        found["outcome"],
+        outcome,
         int(status) if status else None,
         int(found["attempts"]),
         found["reason"] or None,
-        found["target"],
+        target,
     )
 
 
@@ -159,6 +207,7 @@ def _key(text: str) -> bytes:
 def _read_csv(path: str, file: BinaryIO, end: int) -> Iterator[Entry]:
     if not end:
         return
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_LINE))
     header = file.readline()
     if header.rstrip(b"\r\n") != CSV_HEADER.rstrip(b"\n"):
         raise no_result(path, 1)
@@ -167,6 +216,8 @@ def _read_csv(path: str, file: BinaryIO, end: int) -> Iterator[Entry]:
     while size < end and (line := file.readline()):
         number += 1
         size += len(line)
+        if not line.strip():
+            continue
         try:
             cells = next(csv.reader([line.decode()], strict=True))
             yield _entry(dict(zip(ResultLine._fields, cells, strict=True)))
@@ -185,6 +236,9 @@ class Settled(NamedTuple):
 
 
 _NOTHING_TO_RESTORE = Settled(None)
+_WANTED = 1  # the tag of keys whose entry is among those that the failed rows may lack
+_WANTED_FIRST, _WANTED_LAST = frozenset({_WANTED}), frozenset({0})
+_ROW = attrgetter("row")
 _BAD = {Result.FAILED.value, Result.REJECTED.value, Result.INVALID.value}
 
 
@@ -209,8 +263,8 @@ class Journal:
         self._salts = {source: number for number, source in enumerate(dict.fromkeys(sources), 1)}
         self._target = target
 
-    def load(self, path: str, has_failed: Callable[[str, int], bool]) -> None:
-        """Take in a results file.
+    def load(self, path: str, has_failed: Callable[[str, int], bool]) -> Tail:
+        """Take in a results file, and tell how it ends.
 
         Args:
             path: the results file.
@@ -220,9 +274,16 @@ class Journal:
             UsageError: it tells of another target.
             InputError: it is no results file.
         """
+        self._has_failed = has_failed
+        with _opened(path) as file:
+            tail = _find_tail(path, file)
+            self._take_in(path, _read(path, file, tail))
+        return tail
+
+    def _take_in(self, path: str, entries: Iterable[Entry]) -> None:
         outcomes: Counter[str] = Counter()
         salts, add, target = self._salts, self._bag.add, self._target
-        for entry in read_entries(path):
+        for entry in entries:
             if entry.target != target:
                 raise UsageError(
                     f"{path} tells of a run against {entry.target!r}, and this one is against "
@@ -231,9 +292,13 @@ class Journal:
                 )
             outcomes[entry.outcome] += 1
             key = salted(entry.key, salts.get(entry.source, 0))
-            add(key)
-            if entry.outcome in _BAD and not has_failed(entry.source, entry.row):
+            if entry.outcome in _BAD and not self._has_failed(entry.source, entry.row):
+                add(key, _WANTED)
                 self._wanted.setdefault(key, []).append(entry)
+            else:
+                add(key)
+        for wanted in self._wanted.values():
+            wanted.sort(key=_ROW)
         self.outcomes = Counter({Result(name): count for name, count in outcomes.items()})
 
     def look_up(self, row: Row) -> Settled | None:
@@ -242,15 +307,35 @@ class Journal:
             return None
         plain = binascii.unhexlify(row.key())
         for key in (salted(plain, self._salts.get(row.source, 0)), plain):
-            if self._bag.take(key) is not None:
-                wanted = self._wanted.get(key)
-                return Settled(_outcome(row, wanted.pop())) if wanted else _NOTHING_TO_RESTORE
+            wanted = self._wanted.get(key, ())
+            # Of equal rows each has its own copy in the failed rows: the one that is missing.
+            at = bisect_left(wanted, row.number, key=_ROW)
+            exact = at < len(wanted) and wanted[at].row == row.number
+            tag = self._bag.take(key, _WANTED_FIRST if exact else _WANTED_LAST)
+            if tag == _WANTED:
+                return self._restore(row, self._wanted[key].pop(at if exact else 0))
+            if tag is not None:
+                return _NOTHING_TO_RESTORE
         return None
+
+    def _restore(self, row: Row, entry: Entry) -> Settled:
+        # Of a source that is no input it can be asked only now: its rows' file is another's.
+        if entry.source not in self._salts and self._has_failed(row.source, entry.row):
+            return _NOTHING_TO_RESTORE
+        return Settled(_outcome(row, entry))
 
 
 def _outcome(row: Row, entry: Entry) -> Outcome:
-    reason = Reason(entry.reason) if entry.reason else None
-    return Outcome(row, None, Result(entry.outcome), entry.status, entry.attempts, reason=reason)
+    """The outcome that *entry* tells of, with the number that the row had then."""
+    return Outcome(
+        row._replace(number=entry.row),
+        None,
+        Result(entry.outcome),
+        entry.status,
+        entry.attempts,
+        # A later version may know other reasons.
+        reason=Reason(entry.reason) if entry.reason in _REASONS else None,
+    )
 
 
 def salted(key: bytes, salt: int) -> bytes:

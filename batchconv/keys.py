@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Final
 
 _STORED: Final = 14  # bytes of a key that are stored; the other two choose its bucket
@@ -62,6 +61,10 @@ class KeyBag:
                 at = _find_preferred(bucket, key[2:], at, prefer)
             if at >= 0:
                 tag = bucket[at + _STORED]
+                if self._disk and prefer and tag not in prefer:
+                    better = self._disk.take(key, prefer, only=True)
+                    if better is not None:
+                        return better
                 bucket[at : at + _STRIDE] = bucket[-_STRIDE:]
                 del bucket[-_STRIDE:]
                 self._in_memory -= 1
@@ -120,10 +123,14 @@ class _DiskBag:
         # Used from the reader's thread after it was filled from another, never from two at once.
         self._db = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA cache_size = -65536")  # KiB
+        # Nobody needs it after a crash, and one long transaction spares a thousand times the work.
+        self._db.execute("PRAGMA journal_mode = OFF")
+        self._db.execute("PRAGMA synchronous = OFF")
         self._db.execute(
             "CREATE TABLE bag (key BLOB, tag INTEGER, n INTEGER, PRIMARY KEY (key, tag)) "
             "WITHOUT ROWID"
         )
+        self._db.execute("BEGIN")
         self._count = 0
 
     def __len__(self) -> int:
@@ -134,25 +141,27 @@ class _DiskBag:
         return found is not None
 
     def add_all(self, keys: Iterator[tuple[bytes, int]]) -> None:
-        with closing(self._db.cursor()) as cursor:
-            cursor.execute("BEGIN")
-            for key, tag in keys:
-                cursor.execute(
-                    "INSERT INTO bag VALUES (?, ?, 1) "
-                    "ON CONFLICT (key, tag) DO UPDATE SET n = n + 1",
-                    (key, tag),
-                )
+        def counted() -> Iterator[tuple[bytes, int]]:
+            for pair in keys:
                 self._count += 1
-            cursor.execute("COMMIT")
+                yield pair
 
-    def take(self, key: bytes, prefer: frozenset[int]) -> int | None:
+        self._db.executemany(
+            "INSERT INTO bag VALUES (?, ?, 1) ON CONFLICT (key, tag) DO UPDATE SET n = n + 1",
+            counted(),
+        )
+
+    def take(self, key: bytes, prefer: frozenset[int], *, only: bool = False) -> int | None:
+        """As above; with *only* nothing but a preferred one."""
         tags = [
             tag
             for (tag,) in self._db.execute("SELECT tag FROM bag WHERE key = ? AND n > 0", (key,))
         ]
-        if not tags:
+        tag: int | None = next((tag for tag in tags if tag in prefer), None)
+        if tag is None and tags and not only:
+            tag = tags[0]
+        if tag is None:
             return None
-        tag: int = next((tag for tag in tags if tag in prefer), tags[0])
         self._db.execute("UPDATE bag SET n = n - 1 WHERE key = ? AND tag = ?", (key, tag))
         self._count -= 1
         return tag

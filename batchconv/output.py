@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import queue
@@ -17,6 +18,8 @@ from batchconv.errors import HeldError, OutputError, UsageError
 STDOUT = "-"
 _PRIVATE = 0o600  # new files hold personal data
 _MOST_QUEUED = 1_000  # lines for a slow reader of standard output before the run waits for it
+_NOT_A_DISK = (errno.EINVAL, errno.ENOTSUP)  # what fsync says to a pipe or a terminal
+_MOST_REOPENED = 10
 
 
 class LineSink(Protocol):
@@ -44,7 +47,8 @@ class LineFile:
     """A file on disk.
 
     `write` makes one system call and keeps nothing back. When it fails half-way (a full disk),
-    the half line is cut off again: the file holds whole lines at any time.
+    the half line is cut off again: the file holds whole lines at any time. Where even that fails,
+    nothing more is written: a half line may only be the last one.
 
     Args:
         path: created with mode 0600 when it is not there; otherwise added to.
@@ -61,24 +65,34 @@ class LineFile:
     def __init__(self, path: str, *, lock: bool = False) -> None:
         self.path = path
         self._synced = True
+        self._syncing = threading.Lock()
+        self._lost: OSError | None = None
+        self._broken: OSError | None = None
         self._closed = False
+        self._open()
+        for _ in range(_MOST_REOPENED):
+            if not (lock and self._regular) or self._lock():
+                break
+            os.close(self._fd)
+            self._open()
+
+    def _open(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
         try:
             try:
-                self._fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, _PRIVATE)
+                self._fd = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, _PRIVATE)
                 self._created = True
             except FileExistsError:
-                self._fd = os.open(path, flags | os.O_CREAT, _PRIVATE)
+                self._fd = os.open(self.path, flags | os.O_CREAT, _PRIVATE)
                 self._created = False
             found = os.fstat(self._fd)
         except OSError as error:
-            raise _cannot(path, error) from None
+            raise _cannot(self.path, error) from None
         self.size = found.st_size
         self._regular = stat.S_ISREG(found.st_mode)
-        if lock and self._regular:
-            self._lock()
 
-    def _lock(self) -> None:
+    def _lock(self) -> bool:
+        """Hold the file; False when its name has come to stand for another one meanwhile."""
         # The kernel lets go of it with the process, however that ends.
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -90,8 +104,14 @@ class LineFile:
             ) from None
         except OSError:
             pass  # a file system without locks: the run is more useful than the lock
-        # What another run wrote between our opening it and holding it counts, too.
-        self.size = os.fstat(self._fd).st_size
+        # What another run wrote between our opening it and holding it counts, too; and that run
+        # may have removed the file, if it came to nothing.
+        held = os.fstat(self._fd)
+        self.size = held.st_size
+        try:
+            return os.path.samestat(held, os.stat(self.path))  # noqa: PTH116 - any text
+        except OSError:
+            return False
 
     @staticmethod
     def check_free(path: str) -> None:
@@ -138,32 +158,38 @@ class LineFile:
 
     def write(self, lines: bytes) -> None:
         """Add whole lines, or none of them."""
+        if self._broken is not None:
+            raise _cannot(self.path, self._broken)
         left = memoryview(lines)
         self._synced = False
         try:
             while left:
                 left = left[os.write(self._fd, left) :]
         except OSError as error:
-            self._cut_back()
+            self._cut_back(error)
             raise _cannot(self.path, error) from None
         self.size += len(lines)
 
-    def _cut_back(self) -> None:
-        # If even that fails, whoever reads the file drops a torn last line.
-        with contextlib.suppress(OSError):
-            if self._regular:
-                os.ftruncate(self._fd, self.size)
+    def _cut_back(self, error: OSError) -> None:
+        try:
+            os.ftruncate(self._fd, self.size)
+        except OSError:
+            self._broken = error
 
     def sync(self) -> None:
         """Push what was written to the disk; a device or a pipe has none."""
-        if self._synced:
-            return
-        self._synced = True
-        try:
-            os.fsync(self._fd)
-        except OSError as error:
-            if error.errno not in _NOT_A_DISK:
-                raise _cannot(self.path, error) from None
+        # Closing waits for a call that is under way, and hears of its failure: the system tells
+        # of it only once.
+        with self._syncing:
+            if not self._synced:
+                self._synced = True
+                try:
+                    os.fsync(self._fd)
+                except OSError as error:
+                    if error.errno not in _NOT_A_DISK:
+                        self._lost = error
+        if self._lost is not None:
+            raise _cannot(self.path, self._lost)
 
     def close(self) -> None:
         """Push to the disk and close."""
@@ -219,9 +245,6 @@ class Stdout:
             self._error = error
 
 
-_NOT_A_DISK = (22, 95)  # EINVAL and ENOTSUP: what fsync says to a pipe or a terminal
-
-
 def _cannot(path: str, error: OSError) -> OutputError:
     return OutputError(
         f"{path} cannot be written: {error.strerror or 'unknown error'}",
@@ -244,25 +267,44 @@ def holder_of(file: int | str) -> str:
 
 
 def refuse_inputs(outputs: Iterable[str], inputs: Iterable[str]) -> None:
-    """Refuse an output path that is one of the inputs, links and all.
+    """Refuse an output that is one of the inputs, links and all, or that is another output.
+
+    Args:
+        outputs: paths; `-` stands for standard output.
+        inputs: paths; `-` stands for standard input.
 
     Raises:
         UsageError: one is.
     """
-    known = {identity: name for name in inputs if (identity := _identity(name)) is not None}
+    known = {place: name for name in inputs if (place := _place(name, 0)) is not None}
+    seen: dict[str | tuple[int, int], str] = {}
     for output in outputs:
-        identity = _identity(output)
-        same = known.get(identity) if identity is not None else None
-        if same is not None:
+        place = _place(output, 1)
+        if place in known:
             raise UsageError(
-                f"{output} is the input {same}, which would be overwritten",
+                f"{output} is the input {known[place]}, which would be overwritten",
                 hint="name another file for the output",
             )
+        if place in seen:
+            raise UsageError(
+                f"{output} and {seen[place]} are one file, and each would be written to it",
+                hint="name another file for one of them",
+            )
+        if place is not None:
+            seen[place] = output
 
 
-def _identity(path: str) -> tuple[int, int] | None:
+def _place(path: str, standard: int) -> tuple[int, int] | str | None:
+    """What makes a file itself under any name; None for devices and pipes.
+
+    Args:
+        path: of a file that may not be there yet.
+        standard: the descriptor that `-` stands for.
+    """
     try:
-        found = Path(path).stat()
+        found = os.fstat(standard) if path == STDOUT else os.stat(path)  # noqa: PTH116 - any text
+    except FileNotFoundError:
+        return os.path.realpath(path)
     except (OSError, ValueError):
         return None
     return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None

@@ -10,11 +10,10 @@ from batchconv.config import Settings, same_folder
 from batchconv.errors import UsageError
 from batchconv.failed import FailedRows, plan_paths
 from batchconv.formats import Layout
-from batchconv.journal import Journal, find_tail
+from batchconv.journal import Journal
 from batchconv.model import Outcome, Result
 from batchconv.output import STDOUT, LineFile, Stdout, refuse_inputs
 from batchconv.results import ResultLine, Results, Stamp, is_csv, read_lines
-from batchconv.source import is_stdin
 
 _ACCEPTED = frozenset({Result.ACCEPTED.value})
 _SYNC_EVERY = 0.5  # seconds between two calls of fsync, at most
@@ -24,7 +23,8 @@ class Outputs:
     """Where outcomes are written.
 
     Constructing it takes the results file, before anything is read: a second run on the same
-    file is told so at once. `open_failed` follows when the inputs are known.
+    file is told so at once. `open_failed` follows when the inputs are known, and `load` when all
+    is well with them: until then no file is changed.
 
     Args:
         path: of the results; `-` for standard output.
@@ -33,10 +33,11 @@ class Outputs:
         stamp: what the run adds to each line.
 
     Attributes:
+        has_journal: the results file tells of earlier runs.
         torn: bytes of a torn last line that were cut off.
 
     Raises:
-        UsageError: the path is an input, or is there already.
+        UsageError: the path is an input or another output, or is there already.
         HeldError: another run holds it.
         OutputError: it cannot be opened.
     """
@@ -44,10 +45,14 @@ class Outputs:
     def __init__(self, path: str, inputs: Sequence[str], settings: Settings, stamp: Stamp) -> None:
         self.path = path
         self.torn = 0
+        self.has_journal = False
         self._settings = settings
-        self._inputs = [name for name in inputs if not is_stdin(name)]
+        self._stamp = stamp
+        self._inputs = inputs
+        self._named = [name for name in (path, settings.summary, settings.ledger) if name]
         self._failed: FailedRows | None = None
-        refuse_inputs(filter(None, (path, settings.summary, settings.ledger)), self._inputs)
+        self._results: Results
+        refuse_inputs(self._named, inputs)
         self._sink: LineFile | Stdout
         if path == STDOUT:
             if settings.resume:
@@ -55,32 +60,14 @@ class Outputs:
             self._sink = Stdout()
         else:
             self._sink = LineFile(path, lock=True)
-            try:
-                self._prepare(self._sink)
-            except BaseException:
+            self.has_journal = settings.resume and self._sink.size > 0
+            if self._sink.size and not (settings.resume or settings.overwrite):
                 self._sink.close()
-                raise
-        self._results = Results(self._sink, stamp, as_csv=is_csv(path), begin=not self.has_journal)
-
-    def _prepare(self, file: LineFile) -> None:
-        settings = self._settings
-        if settings.overwrite:
-            file.cut(0)
-        elif settings.resume and file.size:
-            with open(self.path, "rb") as journal:  # noqa: PTH123 - a path may be any text here
-                end, self.torn = find_tail(journal)
-            file.cut(end)
-        elif file.size:
-            raise UsageError(
-                f"{self.path} exists and is not empty",
-                hint="go on with that run by --resume, replace it with --overwrite, or name "
-                "another file with -o",
-            )
-
-    @property
-    def has_journal(self) -> bool:
-        """Whether the results file tells of earlier runs."""
-        return isinstance(self._sink, LineFile) and self._sink.size > 0
+                raise UsageError(
+                    f"{path} exists and is not empty",
+                    hint="go on with that run by --resume, replace it with --overwrite, or name "
+                    "another file with -o",
+                )
 
     def open_failed(self, inputs: Sequence[str], layouts: dict[str, Layout]) -> None:
         """Plan the failed-rows files of *inputs*, which look like *layouts*."""
@@ -95,17 +82,36 @@ class Outputs:
             resume=self.has_journal,
             overwrite=settings.overwrite,
         )
-        refuse_inputs(map(str, paths.values()), self._inputs)
+        raw = [path.with_suffix(".raw") for path in paths.values()]
+        refuse_inputs([*self._named, *map(str, (*paths.values(), *raw))], self._inputs)
         self._failed = FailedRows(paths, layouts)
-        if settings.overwrite:
-            self._failed.clear()
 
     def load(self, journal: Journal) -> None:
-        """Let *journal* know what earlier runs in the same file settled."""
+        """Let *journal* know what earlier runs in the same file settled; make all files ready.
+
+        Raises:
+            UsageError: the results file tells of another target.
+            InputError: it is none, or a failed-rows file is none.
+            OutputError: a file cannot be changed.
+        """
         if self.has_journal:
             if self._failed is not None:
                 self._failed.read_back()
-            journal.load(self.path, self._has_failed)
+            tail = journal.load(self.path, self._has_failed)
+            self.torn = tail.torn
+            if isinstance(self._sink, LineFile):
+                self._sink.cut(tail.end)
+                if tail.unended:
+                    self._sink.write(b"\n")
+                self.has_journal = self._sink.size > 0
+        elif self._settings.overwrite:
+            if self._failed is not None:
+                self._failed.clear()
+            if isinstance(self._sink, LineFile):
+                self._sink.cut(0)
+        self._results = Results(
+            self._sink, self._stamp, as_csv=is_csv(self.path), begin=not self.has_journal
+        )
 
     def accepted_before(self) -> Iterator[ResultLine]:
         """What earlier runs in the same file had accepted."""

@@ -43,25 +43,39 @@ class Reader:
             InputError: one is missing, unreadable, or damaged in its header.
             UsageError: a column is wrong.
         """
-        for name in dict.fromkeys(self._inputs):
-            stream, rows = self._open(name)
-            if can_reopen(name):
-                stream.close()  # a thousand open inputs would run into the system's limit
-            else:
-                self._kept[name] = stream, rows
-                if self._inputs.count(name) > 1:
-                    raise UsageError(f"{name} is named twice, and can be read only once")
+        try:
+            for name in dict.fromkeys(self._inputs):
+                stream, rows = self._open(name)
+                if can_reopen(name):
+                    stream.close()  # a thousand open inputs would run into the system's limit
+                else:
+                    self._keep(name, stream, rows)
+        except BaseException:
+            self._close_kept()
+            raise
+
+    def _keep(self, name: str, stream: ByteStream, rows: RowStream) -> None:
+        self._kept[name] = stream, rows
+        if self._inputs.count(name) > 1:
+            raise UsageError(f"{name} is named twice, and can be read only once")
+
+    def _close_kept(self) -> None:
+        while self._kept:
+            self._kept.popitem()[1][0].close()
 
     def __iter__(self) -> Iterator[Row]:
-        for name in self._inputs:
-            try:
-                kept = self._kept.pop(name, None)
-                stream, rows = kept or self._open(name)
-                with closing(stream):
-                    yield from rows
-            except (InputError, UsageError) as damage:
-                # A header was good when it was checked: the file has changed since.
-                self.damages.append(damage)
+        try:
+            for name in self._inputs:
+                try:
+                    kept = self._kept.pop(name, None)
+                    stream, rows = kept or self._open(name)
+                    with closing(stream):
+                        yield from rows
+                except (InputError, UsageError) as damage:
+                    # A header was good when it was checked: the file has changed since.
+                    self.damages.append(damage)
+        finally:
+            self._close_kept()
 
     def _open(self, name: str) -> tuple[ByteStream, RowStream]:
         stream = ByteStream(name, self._compression)

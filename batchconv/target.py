@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from batchconv.auth import Auth, QueryAuth, Secret
-from batchconv.client import HttpClient, check_base_url
+from batchconv.client import HttpClient, check_base_url, trust
 from batchconv.config import Settings
 from batchconv.credentials import find_auth
 from batchconv.errors import UsageError
@@ -39,6 +39,8 @@ class Target:
             self.name = "simulated"
             return
         base_url = check_base_url(settings.base_url)
+        if settings.ca_file is not None:
+            trust(settings.ca_file)  # made anew by the client; here only to find what is wrong
         self._auth = find_auth(settings, environment, time.time)
         parts = urlsplit(base_url)
         self.name = f"{parts.scheme}://{parts.netloc} {self._auth.shown_key}"

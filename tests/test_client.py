@@ -372,7 +372,7 @@ async def test_a_gzip_bomb_is_not_unpacked(monkeypatch):
     bomb = zlib.compress(bytes(50 << 20), 9, 31)
     head = b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
     unpacked = Mock(side_effect=AssertionError("it was unpacked"))
-    monkeypatch.setattr("aiohttp.http_parser.DeflateBuffer", unpacked)
+    monkeypatch.setattr("aiohttp.http_parser.ZLibDecompressor", unpacked)
     async with served(answering(HEAD + head + bomb)) as base_url:
         assert (await reply_of(base_url)).status == 200
 

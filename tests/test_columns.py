@@ -119,7 +119,9 @@ def test_columns_that_are_there_twice_and_hold_nothing_are_fine():
     assert find_columns(["note", "note", "message_id"], {}).message_id == 2
 
 
-def require(names, mapped=None, *, delivered_given=False):
+def require(
+    names: list[str], mapped: dict[str, str] | None = None, *, delivered_given: bool = False
+) -> None:
     mapped = mapped or {}
     require_columns(find_columns(names, mapped), names, mapped, delivered_given=delivered_given)
 

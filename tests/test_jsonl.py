@@ -13,7 +13,7 @@ from batchconv.columns import ColumnError
 from batchconv.errors import UsageError
 from batchconv.formats import Layout, ReadOptions, open_rows
 from batchconv.mapping import Mapper
-from batchconv.model import Fields, Row
+from batchconv.model import Fields, Outcome, Row
 from batchconv.source import ByteStream
 
 Read = Callable[..., list[Row]]
@@ -144,7 +144,9 @@ def test_what_is_nested_less_deeply_is_handled_to_the_end(read, depth):
     row = read(f'{{"message_id": {"[" * depth + "]" * depth}, "delivered": true}}\n')[0]
     assert row.fault is None
     assert len(row.key()) == 32
-    assert Mapper()(row).reason == "bad-id"
+    found = Mapper()(row)
+    assert isinstance(found, Outcome)
+    assert found.reason == "bad-id"
 
 
 def test_a_line_that_is_too_long_costs_one_row(read):

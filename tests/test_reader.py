@@ -131,6 +131,24 @@ def test_a_file_named_twice_is_read_twice_and_a_pipe_is_refused(folder):
     writer.join()
 
 
+@pytest.mark.parametrize("ending", ["the next input is missing", "only one row is wanted"])
+def test_a_pipe_that_is_not_read_to_its_end_is_closed(folder, ending):
+    os.mkfifo("pipe")
+    (folder / "1.csv").write_text(GOOD)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    writer = threading.Thread(target=lambda: (folder / "pipe").write_text(GOOD))
+    writer.start()
+    if ending == "the next input is missing":
+        with pytest.raises(InputError):
+            Reader(["pipe", "2.csv"], ReadOptions()).check()
+    else:
+        reader = Reader(["1.csv", "pipe"], ReadOptions())
+        reader.check()
+        assert next(iter(reader)).number == 1
+    writer.join()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_format_and_compression_that_are_named_beat_the_name(folder):
     (folder / "1.csv").write_text('{"message_id": "a", "delivered": true}\n')
     reader = Reader(["1.csv"], ReadOptions(), format="jsonl", compression="none")

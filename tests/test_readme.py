@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -170,21 +170,29 @@ def with_option_tables(page: str) -> str:
 
 
 def _tables(name: str) -> str:
-    groups: dict[str, list[str]] = {}
+    """By group for `upload`; for the others what differs, and the names of what does not."""
+    head = "| option | default | |\n|---|---|---|\n"
+    rows = list(_rows(name))
+    if name == "upload":
+        groups = dict.fromkeys(group for group, _, _ in rows)
+        return "".join(
+            f"**{group}**\n\n{head}" + "".join(row for of, _, row in rows if of == group) + "\n"
+            for group in groups
+        )
+    known = {row for _, _, row in _rows("upload")}
+    own = "".join(row for _, _, row in rows if row not in known)
+    same = ", ".join(f"`{flag}`" for _, flag, row in rows if row in known)
+    return (head + own + "\n" if own else "") + (f"As for `upload`: {same}.\n\n" if same else "")
+
+
+def _rows(name: str) -> Iterator[tuple[str, str, str]]:
     for group, option, context in options_of(name):
         record = option.get_help_record(context)
         if record is not None:
             written, text = record
             text, default = _split_default(option, text)
             cells = [cell.replace("|", "\\|") for cell in (f"`{written}`", default, text)]
-            groups.setdefault(group, []).append(f"| {' | '.join(cells)} |\n")
-    return "".join(
-        (f"**{group}**\n\n" if group else "")
-        + "| option | default | |\n|---|---|---|\n"
-        + "".join(lines)
-        + "\n"
-        for group, lines in groups.items()
-    )
+            yield group, option.opts[-1], f"| {' | '.join(cells)} |\n"
 
 
 def _split_default(option: click.Option, text: str) -> tuple[str, str]:
@@ -195,12 +203,6 @@ def _split_default(option: click.Option, text: str) -> tuple[str, str]:
         return found[1], found[2]
     default = re.search("default: ([^;]*)", found[2])
     return found[1], default[1] if default else ""
-
-
-@contextmanager
-def empty_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as name:
-        yield Path(name)
 
 
 def test_every_command_prints_what_the_page_says(tmp_path):
@@ -299,5 +301,5 @@ def test_the_demo_runs_to_its_end(tmp_path):
 
 
 if __name__ == "__main__":
-    with empty_folder() as scratch:
-        README.write_text(with_outputs(with_option_tables(PAGE), scratch), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as scratch:
+        README.write_text(with_outputs(with_option_tables(PAGE), Path(scratch)), encoding="utf-8")

@@ -30,7 +30,7 @@ def read(path, compression=None) -> bytes:
 
 
 def read_until_damage(path) -> tuple[bytes, InputError]:
-    found = []
+    found: list[bytes] = []
     with ByteStream(str(path)) as stream, pytest.raises(InputError) as caught:
         found.extend(stream)
     return b"".join(found), caught.value

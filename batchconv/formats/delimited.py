@@ -80,12 +80,11 @@ class DelimitedRows:
                 break
         if not begun:
             return []
-        first = begun[-1]
-        if first.fault is not None:
-            first = begun[0]
+        first, fault = begun[-1], begun[0].fault
+        if first.fault is not None and fault is not None:
             raise UsageError(
-                f"{self._source}: the first record, on line {first.line}, cannot be read: "
-                f"{first.fault.detail}",
+                f"{self._source}: the first record, on line {begun[0].line}, cannot be read: "
+                f"{fault.detail}",
                 hint="mend it, or name its --delimiter or --encoding",
             )
         if options.header:

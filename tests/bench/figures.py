@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_WIDTHS = (40, 10, 11, 30, 7, 7)
+_WIDTHS = (40, 10, 11, 30, 7, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Figure:
         reference: what it is compared to, in the same unit; None when it only informs.
         against: what the reference is.
         bar: the most that the ratio may be; None when there is no such promise.
+        aim: a bar that is not promised yet: shown in parentheses, and missing it fails nothing.
         samples: all values of which *measured* is the least.
     """
 
@@ -46,6 +47,7 @@ class Figure:
     reference: float | None = None
     against: str = ""
     bar: float | None = None
+    aim: float | None = None
     samples: Sequence[float] = ()
 
     @property
@@ -67,9 +69,14 @@ class Figure:
             self.unit,
             reference,
             "" if self.ratio is None else f"{self.ratio:.2f}",
-            "" if self.bar is None else f"{self.bar:.2f}",
+            self._shown_bar(),
             "MISSED" if self.missed else "",
         )
+
+    def _shown_bar(self) -> str:
+        if self.bar is not None:
+            return f"{self.bar:.2f}"
+        return "" if self.aim is None else f"({self.aim:.2f})"
 
     def as_dict(self) -> dict[str, object]:
         """The figure as JSON can hold it."""
@@ -81,6 +88,7 @@ class Figure:
             "against": self.against,
             "ratio": self.ratio,
             "bar": self.bar,
+            "aim": self.aim,
             "missed": self.missed,
             "samples": list(self.samples),
         }
@@ -93,7 +101,7 @@ def least(name: str, samples: Sequence[float], unit: str, **more: object) -> Fig
 
 def heading() -> str:
     """The line above the table."""
-    return _line("", "measured", "unit", "reference", "ratio", "bar")
+    return _line("", "measured", "unit", "reference", "ratio", "bar or (aim)")
 
 
 def write_json(

@@ -20,8 +20,8 @@ from tests.bench.processes import (
     stand_in,
 )
 
-_CSV_BAR = 12.0
-_JSON_BAR = 2.0
+_CSV_AIM = 12.0
+_JSON_AIM = 2.0
 _TIMES_THE_REFERENCE = 4
 _SETTLING = 1.5  # seconds until a started upload surely waits for its first row
 _BETWEEN_ROWS = 0.05
@@ -35,9 +35,9 @@ def reading(folder: Path, scale: Scale) -> list[Figure]:
     """
     count = 300_000 // scale.divisor
     figures = []
-    for kind, write, loop, bar in (
-        ("CSV", write_csv, "csv.reader", _CSV_BAR),
-        ("JSONL", write_jsonl, "json.loads", _JSON_BAR),
+    for kind, write, loop, aim in (
+        ("CSV", write_csv, "csv.reader", _CSV_AIM),
+        ("JSONL", write_jsonl, "json.loads", _JSON_AIM),
     ):
         path, tiny = write(folder, count), write(folder, 1)
         ours: list[float] = []
@@ -53,7 +53,7 @@ def reading(folder: Path, scale: Scale) -> list[Figure]:
                 "s",
                 reference=min(theirs),
                 against=f"s {loop}",
-                bar=bar,
+                aim=aim,
             )
         )
     return figures

@@ -1,0 +1,211 @@
+"""The program as people run it: a process of its own, in a folder, against a simulator."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from batchconv.config import Settings
+from batchconv.model import Conversion, Reply
+from batchconv.simulator import API_KEY, API_SECRET, Simulator
+from batchconv.summary import Summary
+from batchconv.target import Target
+from batchconv.uploading import prepare_upload
+
+ROOT = Path(__file__).parent.parent
+ACCOUNT = {"VONAGE_API_KEY": API_KEY, "VONAGE_API_SECRET": API_SECRET}
+_BOOKS = re.compile(
+    r"read (\d+) = settled (\d+) \+ accepted (\d+) \+ rejected (\d+) \+ failed (\d+) \+ "
+    r"invalid (\d+) \+ skipped (\d+) \+ unsent (\d+)"
+)
+
+
+class Books(NamedTuple):
+    """The equation of a run's last word, checked."""
+
+    read: int
+    settled: int
+    accepted: int
+    rejected: int
+    failed: int
+    invalid: int
+    skipped: int
+    unsent: int
+
+
+class Ended(NamedTuple):
+    """How a process ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def books(self) -> Books:
+        found = _BOOKS.search(self.err)
+        assert found, self.err
+        books = Books(*map(int, found.groups()))
+        assert books.read == sum(books[1:]), books
+        assert "Traceback" not in self.err, self.err
+        return books
+
+
+class Running:
+    """A process that was started and not waited for."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self._ending = asyncio.create_task(asyncio.to_thread(process.communicate))
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    async def end(self) -> Ended:
+        out, err = await self._ending
+        return Ended(self.process.returncode, (out or b"").decode(), (err or b"").decode())
+
+    async def ends_within(self, seconds: float) -> bool:
+        """Whether it ends by itself in that time."""
+        await asyncio.wait({self._ending}, timeout=seconds)
+        return self._ending.done()
+
+    async def reached(self, simulator: Simulator, requests: int) -> bool:
+        """Wait until so many more requests have come; False when it ends by itself before."""
+        wanted = asyncio.create_task(
+            simulator.wait_for_requests(simulator.stats.requests + requests)
+        )
+        await asyncio.wait({wanted, self._ending}, return_when=asyncio.FIRST_COMPLETED)
+        return not wanted.cancel()
+
+    async def kill_after(self, simulator: Simulator, requests: int) -> Ended:
+        """Kill it when so many more requests have come; it may have ended by itself before."""
+        await self.reached(simulator, requests)
+        self.process.kill()
+        return await self.end()
+
+    async def signal_after(
+        self, simulator: Simulator, requests: int, number: int, *, times: int = 1
+    ) -> Ended:
+        """The same with any signal."""
+        if await self.reached(simulator, requests):
+            for _ in range(times):
+                self.process.send_signal(number)
+        return await self.end()
+
+
+class Shell:
+    """Starts the program in a folder; everything it starts is ended with it.
+
+    Args:
+        folder: where it runs.
+        base_url: where it sends to.
+        options: given to every upload.
+    """
+
+    def __init__(self, folder: Path, base_url: str, *options: str) -> None:
+        self.folder = folder
+        self.options = ("--base-url", base_url, "--rate", "none", *options)
+        self.env = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("VONAGE", "NEXMO", "BATCHCONV"))
+        } | {**ACCOUNT, "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(folder)}
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def start(
+        self,
+        *arguments: str,
+        stdin: int | None = subprocess.DEVNULL,
+        stdout: int | None = subprocess.PIPE,
+        before: Callable[[], object] | None = None,
+    ) -> Running:
+        """Start `batchconv ARGUMENTS`."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "batchconv", *arguments],
+            cwd=self.folder,
+            env=self.env,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            preexec_fn=before,  # noqa: PLW1509 - sets limits and signals, and nothing else
+        )
+        self._started.append(process)
+        return Running(process)
+
+    def upload(self, *arguments: str, **how: Any) -> Running:
+        """Start an upload to the simulator."""
+        return self.start("upload", *arguments, *self.options, **how)
+
+    async def uploaded(self, *arguments: str, **how: Any) -> Ended:
+        """An upload to its end."""
+        return await self.upload(*arguments, **how).end()
+
+    def close(self) -> None:
+        for process in self._started:
+            process.kill()
+
+    def write(self, name: str, ids: Iterable[str]) -> str:
+        """Write a CSV with these ids, and return its name."""
+        rows = "".join(f"{one},true\n" for one in ids)
+        (self.folder / name).write_text(f"message_id,delivered\n{rows}", encoding="utf-8")
+        return name
+
+    def results(self, name: str) -> list[dict[str, Any]]:
+        """The results in a file of whole lines."""
+        return results(self.folder / name)
+
+
+def results(path: Path, *, may_be_torn: bool = False) -> list[dict[str, Any]]:
+    """The lines of a JSON Lines results file; with *may_be_torn* the last one may be half."""
+    data = path.read_bytes() if path.exists() else b""
+    *lines, torn = data.split(b"\n")
+    assert may_be_torn or not torn, torn
+    return [json.loads(line) for line in lines]
+
+
+def ids(count: int, prefix: str = "id") -> list[str]:
+    return [f"{prefix}{number}" for number in range(count)]
+
+
+class Wire:
+    """Takes the network's place: counts what would be sent, and answers as told.
+
+    Attributes:
+        sent: how often each id was sent.
+        status: id → status; 200 for all others.
+    """
+
+    def __init__(self) -> None:
+        self.sent: Counter[str] = Counter()
+        self.status: dict[str, int] = {}
+
+    async def exchange(self, conversion: Conversion) -> Reply:
+        await asyncio.sleep(0)
+        self.sent[conversion.message_id] += 1
+        return Reply(self.status.get(conversion.message_id, 200), 0.001)
+
+    def plug_in(self, monkeypatch: Any) -> None:
+        """Make every upload of this process go here."""
+
+        @asynccontextmanager
+        async def client(_: Target) -> Any:
+            yield self
+
+        monkeypatch.setattr(Target, "client", client)
+        monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+def upload_here(*inputs: str, **settings: Any) -> Summary:
+    """An upload in this process, its books checked."""
+    settings = {"simulate": "calm", "rate": None, **settings}
+    run = prepare_upload(inputs, Settings(**settings), {})
+    summary = asyncio.run(run.run())
+    summary.books.check()
+    return summary

@@ -1,0 +1,222 @@
+"""What a journal knows of a results file, whoever wrote it."""
+
+import csv
+import io
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchconv import journal as module
+from batchconv.errors import InputError, UsageError
+from batchconv.journal import Journal, read_entries
+from batchconv.model import Fields, Outcome, Reason, Result, Row
+from batchconv.results import CSV_HEADER, ResultLine, Stamp, to_csv, to_json
+
+TARGET = "https://example.com ab"
+
+# Everything that a JSON text escapes, and what the CSV module has ways with.
+text = st.text(st.sampled_from('ab"\\\n\r\t\0,{}:;\u2028é😀\ud800\x7f\x85\x0b') | st.characters())
+
+
+def row(source="in.csv", number=1, message_id="a", raw=None) -> Row:
+    return Row(source, number, number + 1, Fields(message_id, "1", None, None), [], raw, None)
+
+
+def line_of(row: Row, result: Result = Result.ACCEPTED, **more) -> ResultLine:
+    outcome = Outcome(row, None, result, **more)
+    return Stamp("run", TARGET, lambda: 1e9).line(outcome)
+
+
+rows = st.builds(row, source=text, number=st.integers(1, 10**12), message_id=text)
+lines = st.builds(
+    line_of,
+    rows,
+    st.sampled_from(Result),
+    status=st.none() | st.integers(200, 599),
+    attempts=st.integers(0, 99),
+    elapsed=st.none() | st.floats(0, 1e6),
+    reason=st.none() | st.sampled_from(Reason),
+    detail=st.none() | text,
+)
+
+
+def entries_of(path, data: bytes):
+    path.write_bytes(data)
+    return list(read_entries(str(path)))
+
+
+@given(st.lists(lines, min_size=1, max_size=5))
+@settings(deadline=None)
+def test_the_fast_way_reads_what_the_json_module_reads(tmp_path_factory, found):
+    path = tmp_path_factory.mktemp("j") / "r.jsonl"
+    data = b"".join(map(to_json, found))
+    assert len(module._OWN_LINE.findall(data)) == len(found)  # noqa: SLF001 - whether it was taken
+    slow = [module._entry(json.loads(line)) for line in data.splitlines()]  # noqa: SLF001 - the same
+    assert entries_of(path, data) == slow
+    assert entries_of(path, data.replace(b"\n", b"\r\n")) == slow
+    # Keys in another order, spaces, other characters escaped, blank lines: another tool's work.
+    other = [json.dumps(dict(sorted(json.loads(line).items()))) for line in data.splitlines()]
+    assert entries_of(path, ("\n\n" + "\n".join(other) + "\n").encode()) == slow
+    mixed = data + other[0].encode() + b"\n"
+    assert entries_of(path, mixed) == [*slow, slow[0]]
+    assert entries_of(path, data[:-1]) == slow, "a whole entry without the end of its line"
+
+
+@given(st.lists(lines, min_size=1, max_size=5))
+@settings(deadline=None)
+def test_a_csv_tells_the_same_as_json_lines(tmp_path_factory, found):
+    folder = tmp_path_factory.mktemp("j")
+    as_json = entries_of(folder / "r.jsonl", b"".join(map(to_json, found)))
+    data = b"".join(map(to_csv, found))
+    assert data.count(b"\n") == len(found), "a line of the file is a line of text"
+    as_csv = entries_of(folder / "r.csv", CSV_HEADER + data)
+    assert [entry._replace(source="") for entry in as_csv] == [
+        entry._replace(source="") for entry in as_json
+    ]
+    quoted = io.StringIO()
+    writer = csv.writer(quoted, quoting=csv.QUOTE_ALL)
+    for line in data.decode().split("\n")[:-1]:
+        writer.writerow(next(csv.reader([line])))
+    rewritten = CSV_HEADER + quoted.getvalue().encode() + b"\r\n"
+    assert entries_of(folder / "r.csv", rewritten) == as_csv
+
+
+def test_lines_that_reach_over_blocks_are_read(tmp_path, monkeypatch):
+    data = b"".join(to_json(line_of(row(number=number))) for number in range(1, 50))
+    whole = entries_of(tmp_path / "r.jsonl", data)
+    assert [entry.row for entry in whole] == list(range(1, 50))
+    for size in (1, 7, 300, 301, 302, 1000):
+        monkeypatch.setattr(module, "_BLOCK", size)
+        assert entries_of(tmp_path / "r.jsonl", data) == whole
+        assert entries_of(tmp_path / "r.jsonl", data[:-1]) == whole
+        assert entries_of(tmp_path / "r.jsonl", data[:-2]) == whole[:-1]
+
+
+def test_a_very_long_cell_is_read(tmp_path):
+    line = line_of(row(message_id="x" * 300_000))
+    assert len(entries_of(tmp_path / "r.csv", CSV_HEADER + to_csv(line))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "number"),
+    [
+        ("r.jsonl", b"hello\n", 1),
+        ("r.jsonl", b"hello", 1),
+        ("r.jsonl", b'{"a": 1}', 1),
+        ("r.jsonl", b"\xff\xfe\x00", 1),
+        ("r.jsonl", b"[]\n", 1),
+        ("r.jsonl", b"7\n", 1),
+        ("r.jsonl", b"GOOD{}\n", 2),
+        ("r.jsonl", b"GOODGOOD\0\0\n", 3),
+        ("r.jsonl", b"GOODHALF\nGOOD", 2),
+        ("r.csv", b"message_id,delivered\na,true\n", 1),
+        ("r.csv", b"hello", 1),
+        ("r.csv", b"HEADERa,b\n", 2),
+        ("r.csv", b'HEADER"\n', 2),
+        ("r.csv", b"HEADER\xff\n", 2),
+    ],
+)
+def test_what_is_no_results_file_is_refused_with_the_line(tmp_path, name, data, number):
+    good = to_json(line_of(row()))
+    data = data.replace(b"GOOD", good).replace(b"HALF", good[:100]).replace(b"HEADER", CSV_HEADER)
+    with pytest.raises(InputError, match=f"line {number} is no line of a results file"):
+        entries_of(tmp_path / name, data)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": 7},
+        {"source": None},
+        {"target": ["x"]},
+        {"row": "one"},
+        {"row": None},
+        {"key": "00"},
+        {"key": "zz" * 16},
+        {"outcome": "lost"},
+        {"outcome": ["accepted"]},
+        {"status": "many"},
+        {"attempts": None},
+    ],
+)
+def test_a_field_that_makes_no_sense_is_refused_with_the_line(tmp_path, change):
+    found = json.loads(to_json(line_of(row())))
+    with pytest.raises(InputError, match="line 1 is no line"):
+        entries_of(tmp_path / "r.jsonl", json.dumps(found | change).encode() + b"\n")
+
+
+def journal_of(path, lines, sources=("a.csv", "b.csv"), has_failed=lambda *_: True):
+    path.write_bytes(b"".join(map(to_json, lines)))
+    journal = Journal(sources, TARGET)
+    journal.load(str(path), has_failed)
+    return journal
+
+
+_sources = st.sampled_from(["a.csv", "b.csv", "old.csv"])
+_few = st.builds(
+    row, source=_sources, number=st.integers(1, 9), message_id=st.sampled_from(["x", "y", "z"])
+)
+
+
+@given(st.lists(_few, max_size=12), st.lists(_few, max_size=12))
+@settings(deadline=None)
+def test_rows_are_counted_off_by_source_and_key_and_then_by_key(tmp_path_factory, past, now):
+    now = [one for one in now if one.source != "old.csv"]
+    journal = journal_of(tmp_path_factory.mktemp("j") / "r", map(line_of, past))
+    assert journal.outcomes == Counter({Result.ACCEPTED: len(past)} if past else {})
+    own = Counter((one.source, one.key()) for one in past if one.source != "old.csv")
+    others = Counter(one.key() for one in past if one.source == "old.csv")
+    for one in now:
+        settled = False
+        if own[one.source, one.key()]:
+            own[one.source, one.key()] -= 1
+            settled = True
+        elif others[one.key()]:
+            others[one.key()] -= 1
+            settled = True
+        assert (journal.look_up(one) is not None) == settled
+
+
+def test_another_target_is_refused(tmp_path):
+    (tmp_path / "r").write_bytes(to_json(line_of(row())._replace(target="elsewhere cd")))
+    with pytest.raises(UsageError, match="against 'elsewhere cd', and this one is against"):
+        Journal(["in.csv"], TARGET).load(str(tmp_path / "r"), lambda *_: True)
+
+
+def test_of_equal_rows_that_one_is_restored_whose_copy_is_missing(tmp_path):
+    """Their other columns may differ."""
+    past = [
+        line_of(row("a.csv", number), Result.REJECTED, status=420, attempts=number)
+        for number in (3, 1, 4, 2)
+    ]
+    journal = journal_of(tmp_path / "r", past, has_failed=lambda _, number: number in (1, 3))
+    found = [journal.look_up(row("a.csv", number)) for number in (1, 2, 3, 4)]
+    assert [
+        None
+        if one is None or one.restore is None
+        else (one.restore.row.number, one.restore.attempts)
+        for one in found
+    ] == [None, (2, 2), None, (4, 4)]
+    assert journal.look_up(row("a.csv", 5)) is None
+
+
+def test_a_row_that_has_moved_is_restored_with_the_number_that_the_results_tell(tmp_path):
+    past = [line_of(row("a.csv", 3), Result.FAILED, status=503, reason=Reason.SERVER_ERROR)]
+    journal = journal_of(tmp_path / "r", past, has_failed=lambda *_: False)
+    found = journal.look_up(row("a.csv", 7))
+    assert found is not None
+    assert found.restore is not None
+    assert found.restore[0].number == 3
+    assert found.restore.result is Result.FAILED
+    assert found.restore.reason is Reason.SERVER_ERROR
+
+
+def test_a_reason_of_a_later_version_does_not_keep_a_row_from_being_restored(tmp_path):
+    past = [line_of(row("a.csv"), Result.FAILED)._replace(reason="moon-phase")]
+    found = journal_of(tmp_path / "r", past, has_failed=lambda *_: False).look_up(row("a.csv"))
+    assert found is not None
+    assert found.restore is not None
+    assert found.restore.reason is None

@@ -1,0 +1,297 @@
+"""Kills and cuts by the hundred: nothing may be lost, and repeats stay within what was in flight.
+
+    python -m tests.torture --runs 30 --seed 1
+
+A run is one input, uploaded and resumed until it is done while it is killed, interrupted, and its
+results file is cut in the middle. A seed gives the same input, faults and plan every time; the
+moment at which a process is hit is as exact as the system lets it be.
+"""
+
+import argparse
+import asyncio
+import csv
+import random
+import signal
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from batchconv.journal import Entry, read_entries
+from batchconv.simulator import Behaviour, FaultRule, Simulator
+from tests.shells import Ended, Running, Shell
+
+_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+_FAULTS = (
+    FaultRule("500", share=0.05, first_attempts=3),
+    FaultRule("reset", share=0.05, first_attempts=3),
+    FaultRule("garbage", share=0.03, first_attempts=3),
+    FaultRule("reset-after", share=0.03, first_attempts=3),
+    FaultRule("420", share=0.05),
+)
+
+
+@dataclass
+class Plan:
+    """What is done to one run, all of it from the seed."""
+
+    seed: int
+    rows: int = 0
+    concurrency: int = 0
+    suffix: str = ""
+    faulty: bool = False
+    cuts: bool = True
+    hits: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.draw = random.Random(self.seed)
+        self.rows = self.rows or self.draw.randint(60, 300)
+        self.concurrency = self.concurrency or self.draw.choice([1, 5, 20])
+        self.suffix = self.suffix or self.draw.choice(["jsonl", "csv"])
+        self.faulty = self.faulty or self.draw.random() < 0.5
+        kinds = ["kill"] * 4 + ["kill when written"] * 2 + ["signal", "two signals"]
+        kinds += ["cut"] * self.cuts
+        self.hits = self.hits or self.draw.choices(kinds, k=self.draw.randint(4, 10))
+
+    @property
+    def behaviour(self) -> Behaviour:
+        return Behaviour(
+            latency=0.001,
+            latency_spread=0.008,
+            seed=self.seed,
+            faults=_FAULTS if self.faulty else (),
+        )
+
+
+@dataclass
+class Score:
+    """What came of it; `bound` is the most repeats that can be explained."""
+
+    runs: int = 0
+    processes: int = 0
+    kills: int = 0
+    signals: int = 0
+    cuts: int = 0
+    torn: int = 0
+    rows: int = 0
+    missing: int = 0
+    repeated: int = 0
+    bound: int = 0
+    breaches: list[str] = field(default_factory=list)
+
+    def add(self, other: "Score") -> None:
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+    def __str__(self) -> str:
+        return ", ".join(
+            f"{one.name} {getattr(self, one.name)}" for one in fields(self) if one.type is int
+        )
+
+
+class Ordeal:
+    """One input from its first upload until it is done."""
+
+    def __init__(self, folder: Path, simulator: Simulator, plan: Plan) -> None:
+        self.plan = plan
+        self.simulator = simulator
+        self.score = Score(runs=1, rows=plan.rows)
+        self.results = folder / f"r.{plan.suffix}"
+        self.failed = folder / "in.failed.csv"
+        self.shell = Shell(
+            folder,
+            simulator.base_url,
+            *("--concurrency", str(plan.concurrency), "--backoff-base", "20ms"),
+            *("-o", self.results.name, "--resume"),
+        )
+        # Some ids stand there twice, and some rows are invalid.
+        draw = plan.draw
+        self.ids = [f"{plan.seed}-{draw.randrange(plan.rows * 4)}" for _ in range(plan.rows)]
+        for number in draw.sample(range(plan.rows), plan.rows // 20):
+            self.ids[number] = ""
+        self.shell.write("in.csv", self.ids)
+
+    def breach(self, what: str) -> None:
+        self.score.breaches.append(f"seed {self.plan.seed}: {what}")
+
+    async def run(self) -> Score:
+        try:
+            for hit in self.plan.hits:
+                if hit == "cut":
+                    self.cut()
+                else:
+                    self.check_ended(hit, await self.hit(hit))
+                    self.check_lines()
+            ended = await self.start().end()
+            if ended.code not in (0, 1):
+                self.breach(f"the last run ended with {ended.code}: {ended.err}")
+            else:
+                self.check_books(ended)
+        finally:
+            self.shell.close()
+        return self.score
+
+    def start(self) -> Running:
+        self.score.processes += 1
+        return self.shell.upload("in.csv")
+
+    async def hit(self, hit: str) -> tuple[Ended, int | None]:
+        draw = self.plan.draw
+        requests = draw.randint(1, max(2, self.plan.rows // 4))
+        running = self.start()
+        if hit == "kill":
+            ended = await running.kill_after(self.simulator, requests)
+        elif hit == "kill when written":
+            size = self.size() + draw.randint(1, 6_000)
+            while running.process.poll() is None and self.size() < size:
+                await asyncio.sleep(0)
+            running.process.kill()
+            ended = await running.end()
+        else:
+            number = draw.choice(list(_CODES))
+            ended = await running.signal_after(
+                self.simulator, requests, number, times=2 if hit == "two signals" else 1
+            )
+            self.score.signals += 1
+            if hit == "two signals" and ended.code == _CODES[number]:
+                self.score.bound += self.plan.concurrency
+            return ended, number
+        if ended.code == -signal.SIGKILL:
+            self.score.kills += 1
+            self.score.bound += self.plan.concurrency
+        return ended, None
+
+    def size(self) -> int:
+        return self.results.stat().st_size if self.results.exists() else 0
+
+    def cut(self) -> None:
+        """Take away up to three lines of the results and of the failed rows, or parts of them."""
+        for path in (self.results, self.failed):
+            data = path.read_bytes() if path.exists() else b""
+            lines = data.splitlines(keepends=True)
+            last = b"".join(lines[-3:])
+            gone = self.plan.draw.randint(0, len(last))
+            if gone:
+                path.write_bytes(data[:-gone])
+                if path == self.results:
+                    self.score.cuts += 1
+                    self.score.bound += data[-gone:].count(b"\n")
+
+    def check_ended(self, hit: str, how: tuple[Ended, int | None]) -> None:
+        ended, number = how
+        allowed = {0, 1} | ({-signal.SIGKILL} if number is None else {_CODES[number], -number})
+        if ended.code not in allowed:
+            self.breach(f"after {hit}: {ended.code}: {ended.err}")
+        elif "Traceback" in ended.err:
+            self.breach(f"after {hit}: {ended.err}")
+        elif ended.code >= 0 and "read " in ended.err:
+            _ = ended.books
+
+    def check_lines(self) -> None:
+        """Whole lines, and a torn one only at the end."""
+        if self.results.exists() and self.size():
+            data = self.results.read_bytes()
+            self.score.torn += not data.endswith(b"\n")
+            self.entries()
+
+    def entries(self) -> list[Entry]:
+        try:
+            return list(read_entries(str(self.results)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a breach
+            self.breach(f"the results cannot be read: {error!r}")
+            return []
+
+    def check_books(self, ended: Ended) -> None:
+        books, entries, score = ended.books, self.entries(), self.score
+        if books.read != self.plan.rows or books.unsent:
+            self.breach(f"the last run left rows: {books}")
+        if sorted(entry.row for entry in entries) != list(range(1, self.plan.rows + 1)):
+            self.check_keys(entries)
+        self.check_ids(entries)
+        self.check_failed(entries)
+        score.repeated = self.simulator.stats.accepted - sum(
+            min(count, self.simulator.stats.accepted_ids[one])
+            for one, count in Counter(filter(None, self.ids)).items()
+        )
+        # Accepted, and the reply lost on the way: the row is sent again by the same run.
+        score.bound += self.simulator.stats.by_fault["reset-after"]
+        if score.repeated > score.bound:
+            self.breach(f"{score.repeated} repeated, {score.bound} can be explained")
+
+    def check_keys(self, entries: list[Entry]) -> None:
+        """Of equal rows one may be settled by the other's outcome."""
+        wanted = Counter(self.ids)
+        told = Counter(self.ids[entry.row - 1] for entry in entries)
+        if told != wanted:
+            self.breach(f"rows {dict(wanted - told)} lack an outcome, {dict(told - wanted)} a row")
+
+    def check_ids(self, entries: list[Entry]) -> None:
+        """Each row was accepted by the server, if the results say so and only then."""
+        accepted = self.simulator.stats.accepted_ids
+        told = Counter(self.ids[entry.row - 1] for entry in entries if entry.outcome == "accepted")
+        for one, count in told.items():
+            self.score.missing += max(0, count - accepted[one])
+        bad = [entry for entry in entries if entry.outcome not in ("accepted", "rejected")]
+        if any(entry.outcome != "invalid" or self.ids[entry.row - 1] for entry in bad):
+            self.breach("a row failed or was skipped")
+        if self.score.missing:
+            self.breach(f"{self.score.missing} rows are called accepted, and are not")
+        # An attempt that was accepted and whose reply was lost may be followed by a refused one.
+        if accepted.keys() - {self.ids[entry.row - 1] for entry in entries}:
+            self.breach("a row was accepted, and nothing tells of it")
+
+    def check_failed(self, entries: list[Entry]) -> None:
+        """Each row that was not accepted stands among the failed rows, and once."""
+        wanted = Counter(
+            self.ids[entry.row - 1] for entry in entries if entry.outcome != "accepted"
+        )
+        found: Counter[str] = Counter()
+        if self.failed.exists():
+            with self.failed.open(newline="", encoding="utf-8") as file:
+                found = Counter(row["message_id"] for row in csv.DictReader(file))
+        # A row whose line was cut off the results is settled, and written, once more.
+        if wanted - found or (found != wanted and not self.score.cuts):
+            self.breach(
+                f"failed rows: {dict(wanted - found)} lack, {dict(found - wanted)} too many"
+            )
+
+
+async def endure(folder: Path, plan: Plan) -> Score:
+    """Carry out one plan."""
+    async with Simulator(plan.behaviour) as simulator:
+        return await Ordeal(folder, simulator, plan).run()
+
+
+async def _main(runs: int, seed: int, jobs: int) -> Score:
+    total = Score()
+    free = asyncio.Semaphore(jobs)
+
+    async def one(number: int) -> None:
+        async with free:
+            with tempfile.TemporaryDirectory() as folder:
+                score = await endure(Path(folder), Plan(number))
+            total.add(score)
+            print(f"seed {number}: {score}", *score.breaches, sep="\n  ")  # noqa: T201 - a program
+
+    await asyncio.gather(*(one(number) for number in range(seed, seed + runs)))
+    return total
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run it, print a summary, and exit with 1 if anything was breached."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--runs", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    given = parser.parse_args(arguments)
+    total = asyncio.run(_main(given.runs, given.seed, given.jobs))
+    print(f"all: {total}; breaches {len(total.breaches)}")  # noqa: T201 - a program
+    for breach in total.breaches:
+        print(f"  {breach}")  # noqa: T201 - the same
+    sys.exit(1 if total.breaches else 0)
+
+
+if __name__ == "__main__":
+    main()
