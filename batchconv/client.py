@@ -175,6 +175,7 @@ class HttpClient:
 
 
 def trust(ca_file: str | None) -> ssl.SSLContext | bool:
+    """What aiohttp is to trust: the certificates in that file, or the system's for None."""
     if ca_file is None:
         return True
     try:

@@ -98,7 +98,7 @@ NOW = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
         ("-1", None),
         ("1.5", None),
         ("soon", None),
-        ("７", None),
+        ("\uff17", None),
         ("Fri, 15 Jan 2027 08:00:09 GMT", 9.0),
         ("Fri, 15 Jan 2027 08:00:09 -0000", 9.0),
         ("Fri, 15 Jan 2027 07:00:00 GMT", 0.0),
@@ -121,7 +121,7 @@ def wait(attempt: int, reply: Reply, *, base: float = 1.0, longest: float = 30.0
 
 
 def test_backoff_is_exponential_with_full_jitter():
-    """Waits fill the whole range from nothing to base × 2^n, up to the longest."""
+    """Waits fill the whole range from nothing to base x 2^n, up to the longest."""
     random.seed(1)
     for attempt, high in [(1, 1.0), (2, 2.0), (3, 4.0), (5, 16.0), (6, 30.0), (60, 30.0)]:
         waits = [wait(attempt, Reply(503, 0.1)) for _ in range(400)]
