@@ -93,21 +93,20 @@ class Stamp:
 
 def to_json(line: ResultLine) -> bytes:
     """The line as a JSON object, in ASCII: no character in an id can tear it in two."""
-    pairs = zip(_JSON_NAMES, line, strict=True)
-    return ("{" + ",".join([name + _json(value) for name, value in pairs]) + "}\n").encode("ascii")
+    return (_JSON_LINE % tuple([_json(value) for value in line])).encode("ascii")
 
 
-_JSON_NAMES = tuple(f'"{name}":' for name in ResultLine._fields)
+_JSON_LINE = "{" + ",".join(f'"{name}":%s' for name in ResultLine._fields) + "}\n"
 
 
-def _json(value: Value) -> str:
+def _json(value: Value) -> Value:
     if value.__class__ is str:
         return encode_basestring_ascii(value)
     if value is None:
         return "null"
     if value.__class__ is bool:
         return "true" if value else "false"
-    return str(value)
+    return value
 
 
 def to_csv(line: ResultLine) -> bytes:

@@ -1,13 +1,17 @@
 """A signal ends a run in good order, a second one at once; the files are good either way."""
 
+import asyncio
 import os
 import signal
 from collections import Counter
 
 import pytest
 
+from batchconv.config import Settings
 from batchconv.simulator import Behaviour, FaultRule, Simulator
-from tests.shells import Shell, ids
+from batchconv.target import Target
+from batchconv.uploading import prepare_upload
+from tests.shells import Shell, Wire, ids
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 HANG = Behaviour(faults=(FaultRule("hang", share=1.0),))
@@ -122,7 +126,8 @@ async def test_a_closed_standard_output_stops_the_upload_with_5(tmp_path):
         running = shell.upload("in.csv", "-o", "-", stdout=writer)
         os.close(writer)
         with os.fdopen(reader, "rb") as lines:
-            assert lines.readline().startswith(b'{"source":"in.csv"')
+            first = await asyncio.to_thread(lines.readline)
+            assert first.startswith(b'{"source":"in.csv"')
         ended = await running.end()
     assert ended.code == 5
     assert "standard output cannot be written: Broken pipe" in ended.err
@@ -130,17 +135,17 @@ async def test_a_closed_standard_output_stops_the_upload_with_5(tmp_path):
     assert "resume with" not in ended.err
 
 
-@pytest.mark.xfail(strict=True, reason="main() takes any broken pipe for a closed stdout; report")
+@pytest.mark.xfail(strict=True, reason="click turns any broken pipe into exit 1; see report")
 async def test_a_closed_standard_error_does_not_change_the_code(tmp_path):
     """`batchconv upload in.csv 2>&1 | head -1` in a script that looks at the code."""
-    async with Simulator(Behaviour(status_for_all=420)) as simulator:
+    async with Simulator(Behaviour()) as simulator:
         shell = Shell(tmp_path, simulator.base_url)
         shell.write("in.csv", ids(3))
         reader, writer = os.pipe()
         os.close(reader)
         running = shell.upload("in.csv", before=lambda: os.dup2(writer, 2))
         os.close(writer)
-        assert (await running.end()).code == 1
+        assert (await running.end()).code == 0
 
 
 @pytest.mark.xfail(strict=True, reason="Stdout.close waits for ever for its reader; see report")
@@ -163,14 +168,10 @@ async def test_two_signals_end_a_run_whose_output_nobody_reads(tmp_path):
     assert not stuck
 
 
+@pytest.mark.xfail(strict=True, reason="Run.interrupt needs a pool; see report")
 @pytest.mark.parametrize("again", [False, True])
 async def test_a_signal_before_the_pool_is_there_is_not_lost(tmp_path, monkeypatch, again):
     """It may come while the client is being opened."""
-    from batchconv.config import Settings  # noqa: PLC0415 - only here
-    from batchconv.target import Target  # noqa: PLC0415 - only here
-    from batchconv.uploading import prepare_upload  # noqa: PLC0415 - only here
-    from tests.shells import Wire  # noqa: PLC0415 - only here
-
     monkeypatch.chdir(tmp_path)
     wire = Wire()
     wire.plug_in(monkeypatch)

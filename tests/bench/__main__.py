@@ -18,6 +18,7 @@ import click
 from tests.bench.figures import Figure, Scale, heading, write_json
 from tests.bench.processes import ProcessError
 from tests.bench.reading import first, reading
+from tests.bench.resuming import resume
 from tests.bench.sending import cpu, latency, memory, retries
 
 Bench = Callable[[Path, Scale], list[Figure]]
@@ -29,6 +30,7 @@ BENCHES: dict[str, Bench] = {
     "cpu": cpu,
     "first": first,
     "memory": memory,
+    "resume": resume,
 }
 _QUICK = Scale(samples=1, long_samples=1, divisor=5)
 _REPORT = Path(__file__).parents[2] / "bench.json"
