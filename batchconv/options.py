@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo
 from batchconv.columns import FIELDS
 from batchconv.durations import parse_duration
 
-FILES, ROWS, ACCOUNT, SPEED, TROUBLE, TELLING = (
-    "Files", "Rows", "Account", "Speed", "Trouble", "Telling",
-)  # fmt: skip
+GROUPS = ("Files", "Rows", "Account", "Speed", "Trouble", "Telling")
+FILES, ROWS, ACCOUNT, SPEED, TROUBLE, TELLING = GROUPS
 
 
 class Option(NamedTuple):

@@ -64,6 +64,12 @@ def format_suffix(name: str) -> str:
     return "" if is_stdin(name) else path.suffix.lower()
 
 
+def require(name: str) -> None:
+    """Refuse an input that does not exist with an InputError; says nothing of what is in it."""
+    if not is_stdin(name) and not os.path.lexists(name):
+        _open(name)
+
+
 def can_reopen(name: str) -> bool:
     """Whether *name* can be read twice: a regular file can, a pipe cannot."""
     if is_stdin(name):

@@ -17,7 +17,7 @@ from batchconv.model import Conversion, Outcome
 from batchconv.outputs import Outputs
 from batchconv.pipeline import Item, Run, Watch, read
 from batchconv.results import Stamp
-from batchconv.source import stem
+from batchconv.source import require, stem
 from batchconv.target import Target
 
 
@@ -42,6 +42,8 @@ def prepare_upload(
         HeldError: another run holds the results file.
     """
     check_flags(settings)
+    for name in inputs:
+        require(name)  # a name that is mistyped is a nearer mistake than a missing key
     target = Target(settings, environment)
     run_id = new_run_id()
     outputs = Outputs(

@@ -31,7 +31,7 @@ def stuck(seconds: float = 1_700_000_000.9):
 @pytest.mark.parametrize(
     ("method", "expected"),
     [
-        # The vendor's signing guide; shared/conversion-api.md.
+        # From the vendor's signing guide.
         ("md5hash", "6af838ef94998832dbfc29020b564830"),
         ("md5", "c15c21ced558c93a226c305f58f902f2"),
         ("sha256", "a321e824b9b816be7c3f28859a31749a098713d39f613c80d455bbaffae1cd24"),

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from batchconv.options import Option, options_of
+from batchconv.options import GROUPS, Option, options_of
 
 C = TypeVar("C", bound=Callable[..., Any])
 S = TypeVar("S")
@@ -39,7 +39,7 @@ class GroupedCommand(click.Command):
                 formatter.write_dl(records)
 
 
-class _Parsed(click.ParamType[Any]):
+class _Parsed(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 takes no argument here
     def __init__(self, option: Option) -> None:
         self.name = option.metavar or "TEXT"
         self._option = option
@@ -69,7 +69,9 @@ class _Choice(_Parsed):
 def settings_options(settings: type[Any], *, only: Iterable[str] | None = None) -> Callable[[C], C]:
     """A decorator that gives a command an option for each setting, under the setting's name."""
     chosen = options_of(settings)
-    names = list(chosen) if only is None else list(only)
+    names = sorted(
+        chosen if only is None else only, key=lambda name: GROUPS.index(chosen[name].group)
+    )
 
     def decorate(command: C) -> C:
         for name in reversed(names):

@@ -105,6 +105,7 @@ def _tell(summary: Summary) -> None:
     lines += [f"failed rows: {path}" for path in summary.failed]
     if summary.results != "-" and (summary.stops or summary.damages or summary.books.unsent):
         lines.append(f"resume with: {resume_command(sys.argv[1:])}")
+        lines += ["  and pipe the same input in again"] * ("-" in sys.argv[1:])
     for line in lines:
         click.echo(line, err=True)
 

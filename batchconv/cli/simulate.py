@@ -145,7 +145,7 @@ def simulate(host: str, port: int, profile: str, **changes: object) -> None:
     faulty by seed: the same file meets the same faults every time. GET /stats tells what came.
 
     \b
-    batchconv simulate --port 8080 --fault 503=10% --fault reset=1/20 --retry-after 1
+      batchconv simulate --port 8080 --fault 503=10% --retry-after 1
     """
     behaviour = _behaviour(profile, changes)
     asyncio.run(_serve(behaviour, host, port))
