@@ -20,7 +20,7 @@ from typing import cast
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from batchconv.errors import BatchconvError
-from batchconv.gates import Pacer, Throttle
+from batchconv.gates import Door, Pacer
 from batchconv.model import Conversion, Outcome, Reply, Result
 from batchconv.retry import (
     Backoff,
@@ -29,7 +29,6 @@ from batchconv.retry import (
     explain,
     judge,
     outcome_unknown,
-    retry_after,
 )
 from batchconv.stops import Stop, account_stop, defect_stop, file_stop, throttled_stop
 from batchconv.traffic import Limits, Traffic
@@ -82,11 +81,8 @@ class Pool:
         self._settle = settle
         self._drain = drain
         self._limits = limits
-        self._pacer = pacer
-        self._throttle = Throttle()
         self._backoff = backoff
-        self._clock = clock
-        self._wall = wall
+        self._door = Door(pacer, backoff, self.traffic, clock=clock, wall=wall)
         self._places = asyncio.Semaphore(limits.concurrency)
         self._accepted_before = False
         self._forbidden_in_a_row = 0
@@ -240,24 +236,15 @@ class Pool:
         """One exchange that counts as an attempt: throttled ones are made again here."""
         while True:
             async with self._places:
-                left = await self._admitted()
+                left = await self._door.admitted()
                 judged = await self._send_once(delivery)
             if judged.verdict is not Verdict.SLOW_DOWN:
                 return judged
-            self._slow_down(judged.reply, left)
+            only_429 = self._door.refused(left, judged.reply.retry_after)
+            if only_429 > self._limits.patience:
+                self.stop(throttled_stop(only_429))
             if self.stops:
                 return judged
-
-    async def _admitted(self) -> float:
-        """Wait until one more request may leave; the moment at which it does."""
-        while True:
-            while delay := self._throttle.wait(self._clock()):
-                await asyncio.sleep(delay)
-            if delay := self._pacer.reserve(self._clock()):
-                await asyncio.sleep(delay)
-            now = self._clock()
-            if not self._throttle.wait(now):
-                return now
 
     async def _send_once(self, delivery: _Delivery) -> Judged:
         traffic = self.traffic
@@ -282,7 +269,7 @@ class Pool:
             forbidden_in_a_row=self._forbidden_in_a_row,
         )
         if verdict is not Verdict.SLOW_DOWN:
-            self._throttle.passed()
+            self._door.passed()
         if verdict is Verdict.ACCEPT:
             self._accepted_before = True
         else:
@@ -298,16 +285,3 @@ class Pool:
         if verdict is Verdict.STOP:
             self.stop(account_stop(reply))
         return verdict
-
-    def _slow_down(self, reply: Reply, left: float) -> None:
-        """A 429 is about the account: nothing leaves until the server wants more."""
-        self.traffic.throttled += 1
-        now = self._clock()
-        if self._throttle.refused(left, now):
-            asked = retry_after(reply.retry_after, self._wall())
-            pause = self._backoff.throttled(self._throttle.times) if asked is None else asked
-            self._throttle.close(now + pause)
-            self.traffic.paused(self._wall(), self._wall() + pause, "throttled")
-        since = self._throttle.since
-        if since is not None and now - since > self._limits.patience:
-            self.stop(throttled_stop(now - since))

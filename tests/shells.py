@@ -141,7 +141,7 @@ class Shell:
 
     def upload(self, *arguments: str, **how: Any) -> Running:
         """Start an upload to the simulator."""
-        return self.start("upload", *arguments, *self.options, **how)
+        return self.start("upload", *self.options, *arguments, **how)
 
     async def uploaded(self, *arguments: str, **how: Any) -> Ended:
         """An upload to its end."""

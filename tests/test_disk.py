@@ -38,7 +38,7 @@ async def test_a_file_that_may_grow_no_further_stops_the_run_and_can_be_gone_on_
         full = await shell.uploaded("in.csv", before=limit)
         assert full.code == 5, full.err
         assert f"{name} cannot be written: File too large" in full.err
-        assert "resume with: batchconv upload in.csv" in full.err
+        assert "resume with: batchconv upload --base-url" in full.err
         data = (tmp_path / name).read_bytes()
         assert 0 < len(data) <= 5_000
         assert data.endswith(b"\n")

@@ -68,7 +68,7 @@ async def test_new_files_are_for_their_owner_only(tmp_path):
     async with Simulator(Behaviour(status_for_all=420)) as simulator:
         shell = Shell(tmp_path, simulator.base_url, "-o", "r.jsonl", "--summary", "s.json")
         shell.write("in.csv", ["a", ""])
-        with (tmp_path / "in.csv").open("a", encoding="utf-8") as file:  # noqa: ASYNC230 - quick
+        with (tmp_path / "in.csv").open("a", encoding="utf-8") as file:
             file.write("x,true,more\n")
         ended = await shell.uploaded("in.csv", before=lambda: os.umask(0o022))
     assert ended.code == 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from batchconv.gates.door import Door
 from batchconv.gates.rate import Pacer
 from batchconv.gates.throttle import Throttle
 
-__all__ = ["Pacer", "Throttle"]
+__all__ = ["Door", "Pacer", "Throttle"]
