@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
-from itertools import count
+from functools import partial
 from pathlib import Path
 
 from batchconv.columns import ADDED_COLUMNS
@@ -67,20 +67,31 @@ def plan_paths(
                 "failed-rows file each",
                 hint=f"make the folder: mkdir {named}",
             )
-    paths: dict[str, Path] = {}
+    groups: dict[tuple[str, str], list[str]] = {}
     for name in inputs:
-        taken = set(paths.values())
-        path = newest = None
-        for number in count(1):
-            middle = "failed" if number == 1 else f"failed.{number}"
-            path = folder / f"{stem(name)}.{middle}.{suffix_of(name)}"
-            if path in taken:
-                continue
-            if overwrite or not _used(path):
-                break
-            newest = path
-        paths[name] = newest if resume and newest else path  # type: ignore[assignment]  # the loop ends with a path
+        groups.setdefault((stem(name), suffix_of(name)), []).append(name)
+    paths: dict[str, Path] = {}
+    for (base, suffix), names in groups.items():
+        numbered = partial(_numbered, folder, base, suffix)
+        newest = 0 if overwrite else _newest(numbered, len(names))
+        first = max(1, newest - len(names) + 1) if resume else newest + 1
+        paths.update({name: numbered(number) for number, name in enumerate(names, first)})
     return paths
+
+
+def _numbered(folder: Path, base: str, suffix: str, number: int) -> Path:
+    middle = "failed" if number == 1 else f"failed.{number}"
+    return folder / f"{base}.{middle}.{suffix}"
+
+
+def _newest(numbered: Callable[[int], Path], names: int) -> int:
+    """The highest number in use; a run of several inputs of one name may have left gaps."""
+    newest = number = 0
+    while number < newest + names:
+        number += 1
+        if _used(numbered(number)):
+            newest = number
+    return newest
 
 
 def _raw(path: Path) -> Path:

@@ -85,8 +85,10 @@ class Feed(Generic[T]):
         self._arrival.set()
 
     def _read(self) -> None:
+        # Nobody else holds the iterator: when this thread lets go of it, its files are closed.
+        items, self._items = self._items, ()
         try:
-            for item in self._items:
+            for item in items:
                 self._ready.append(item)
                 if self._hungry:
                     self._wake()

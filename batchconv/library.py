@@ -15,6 +15,7 @@ from batchconv.config import Settings
 from batchconv.errors import ConversionRefused, UsageError
 from batchconv.mapping import Mapper
 from batchconv.model import Channel, Fields, Outcome, Reply, Row
+from batchconv.pipeline import Run, Watch
 from batchconv.retry import Verdict, explain, judge
 from batchconv.stops import Stop, account_stop
 from batchconv.summary import Summary
@@ -79,7 +80,7 @@ def _why(reply: Reply, verdict: Verdict) -> str:
         return account_stop(reply).why
     if verdict is Verdict.SLOW_DOWN:
         return f"the API answered {reply.status}: too many requests; wait before the next"
-    return explain(reply, 1)[1]
+    return explain(reply, 1)[1].partition(";")[0]  # what follows is advice for the command line
 
 
 async def upload(
@@ -99,13 +100,36 @@ async def upload(
         BatchconvError: something is wrong before the first request. What goes wrong after it
             stands in the summary's `stops` and `exit_code`.
     """
-    run = await asyncio.to_thread(
-        prepare_upload,
-        inputs,
-        settings or Settings(),
-        os.environ if environment is None else environment,
-    )
+    run = await _prepare(inputs, settings, environment)
     return await run.run()
+
+
+async def _prepare(
+    inputs: tuple[str, ...],
+    settings: Settings | None,
+    environment: Mapping[str, str] | None,
+    watch: Watch | None = None,
+) -> Run:
+    """Prepare off the loop; when that is cancelled, the files are let go of all the same."""
+    preparing = asyncio.ensure_future(
+        asyncio.to_thread(
+            prepare_upload,
+            inputs,
+            settings or Settings(),
+            os.environ if environment is None else environment,
+            watch,
+        )
+    )
+    try:
+        return await asyncio.shield(preparing)
+    except asyncio.CancelledError:
+        preparing.add_done_callback(_discard)
+        raise
+
+
+def _discard(prepared: asyncio.Future[Run]) -> None:
+    if not prepared.cancelled() and prepared.exception() is None:
+        prepared.result().discard()
 
 
 class OpenUpload:
@@ -132,8 +156,8 @@ class OpenUpload:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._inputs = inputs
-        self._settings = settings or Settings()
-        self._environment = os.environ if environment is None else environment
+        self._settings = settings
+        self._environment = environment
         self._waiting: deque[Outcome] = deque()
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
@@ -141,9 +165,7 @@ class OpenUpload:
         self._left = False
 
     async def __aenter__(self) -> Self:
-        self._upload = await asyncio.to_thread(
-            prepare_upload, self._inputs, self._settings, self._environment, self
-        )
+        self._upload = await _prepare(self._inputs, self._settings, self._environment, self)
         self.summary = self._upload.summary
         self._running = asyncio.create_task(self._upload.run())
         self._running.add_done_callback(lambda _: self._changed.set())

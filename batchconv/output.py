@@ -1,4 +1,4 @@
-"""Files that grow by whole lines only, and standard output as one of them."""
+"""Files that grow by whole lines only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import queue
 import stat
 import threading
 from collections.abc import Iterable
@@ -17,7 +16,6 @@ from batchconv.errors import HeldError, OutputError, UsageError
 
 STDOUT = "-"
 _PRIVATE = 0o600  # new files hold personal data
-_MOST_QUEUED = 1_000  # lines for a slow reader of standard output before the run waits for it
 _NOT_A_DISK = (errno.EINVAL, errno.ENOTSUP)  # what fsync says to a pipe or a terminal
 _MOST_REOPENED = 10
 
@@ -200,49 +198,6 @@ class LineFile:
             self.sync()
         finally:
             os.close(self._fd)
-
-
-class Stdout:
-    """Standard output: a reader that is slow holds up the run, but not the event loop."""
-
-    def __init__(self) -> None:
-        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._error: OSError | None = None
-        self._thread = threading.Thread(target=self._write, name="batchconv-stdout", daemon=True)
-        self._thread.start()
-
-    @property
-    def behind(self) -> bool:
-        """Whether so much waits for the reader that the run should wait, too."""
-        return self._lines.qsize() > _MOST_QUEUED and self._error is None
-
-    def write(self, lines: bytes) -> None:
-        """Queue lines for the thread; a failure is told with the next call."""
-        self._raise_error()
-        self._lines.put(lines)
-
-    def sync(self) -> None:
-        """Nothing to push; only tells of a failure."""
-        self._raise_error()
-
-    def close(self) -> None:
-        """Write what is queued, however slow the reader."""
-        self._lines.put(None)
-        self._thread.join()
-        self._raise_error()
-
-    def _raise_error(self) -> None:
-        if self._error is not None:
-            raise _cannot("standard output", self._error)
-
-    def _write(self) -> None:
-        try:
-            while (lines := self._lines.get()) is not None:
-                left = memoryview(lines)
-                while left:
-                    left = left[os.write(1, left) :]
-        except OSError as error:
-            self._error = error
 
 
 def _cannot(path: str, error: OSError) -> OutputError:

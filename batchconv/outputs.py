@@ -12,8 +12,9 @@ from batchconv.failed import FailedRows, plan_paths
 from batchconv.formats import Layout
 from batchconv.journal import Journal
 from batchconv.model import Outcome, Result
-from batchconv.output import STDOUT, LineFile, Stdout, refuse_inputs
+from batchconv.output import STDOUT, LineFile, refuse_inputs
 from batchconv.results import ResultLine, Results, Stamp, is_csv, read_lines
+from batchconv.stdout import Stdout
 
 _ACCEPTED = frozenset({Result.ACCEPTED.value})
 _SYNC_EVERY = 0.5  # seconds between two calls of fsync, at most
@@ -158,6 +159,11 @@ class Outputs:
         self._sink.sync()
         if self._failed is not None:
             self._failed.sync()
+
+    def abandon(self) -> None:
+        """Wait no longer for a reader of standard output."""
+        if isinstance(self._sink, Stdout):
+            self._sink.abandon()
 
     def close(self) -> None:
         """Push everything to the disk and close all; raises OutputError afterwards."""

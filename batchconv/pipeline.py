@@ -119,14 +119,16 @@ class Run:
         self._settling = asyncio.Event()
         self.summary = Summary(run_id, time.time(), settings.shown(), results=outputs.path)
         self._feed: Feed[Item]
-        self._pool: Pool
+        self._pool: Pool | None = None
+        self._early: list[Stop] = []
 
     async def run(self) -> Summary:
         """Send everything and balance the books; what went wrong stands in the summary."""
         settings = self._settings
         async with self._target.client() as client:
             self._feed = Feed(self._items)
-            self._pool = Pool(
+            self._items = ()  # the feed's thread is the one that lets go of the inputs
+            pool = self._pool = Pool(
                 client.exchange,
                 self._settle,
                 drain=self._catch_up,
@@ -136,25 +138,39 @@ class Run:
                 pacer=Pacer(settings.rate),
                 backoff=Backoff(settings.backoff_base, settings.backoff_max, time.time),
             )
+            for stop in self._early:
+                pool.stop(stop)
             syncing = asyncio.create_task(self._keep_synced())
             try:
-                await self._pool.run(self._take)
+                await pool.run(self._take)
             finally:
                 syncing.cancel()
                 self._feed.close()
-                await self._finish()
+                await self._finish(pool)
         return self.summary
 
     def stop(self, stop: Stop) -> None:
         """Stop reading, give the requests in flight a little time, write, balance."""
-        self._pool.stop(stop)
+        if self._pool is None:
+            self._early.append(stop)  # heeded as soon as there is something to stop
+        else:
+            self._pool.stop(stop)
 
     def interrupt(self, number: int) -> None:
         """Stop as a signal asks: the first time in good order, the second time at once."""
-        again = any(stop.exit_code > 128 for stop in self._pool.stops)
+        stops = self._early if self._pool is None else self._pool.stops
+        again = any(stop.exit_code > 128 for stop in stops)
         self.stop(signal_stop(number, again=again))
         if again:
-            self._pool.abort()
+            self._outputs.abandon()
+            if self._pool is not None:
+                self._pool.abort()
+
+    def discard(self) -> None:
+        """Let go of the files of a run that does not take place after all."""
+        self._outputs.discard()
+        if self._once is not None:
+            self._once.close()
 
     async def _take(self) -> Conversion | None:
         """The next row to send; rows that are not to be sent are dealt with on the way."""
@@ -194,7 +210,7 @@ class Run:
             self._outputs.write_failed(outcome)
         except OutputError as error:
             # The row has its outcome all the same; a resume adds its copy to the failed rows.
-            self._pool.stop(file_stop(error))
+            self.stop(file_stop(error))
         if self._watch is not None:
             self._watch.observe(outcome)
         if self._once is not None:
@@ -203,19 +219,23 @@ class Run:
     def _let_duplicates_go(self, once: Once, outcome: Outcome) -> None:
         spared, following = once.settled(outcome)
         self._settling.set()
-        if following is not None:
+        if following is not None and self._pool is not None:
             self._pool.send_also(following)
         for number, skipped in enumerate(spared):
             try:
                 self._settle(skipped)
             except OutputError as error:
                 self.summary.books.unsent += len(spared) - number
-                self._pool.stop(file_stop(error))
+                self.stop(file_stop(error))
                 return
+
+    @property
+    def _stopping(self) -> bool:
+        return self._pool is not None and bool(self._pool.stops)
 
     async def _catch_up(self) -> None:
         await self._outputs.catch_up()
-        while self._once is not None and self._once.held >= _MOST_HELD and not self._pool.stops:
+        while self._once is not None and self._once.held >= _MOST_HELD and not self._stopping:
             self._settling.clear()
             await self._settling.wait()
         if self._watch is not None:
@@ -225,11 +245,11 @@ class Run:
         try:
             await self._outputs.keep_synced()
         except OutputError as error:
-            self._pool.stop(file_stop(error))
+            self.stop(file_stop(error))
 
-    async def _finish(self) -> None:
+    async def _finish(self, pool: Pool) -> None:
         """Close the files and prove the books; whatever fails becomes part of the summary."""
-        summary, pool = self.summary, self._pool
+        summary = self.summary
         try:
             await asyncio.to_thread(self._outputs.close)
         except OutputError as error:

@@ -65,7 +65,19 @@ def format_suffix(name: str) -> str:
 
 
 def require(name: str) -> None:
-    """Refuse an input that does not exist with an InputError; says nothing of what is in it."""
+    """Refuse an input that is not there, before anything else is looked at.
+
+    Raises:
+        InputError: it does not exist.
+        UsageError: it is a URL; user-info and query of one are not shown.
+    """
+    if "://" in name:
+        scheme, _, rest = name.partition("://")
+        host = rest.partition("/")[0].rpartition("@")[2].partition("?")[0]
+        raise UsageError(
+            f"{scheme}://{host}/... is a URL, and inputs are read from files",
+            hint="fetch it first, or pipe it in: curl -sS URL | batchconv upload -",
+        )
     if not is_stdin(name) and not os.path.lexists(name):
         _open(name)
 

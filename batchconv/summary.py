@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -193,7 +194,8 @@ class Summary:
             beside.write_text(json.dumps(self.as_dict(), indent=2) + "\n", encoding="utf-8")
             beside.replace(target)
         except OSError as error:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink()
             raise OutputError(
                 f"{path} cannot be written: {error.strerror}", hint="mend --summary"
             ) from None

@@ -13,7 +13,7 @@ from tests.shells import Shell, ids
 HANG = Behaviour(faults=(FaultRule("hang", share=1.0),))
 
 
-@pytest.mark.parametrize("how", ["--resume", "--overwrite", "-q"])
+@pytest.mark.parametrize("how", ["--resume", "--overwrite"])
 async def test_a_second_run_on_the_same_results_is_told_who_holds_them(tmp_path, how):
     async with Simulator(HANG) as simulator:
         shell = Shell(tmp_path, simulator.base_url, "-o", "r.jsonl", "--concurrency", "2")
@@ -45,8 +45,16 @@ async def test_runs_on_different_results_do_not_hinder_each_other(tmp_path):
     assert simulator.stats.accepted_ids == dict.fromkeys(ids(20), 2)
 
 
-@pytest.mark.parametrize("option", ["-o", "--summary", "--failed"])
-@pytest.mark.parametrize("way", ["soft", "hard", "sub/../in.csv", "in.csv", "folder/in.csv"])
+@pytest.mark.parametrize(
+    ("option", "way"),
+    [
+        ("-o", "soft"),
+        ("-o", "hard"),
+        ("--summary", "sub/../in.csv"),
+        ("--summary", "in.csv"),
+        ("--failed", "folder/in.csv"),
+    ],
+)
 async def test_an_output_that_is_the_input_is_refused(tmp_path, option, way):
     async with Simulator(Behaviour()) as simulator:
         shell = Shell(tmp_path, simulator.base_url)

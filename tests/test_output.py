@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchconv.errors import HeldError, OutputError, UsageError
-from batchconv.output import LineFile, Stdout, refuse_inputs
+from batchconv.output import LineFile, refuse_inputs
+from batchconv.stdout import Stdout
 
 
 class Disk:

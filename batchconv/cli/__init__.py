@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import os
 import sys
 from importlib import import_module
 
 import click
 
 from batchconv import __version__
+from batchconv.cli.say import say_aside
 from batchconv.errors import BatchconvError
 
 _COMMANDS = {
@@ -72,15 +72,11 @@ def main() -> None:
     except BatchconvError as error:
         tell_error(error)
         code = error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has seen enough. What Python still holds must not be tried again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = 0
     sys.exit(code)
 
 
 def tell_error(error: BatchconvError) -> None:
     """What happened, and what to do next, on standard error."""
-    click.echo(f"batchconv: {error}", err=True)
+    say_aside(f"batchconv: {error}")
     if error.hint:
-        click.echo(f"  {error.hint}", err=True)
+        say_aside(f"  {error.hint}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchconv.cli.options import GroupedCommand, make_settings, settings_options
+from batchconv.cli.say import say, say_aside
 from batchconv.config import ReadSettings
 
 if TYPE_CHECKING:
@@ -40,19 +41,19 @@ def audit(inputs: Sequence[str], results_files: Sequence[str], **values: Any) ->
         tell_missing=_tell_missing, tell_orphan=_tell_orphan,
     )  # fmt: skip
     told = ", ".join(f"{result.value} {count}" for result, count in found.outcomes.items())
-    click.echo(
+    say(
         f"{found.rows} rows: {told or 'no outcomes'}; {found.missing} without an outcome; "
         f"{found.orphans} outcomes without a row"
     )
     for damage in found.damages:
-        click.echo(f"batchconv: {damage}", err=True)
+        say_aside(f"batchconv: {damage}")
     sys.exit(found.exit_code)
 
 
 def _tell_missing(row: Row) -> None:
     line = "" if row.line is None else f", line {row.line}"
-    click.echo(f"no outcome: {row.source} row {row.number}{line}")
+    say(f"no outcome: {row.source} row {row.number}{line}")
 
 
 def _tell_orphan(path: str, entry: Entry) -> None:
-    click.echo(f"no row: {entry.source} row {entry.row}, {entry.outcome} in {path}")
+    say(f"no row: {entry.source} row {entry.row}, {entry.outcome} in {path}")

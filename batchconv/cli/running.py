@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 from click.core import ParameterSource
 
+from batchconv.auth import mask_key
 from batchconv.cli.options import GroupedCommand, GroupedOption, make_settings
+from batchconv.cli.say import say_aside
 from batchconv.config import Settings
 from batchconv.options import TELLING
 
@@ -72,10 +74,9 @@ def run_and_exit(prepare: Callable[[], Run], *, quiet: bool, verbose: bool) -> N
         logging.getLogger("batchconv").setLevel(logging.DEBUG)
     run = prepare()
     if run.summary.torn and not quiet:
-        click.echo(
+        say_aside(
             f"{run.summary.results}: a torn last line of {run.summary.torn} bytes was cut off; "
-            "its row is sent again",
-            err=True,
+            "its row is sent again"
         )
     summary = asyncio.run(_with_signals(run))
     if summary.exit_code or not quiet:
@@ -107,13 +108,19 @@ def _tell(summary: Summary) -> None:
         lines.append(f"resume with: {resume_command(sys.argv[1:])}")
         lines += ["  and pipe the same input in again"] * ("-" in sys.argv[1:])
     for line in lines:
-        click.echo(line, err=True)
+        say_aside(line)
 
 
 def resume_command(arguments: Sequence[str]) -> str:
     """The command that goes on where the one with *arguments* stopped, ready to paste.
 
-    Arguments hold no secrets: those come from the environment or from files.
+    Arguments hold no secrets: those come from the environment or from files. Of an API key only
+    its first two characters are shown.
     """
     kept = [arg for arg in arguments if arg not in ("--resume", "--overwrite")]
+    for at, arg in enumerate(kept):
+        if arg == "--api-key" and at + 1 < len(kept):
+            kept[at + 1] = mask_key(kept[at + 1])
+        elif arg.startswith("--api-key="):
+            kept[at] = "--api-key=" + mask_key(arg.partition("=")[2])
     return shlex.join(["batchconv", *kept, "--resume"])

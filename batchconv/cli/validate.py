@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from batchconv.cli.options import GroupedCommand, make_settings, settings_options
+from batchconv.cli.say import say, say_aside
 from batchconv.config import ReadSettings, Settings
 from batchconv.durations import show_duration
 from batchconv.options import options_of
@@ -25,19 +26,17 @@ def validate(inputs: Sequence[str], rate: float | None, **values: Any) -> None:
     from batchconv.validation import validate as look  # noqa: PLC0415 - --help needs none of it
 
     findings = look(inputs, make_settings(ReadSettings, values))
-    click.echo(f"{findings.read} rows read, {findings.sendable} can be sent")
+    say(f"{findings.read} rows read, {findings.sendable} can be sent")
     if findings.duplicates:
-        click.echo(f"{findings.duplicates} of them are equal to an earlier one")
+        say(f"{findings.duplicates} of them are equal to an earlier one")
     for reason, count in findings.reasons.most_common():
-        click.echo(f"{count} invalid: {reason}")
+        say(f"{count} invalid: {reason}")
         for example in findings.examples[reason]:
-            click.echo(f"  {example}")
+            say(f"  {example}")
     given = click.get_current_context().get_parameter_source("rate")
     pace = Settings().rate if given is click.core.ParameterSource.DEFAULT else rate
     if pace and findings.sendable:
-        click.echo(
-            f"an upload at --rate {pace:g} would take {show_duration(findings.sendable / pace)}"
-        )
+        say(f"an upload at --rate {pace:g} would take {show_duration(findings.sendable / pace)}")
     for damage in findings.damages:
-        click.echo(f"batchconv: {damage}", err=True)
+        say_aside(f"batchconv: {damage}")
     sys.exit(findings.exit_code)

@@ -19,13 +19,15 @@ class Pacer:
 
     def __init__(self, rate: float | None) -> None:
         self._interval = 1 / rate if rate else 0.0
-        self._slack = min(_CATCH_UP, max(self._interval, _WIDE_MARGIN))
-        self._next = float("-inf")
+        # Half an interval leaves room for the late wake-up that comes on top of it.
+        narrow = self._interval / 2 > _WIDE_MARGIN / 2
+        self._slack = min(_CATCH_UP, self._interval / 2) if narrow else _WIDE_MARGIN
+        self._next: float | None = None
 
     def reserve(self, now: float) -> float:
         """Seconds to wait before the request that asks; its moment is taken from then on."""
         if not self._interval:
             return 0.0
-        moment = max(self._next, now - self._slack)
+        moment = now if self._next is None else max(self._next, now - self._slack)
         self._next = moment + self._interval
         return max(0.0, moment - now)
