@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from batchconv.config import ReadSettings
+from batchconv.entries import Entry, read_entries
 from batchconv.errors import BatchconvError
-from batchconv.journal import Entry, read_entries, salted
-from batchconv.keys import KeyBag
+from batchconv.keys import KeyBag, Namespaces
 from batchconv.model import Result, Row
 from batchconv.pipeline import read
 
@@ -72,14 +72,14 @@ def audit(
         InputError: a file is missing, unreadable or no results file.
     """
     reader, items = read(inputs, settings)
-    salts = {source: number for number, source in enumerate(dict.fromkeys(inputs), 1)}
+    namespaces = Namespaces(inputs)
     known = KeyBag()
     for path in results:
-        known = _chain(known, read_entries(path), salts)
+        known = _chain(known, read_entries(path), namespaces)
     found = Audit(damages=reader.damages)
     for item in items:
         found.rows += 1
-        tag = _take(known, item.row, salts)
+        tag = _take(known, item.row, namespaces)
         if tag is None:
             found.missing += 1
             tell_missing(item.row)
@@ -89,23 +89,23 @@ def audit(
     for path in reversed(results):
         # Only now, and only if there are any, are their names looked up.
         for entry in read_entries(path) if len(known) else ():
-            if known.take(salted(entry.key, salts.get(entry.source, 0))) is not None:
+            if known.take(namespaces.keyed(entry.source, entry.key)) is not None:
                 tell_orphan(path, entry)
     return found
 
 
-def _chain(known: KeyBag, entries: Iterable[Entry], salts: dict[str, int]) -> KeyBag:
+def _chain(known: KeyBag, entries: Iterable[Entry], namespaces: Namespaces) -> KeyBag:
     """What is known after one more file: its outcomes replace those of the same rows."""
     later = KeyBag()
     for entry in entries:
-        key = salted(entry.key, salts.get(entry.source, 0))
+        key = namespaces.keyed(entry.source, entry.key)
         known.take(key, _RESENT)
         later.add(key, _TAGS[entry.outcome])
     later.absorb(known)
     return later
 
 
-def _take(known: KeyBag, row: Row, salts: dict[str, int]) -> int | None:
+def _take(known: KeyBag, row: Row, namespaces: Namespaces) -> int | None:
     plain = binascii.unhexlify(row.key())
-    tag = known.take(salted(plain, salts[row.source]))
-    return known.take(plain) if tag is None else tag
+    tag = known.take(namespaces.keyed(row.source, plain))
+    return known.take(namespaces.other(plain)) if tag is None else tag

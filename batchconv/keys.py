@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 _STORED: Final = 14  # bytes of a key that are stored; the other two choose its bucket
@@ -97,6 +97,34 @@ class KeyBag:
                 for bucket in (buckets.pop(head),)
                 for at in range(0, len(bucket), _STRIDE)
             )
+
+
+class Namespaces:
+    """Keys of rows from different inputs kept apart in one bag.
+
+    Inputs that are none of *sources* share one namespace of their own.
+    """
+
+    def __init__(self, sources: Iterable[str]) -> None:
+        # The first input's keys stay as they are: most runs have one input.
+        self._salts = {
+            source: number * _SCATTER % _SPAN
+            for number, source in enumerate(dict.fromkeys(sources))
+        }
+
+    def keyed(self, source: str, key: bytes) -> bytes:
+        """The key in the namespace of its source."""
+        salt = self._salts.get(source, _OTHERS)
+        return (int.from_bytes(key) ^ salt).to_bytes(16) if salt else key
+
+    def other(self, key: bytes) -> bytes:
+        """The key in the namespace of all sources that are no inputs."""
+        return (int.from_bytes(key) ^ _OTHERS).to_bytes(16)
+
+
+_SPAN: Final = 1 << 128
+_SCATTER: Final = 0x9E3779B97F4A7C15F39CC0605CEDC835  # odd, so that no two numbers share a salt
+_OTHERS: Final = _SPAN - 1
 
 
 def _find(bucket: bytearray, stored: bytes, start: int = 0) -> int:

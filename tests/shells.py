@@ -1,14 +1,16 @@
 """The program as people run it: a process of its own, in a folder, against a simulator."""
 
 import asyncio
+import atexit
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,7 +64,15 @@ class Running:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
-        self._ending = asyncio.create_task(asyncio.to_thread(process.communicate))
+        self._loop = asyncio.get_running_loop()
+        self._ending: asyncio.Future[tuple[bytes | None, bytes | None]] = self._loop.create_future()
+        # A daemon: a process that hangs must not keep the tests from ending.
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    def _wait(self) -> None:
+        streams = self.process.communicate()
+        with contextlib.suppress(RuntimeError):  # the test that started it is over
+            self._loop.call_soon_threadsafe(self._ending.set_result, streams)
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
@@ -118,6 +128,7 @@ class Shell:
             if not name.startswith(("VONAGE", "NEXMO", "BATCHCONV"))
         } | {**ACCOUNT, "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(folder)}
         self._started: list[subprocess.Popen[bytes]] = []
+        atexit.register(self.close)
 
     def start(
         self,
@@ -148,6 +159,7 @@ class Shell:
         return await self.upload(*arguments, **how).end()
 
     def close(self) -> None:
+        """Kill whatever is still running."""
         for process in self._started:
             process.kill()
 
@@ -194,7 +206,7 @@ class Wire:
     def plug_in(self, monkeypatch: Any) -> None:
         """Make every upload of this process go here."""
 
-        @asynccontextmanager
+        @contextlib.asynccontextmanager
         async def client(_: Target) -> Any:
             yield self
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchconv import journal as module
+from batchconv.entries import read_entries
 from batchconv.errors import InputError, UsageError
-from batchconv.journal import Journal, read_entries
+from batchconv.journal import Journal
 from batchconv.model import Fields, Outcome, Reason, Result, Row
 from batchconv.results import CSV_HEADER, ResultLine, Stamp, to_csv, to_json
 

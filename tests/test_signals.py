@@ -156,7 +156,7 @@ async def test_two_signals_end_a_run_whose_output_nobody_reads(tmp_path):
         reader, writer = os.pipe()
         running = shell.upload("in.csv", "-o", "-", stdout=writer)
         os.close(writer)
-        assert await running.reached(simulator, 1_200)
+        assert await running.reached(simulator, 500)
         for _ in range(2):
             running.signal(signal.SIGTERM)
             while _pending(_status(running.process.pid)):

@@ -13,7 +13,7 @@ from batchconv.cli.say import say, say_aside
 from batchconv.config import ReadSettings
 
 if TYPE_CHECKING:
-    from batchconv.journal import Entry
+    from batchconv.entries import Entry
     from batchconv.model import Row
 
 
