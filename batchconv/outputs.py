@@ -143,7 +143,7 @@ class Outputs:
     async def catch_up(self) -> None:
         """Wait until a slow reader of standard output has read."""
         while self._sink.behind:
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.05)
 
     async def keep_synced(self) -> None:
         """Push what is written to the disk again and again, off the event loop.

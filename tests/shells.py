@@ -88,10 +88,11 @@ class Running:
 
     async def reached(self, simulator: Simulator, requests: int) -> bool:
         """Wait until so many more requests have come; False when it ends by itself before."""
-        wanted = asyncio.create_task(
+        wanted = asyncio.ensure_future(
             simulator.wait_for_requests(simulator.stats.requests + requests)
         )
-        await asyncio.wait({wanted, self._ending}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {wanted, self._ending}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         return not wanted.cancel()
 
     async def kill_after(self, simulator: Simulator, requests: int) -> Ended:

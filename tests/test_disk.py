@@ -170,7 +170,6 @@ def test_a_sync_under_way_when_the_run_ends_is_waited_for(wire, monkeypatch):
             ["--summary", "in.csv/s.json"],
             "in.csv/s.json cannot be written: Not a directory",
             3,
-            marks=pytest.mark.xfail(strict=True, reason="Summary.write raises; see report"),
         ),
     ],
 )

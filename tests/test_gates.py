@@ -83,9 +83,6 @@ def test_the_average_holds_although_every_request_leaves_a_little_late(rate):
     assert average == pytest.approx(rate, rel=0.01 + 2 / len(moments))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a run begins with two at once, and all of an interval is made good"
-)
 @pytest.mark.parametrize("rate", [20, 30, 100])
 def test_a_server_sees_no_fuller_second_although_the_first_requests_arrive_late(rate):
     """They are late by making their connections: 2 ms here."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchconv import journal as module
+from batchconv import entries as module
 from batchconv.entries import read_entries
 from batchconv.errors import InputError, UsageError
 from batchconv.journal import Journal

@@ -99,3 +99,15 @@ def test_ten_thousand_keys_are_found_again_on_disk():
     assert all(bag.take(key) == 0 for key in many)
     assert not any(bag.take(key) is not None for key in many)
     assert len(bag) == 0
+
+
+def test_a_match_that_straddles_two_keys_is_none():
+    bag = KeyBag()
+    bag.add(b"ab" + b"a" * 14, tag=ord("a"))
+    bag.add(b"ab" + b"b" * 14)
+    straddling = b"ab" + b"a" * 13 + b"b"
+    assert straddling not in bag
+    assert bag.take(straddling) is None
+    bag.add(straddling, tag=7)
+    assert bag.take(straddling) == 7
+    assert len(bag) == 2

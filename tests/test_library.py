@@ -444,7 +444,6 @@ def opened() -> list[Path]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux tells what is open")
-@pytest.mark.xfail(strict=True, reason="nobody closes the iterator that reads")
 async def test_an_upload_that_stops_early_closes_its_input(rows, settings):
     async with (
         Simulator(Behaviour(latency=0.005)) as api,
@@ -468,12 +467,6 @@ async def test_an_error_in_the_consumer_comes_through_and_the_books_balance(
     assert len(results()) == run.summary.books.results[Result.ACCEPTED] < 5000
 
 
-UNSTARTED = pytest.mark.xfail(
-    strict=True, raises=AttributeError, reason="a run cannot be stopped before it has made its pool"
-)
-
-
-@UNSTARTED
 async def test_leaving_without_looking_stops_in_good_order(rows, settings, results):
     async with (
         Simulator(Behaviour(latency=0.005)) as api,
@@ -484,7 +477,6 @@ async def test_leaving_without_looking_stops_in_good_order(rows, settings, resul
     assert len(results()) == run.summary.books.results[Result.ACCEPTED] < 5000
 
 
-@UNSTARTED
 async def test_leaving_a_simulated_upload_without_looking_stops_in_good_order(rows, settings):
     async with OpenUpload(
         rows(5000), settings=settings(simulate="calm"), environment=ACCOUNT

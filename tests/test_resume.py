@@ -428,7 +428,6 @@ def test_of_equal_rows_every_copy_stands_once_among_the_failed(wire):
         assert sorted(row[2] for row in failed_rows()) == [f"note {n}" for n in range(1, 5)]
 
 
-@pytest.mark.xfail(strict=True, reason="failed.plan_paths gives each the other's file; see report")
 def test_inputs_of_one_name_keep_their_failed_rows_apart(wire):
     for folder in "ab":
         Path(folder).mkdir()

@@ -376,7 +376,6 @@ async def test_the_command_shows_no_secret(kind, code, auth, tmp_path):
         pytest.param(
             (f"https://user:{SECRET}@127.0.0.1/rows.csv",),
             2,
-            marks=pytest.mark.xfail(strict=True, reason="an input is taken for a path as it is"),
         ),
     ],
     ids=lambda value: "-" if isinstance(value, int) else value[0].partition("=")[0][:12],
@@ -393,7 +392,6 @@ async def test_the_command_shows_no_secret_when_it_is_called_wrongly(arguments, 
     assert_files_clean(tmp_path)
 
 
-@pytest.mark.xfail(strict=True, reason="the command is printed with the key as it was given")
 async def test_the_command_that_resumes_is_printed_without_the_key(tmp_path):
     (tmp_path / "export.csv").write_text("message_id,delivered\nid,true\n", "utf-8")
     (tmp_path / "api.secret").write_text(SECRET, "utf-8")

@@ -19,7 +19,7 @@ import pytest
 from batchconv.errors import InputError, UsageError
 from batchconv.formats import ReadOptions, open_rows
 from batchconv.formats.lines import Lines
-from batchconv.source import ByteStream, can_reopen, format_suffix, is_stdin, stem
+from batchconv.source import ByteStream, can_reopen, format_suffix, is_stdin, require, stem
 
 TEXT = b"message_id,delivered\n" + b"".join(b"id%d,true\n" % i for i in range(50_000))
 
@@ -275,9 +275,8 @@ def test_standard_input_is_read_to_its_end(arguments, packed):
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         data = gzip.compress(TEXT) if packed else TEXT
-        writer = threading.Thread(
-            target=lambda: (process.stdin.write(data), process.stdin.close())  # type: ignore[union-attr]
-        )
+        pipe = process.stdin
+        writer = threading.Thread(target=lambda: (pipe.write(data), pipe.close()))
         writer.start()
         assert process.stdout.read() == TEXT
         writer.join()
@@ -349,3 +348,20 @@ def test_only_files_can_be_opened_again(tmp_path, path):
 
 def test_only_the_dash_is_standard_input():
     assert [is_stdin(name) for name in ("-", "./-", "--", "")] == [True, False, False, False]
+
+
+def test_an_input_that_is_there_is_let_pass_whatever_is_in_it(tmp_path, path):
+    path.write_bytes(b"\xff")
+    for name in ("-", str(path), str(tmp_path)):
+        require(name)
+
+
+def test_an_input_that_is_not_there_is_refused_before_it_is_opened(tmp_path):
+    with pytest.raises(InputError, match=r"no\.csv does not exist"):
+        require(str(tmp_path / "no.csv"))
+
+
+def test_a_url_is_refused_without_what_it_may_hold_in_secret():
+    with pytest.raises(UsageError, match=r"^https://host/\.\.\. is a URL") as caught:
+        require("https://user:secret@host/path?token=secret#secret")
+    assert "secret" not in f"{caught.value} {caught.value.hint}"

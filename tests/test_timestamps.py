@@ -299,7 +299,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 moments = st.datetimes(
     datetime(1970, 1, 2),  # noqa: DTZ001 - hypothesis adds the zone
-    datetime(2286, 1, 1),  # noqa: DTZ001
+    datetime(2286, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
     timezones=offsets,
 )
 NOTATIONS = [

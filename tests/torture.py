@@ -137,7 +137,7 @@ class Ordeal:
         self.score.processes += 1
         return self.shell.upload("in.csv")
 
-    async def hit(self, hit: str) -> tuple[Ended, int | None]:
+    async def hit(self, hit: str) -> tuple[Ended, signal.Signals | None]:
         draw = self.plan.draw
         requests = draw.randint(1, max(2, self.plan.rows // 4))
         running = self.start()
@@ -179,7 +179,7 @@ class Ordeal:
                     self.score.cuts += 1
                     self.score.bound += data[-gone:].count(b"\n")
 
-    def check_ended(self, hit: str, how: tuple[Ended, int | None]) -> None:
+    def check_ended(self, hit: str, how: tuple[Ended, signal.Signals | None]) -> None:
         ended, number = how
         allowed = {0, 1} | ({-signal.SIGKILL} if number is None else {_CODES[number], -number})
         if ended.code not in allowed:
