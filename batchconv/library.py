@@ -16,7 +16,7 @@ from batchconv.errors import ConversionRefused, UsageError
 from batchconv.mapping import Mapper
 from batchconv.model import Channel, Fields, Outcome, Reply, Row
 from batchconv.pipeline import Run, Watch
-from batchconv.retry import Verdict, explain, judge
+from batchconv.retry import RESEND_HINT, Verdict, explain, judge
 from batchconv.stops import Stop, account_stop
 from batchconv.summary import Summary
 from batchconv.uploading import prepare_upload
@@ -80,7 +80,7 @@ def _why(reply: Reply, verdict: Verdict) -> str:
         return account_stop(reply).why
     if verdict is Verdict.SLOW_DOWN:
         return f"the API answered {reply.status}: too many requests; wait before the next"
-    return explain(reply, 1)[1].partition(";")[0]  # what follows is advice for the command line
+    return explain(reply, 1)[1].removesuffix(RESEND_HINT)
 
 
 async def upload(

@@ -15,6 +15,9 @@ from tenacity.wait import wait_base, wait_random_exponential
 
 from batchconv.model import Reason, Reply
 
+RESEND_HINT = "; `resend` tries again"
+"""What the command line's users are told to do about a failed row."""
+
 MAX_RETRY_AFTER = 120.0
 """Seconds; a longer `Retry-After` is cut to this."""
 
@@ -81,10 +84,10 @@ def explain(reply: Reply, attempts: int) -> tuple[Reason, str]:
     status = reply.status
     if status is None:
         trouble = reply.trouble or Reason.CONNECTION_LOST
-        return trouble, f"{_TROUBLES[trouble]}, {times}; `resend` tries again"
+        return trouble, f"{_TROUBLES[trouble]}, {times}{RESEND_HINT}"
     if status in (408, 425) or status >= 500:
         reason = Reason.TIMEOUT if status == 408 else Reason.SERVER_ERROR
-        return reason, f"the server answered {status}, {times}; `resend` tries again"
+        return reason, f"the server answered {status}, {times}{RESEND_HINT}"
     if status == 403:
         return Reason.FORBIDDEN, "the API answered 403: this account may not report this message"
     if status < 400:

@@ -72,10 +72,9 @@ def require(name: str) -> None:
         UsageError: it is a URL; user-info and query of one are not shown.
     """
     if "://" in name:
-        scheme, _, rest = name.partition("://")
-        host = rest.partition("/")[0].rpartition("@")[2].partition("?")[0]
+        # Not even its host is shown: where a password ends in a URL is hard to tell.
         raise UsageError(
-            f"{scheme}://{host}/... is a URL, and inputs are read from files",
+            f"{name.partition('://')[0]}://... is a URL, and inputs are read from files",
             hint="fetch it first, or pipe it in: curl -sS URL | batchconv upload -",
         )
     if not is_stdin(name) and not os.path.lexists(name):

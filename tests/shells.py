@@ -217,7 +217,7 @@ class Wire:
 
 def upload_here(*inputs: str, **settings: Any) -> Summary:
     """An upload in this process, its books checked."""
-    settings = {"simulate": "calm", "rate": None, **settings}
+    settings = {"simulate": "calm", "rate": None, "concurrency": 3, **settings}
     run = prepare_upload(inputs, Settings(**settings), {})
     summary = asyncio.run(run.run())
     summary.books.check()

@@ -87,7 +87,7 @@ async def sent_by(client: HttpClient, wanted: Conversion, **reply) -> Sent:
             heard = await client.exchange(wanted)
             assert heard.status == reply.get("status", 200)
             # aioresponses' own record sorts and decodes the query; the call itself is untouched.
-            (call,) = aiohttp.ClientSession._request.call_args_list  # noqa: SLF001
+            (call,) = aiohttp.ClientSession._request.call_args_list  # noqa: SLF001 - aioresponses records its calls there
     return Sent(call)
 
 

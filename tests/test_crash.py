@@ -10,11 +10,11 @@ from tests.torture import Ordeal, Plan
 @pytest.mark.parametrize(
     "plan",
     [
-        Plan(1, rows=150, concurrency=5, suffix="jsonl", hits=["kill"] * 8),
-        Plan(2, rows=150, concurrency=20, suffix="csv", hits=["kill", "kill when written"] * 3),
-        Plan(3, rows=150, concurrency=8, suffix="jsonl", faulty=True, hits=["kill"] * 8),
-        Plan(4, rows=150, concurrency=1, suffix="csv", faulty=True, hits=["kill when written"] * 6),
-        Plan(5, rows=100, concurrency=5, suffix="jsonl", faulty=True, hits=["kill", "cut"] * 4),
+        Plan(1, rows=150, concurrency=5, suffix="jsonl", hits=["kill"] * 6),
+        Plan(2, rows=150, concurrency=20, suffix="csv", hits=["kill", "kill when written"] * 2),
+        Plan(3, rows=150, concurrency=8, suffix="jsonl", faulty=True, hits=["kill"] * 6),
+        Plan(4, rows=150, concurrency=1, suffix="csv", faulty=True, hits=["kill when written"] * 4),
+        Plan(5, rows=100, concurrency=5, suffix="jsonl", faulty=True, hits=["kill", "cut"] * 3),
     ],
     ids=lambda plan: f"seed {plan.seed}",
 )

@@ -80,7 +80,7 @@ async def test_a_full_disk_stops_the_run_and_can_be_gone_on_with(tmp_path, tiny)
         assert full.books.rejected == written > 0
         again = await shell.uploaded("in.csv", "--resume")
         assert again.code == 5, "still no room"
-        subprocess.run(["mount", "-o", "remount,size=1m", str(tiny)], check=True)  # noqa: ASYNC221 - quick
+        subprocess.run(["mount", "-o", "remount,size=1m", str(tiny)], check=True)  # noqa: ASYNC221 - it takes a millisecond
         ended = await shell.uploaded("in.csv", "--resume")
     assert ended.code == 1
     assert len(results(tiny / "r.jsonl")) == 60
@@ -199,11 +199,11 @@ async def test_a_packed_input_that_breaks_off_is_sent_up_to_there_and_the_next_o
     async with Simulator(Behaviour()) as simulator:
         shell = Shell(tmp_path, simulator.base_url, "-o", "r.jsonl")
         # Ids that do not pack well, so that the damage lies in the middle.
-        many = [os.urandom(12).hex() for _ in range(5_000)]
+        many = [os.urandom(12).hex() for _ in range(1_500)]
         shell.write("in.csv", many)
         shell.write("next.csv", ids(5))
         packed = gzip.compress((tmp_path / "in.csv").read_bytes())
-        (tmp_path / "in.csv.gz").write_bytes(packed[: len(packed) // 10])
+        (tmp_path / "in.csv.gz").write_bytes(packed[: len(packed) // 3])
         ended = await shell.uploaded("in.csv.gz", "next.csv")
         assert ended.code == 5
         assert "in.csv.gz is damaged" in ended.err
@@ -215,6 +215,6 @@ async def test_a_packed_input_that_breaks_off_is_sent_up_to_there_and_the_next_o
         before = simulator.stats.accepted
         mended = await shell.uploaded("in.csv.gz", "next.csv", "--resume")
     assert mended.code == (1 if books.invalid else 0)
-    assert mended.books.read == 5_005
-    assert mended.books.accepted == 5_005 - before
+    assert mended.books.read == 1_505
+    assert mended.books.accepted == 1_505 - before
     assert simulator.stats.accepted_ids == dict.fromkeys([*many, *ids(5)], 1)

@@ -114,7 +114,7 @@ def test_retry_after_in_both_forms_and_junk(value, seconds):
 
 
 def wait(attempt: int, reply: Reply, *, base: float = 1.0, longest: float = 30.0) -> float:
-    state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
+    state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]  # the wait looks at none of them
     state.attempt_number = attempt
     state.outcome = Future.construct(attempt, Judged(reply, T), has_exception=False)
     return Backoff(base, longest, lambda: NOW)(state)
