@@ -149,7 +149,7 @@ def test_basic_is_the_pair_in_utf_8_and_base64(key, secret, prefix, pair):
     ids=lambda auth: type(auth).__name__,
 )
 def test_no_notation_shows_the_secret_or_the_whole_key(auth):
-    shown = [repr(auth), str(auth), f"{auth}", f"{[auth]}", "%r %s" % (auth, auth)]  # noqa: UP031
+    shown = [repr(auth), str(auth), f"{auth}", f"{[auth]}", "%r %s" % (auth, auth)]  # noqa: UP031 - the old way of formatting must not show it either
     assert "CA***" in repr(auth)
     assert auth.shown_key == "CA"
     for text in shown:

@@ -283,7 +283,7 @@ def answering(*parts: bytes, then: str = "close") -> Handler:
     return handle
 
 
-async def reply_of(base_url: str, *, timeout: float = 5.0, **options):  # noqa: ASYNC109
+async def reply_of(base_url: str, *, timeout: float = 5.0, **options):  # noqa: ASYNC109 - it is handed to the client
     async with HttpClient(AUTH, base_url=base_url, timeout=timeout, **options) as client:
         return await client.exchange(conversion())
 
