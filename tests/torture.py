@@ -146,7 +146,7 @@ class Ordeal:
         elif hit == "kill when written":
             size = self.size() + draw.randint(1, 6_000)
             while running.process.poll() is None and self.size() < size:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.001)
             running.process.kill()
             ended = await running.end()
         else:

@@ -65,7 +65,12 @@ _FAULT_HELP = (
 )
 
 
-@click.command("simulate", short_help="Run a local stand-in of the Conversion API.")
+@click.command(
+    "simulate",
+    short_help="Run a local stand-in of the Conversion API.",
+    # Also when it is called by itself: click remembers the names of the first call.
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
