@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -170,10 +171,14 @@ class FailedRows:
     def _file(self, path: Path, header: Callable[[], bytes] | None = None) -> LineFile:
         file = self._files.get(path)
         if file is None:
-            begin = not path.exists() or path.stat().st_size == 0
-            file = self._files[path] = LineFile(str(path))
-            if begin and header is not None:
-                file.write(header())
+            file = LineFile(str(path))
+            if not file.size and header is not None:
+                try:
+                    file.write(header())
+                except BaseException:
+                    file.discard()  # a later row must not go in without it
+                    raise
+            self._files[path] = file
         return file
 
     def sync(self) -> None:
@@ -183,8 +188,9 @@ class FailedRows:
 
     def close(self) -> None:
         """Push all files to the disk and close them."""
-        for file in self._files.values():
-            file.close()
+        with ExitStack() as stack:
+            for file in self._files.values():
+                stack.callback(file.close)
 
 
 def _own(layout: Layout, cells: list[str]) -> list[str]:

@@ -9,9 +9,8 @@ from pathlib import Path
 from batchconv.duplicates import Origin
 from batchconv.errors import BatchconvError, HeldError, OutputError, UsageError
 from batchconv.model import Reason
-from batchconv.output import holder_of
+from batchconv.output import PRIVATE, holder_of
 
-_PRIVATE = 0o600
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS accepted (
     target BLOB NOT NULL,
@@ -47,7 +46,7 @@ class Ledger:
         self._run = run
         self._target = hashlib.sha256(f"{address}\n{api_key}".encode()).digest()[:16]
         try:
-            Path(path).touch(_PRIVATE)
+            Path(path).touch(PRIVATE)
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "the name cannot be one"
             raise OutputError(f"--ledger {path} cannot be written: {why}") from None

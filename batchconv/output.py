@@ -15,7 +15,7 @@ from typing import Protocol
 from batchconv.errors import HeldError, OutputError, UsageError
 
 STDOUT = "-"
-_PRIVATE = 0o600  # new files hold personal data
+PRIVATE = 0o600  # new files hold personal data
 _NOT_A_DISK = (errno.EINVAL, errno.ENOTSUP)  # what fsync says to a pipe or a terminal
 _MOST_REOPENED = 10
 
@@ -78,10 +78,10 @@ class LineFile:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
         try:
             try:
-                self._fd = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, _PRIVATE)
+                self._fd = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, PRIVATE)
                 self._created = True
             except FileExistsError:
-                self._fd = os.open(self.path, flags | os.O_CREAT, _PRIVATE)
+                self._fd = os.open(self.path, flags | os.O_CREAT, PRIVATE)
                 self._created = False
             found = os.fstat(self._fd)
         except OSError as error:

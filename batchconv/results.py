@@ -145,7 +145,7 @@ def read_lines(path: str, outcomes: frozenset[str]) -> Iterator[ResultLine]:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - a path may be any text here
             for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n") or not line.strip():
+                if not line.strip() or not _whole(path, line):
                     continue
                 if is_csv(path) and number == 1:
                     continue
@@ -158,6 +158,16 @@ def read_lines(path: str, outcomes: frozenset[str]) -> Iterator[ResultLine]:
         ) from None
     except (ValueError, KeyError, TypeError, csv.Error):
         raise no_result(path, number) from None
+
+
+def _whole(path: str, line: bytes) -> bool:
+    """Whether a line was written to its end; a JSON object tells by itself."""
+    if line.endswith(b"\n"):
+        return True
+    try:
+        return not is_csv(path) and isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def no_result(path: str, number: int) -> InputError:

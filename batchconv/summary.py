@@ -15,6 +15,7 @@ from typing import Any
 from batchconv.durations import show_duration
 from batchconv.errors import BatchconvError, BooksError, OutputError
 from batchconv.model import Outcome, Result
+from batchconv.output import PRIVATE
 from batchconv.stops import Stop, exit_code_of, file_stop
 from batchconv.traffic import Traffic
 
@@ -189,9 +190,14 @@ class Summary:
             OutputError: it cannot be written.
         """
         target = Path(path)
+        text = json.dumps(self.as_dict(), indent=2) + "\n"
         beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
-            beside.write_text(json.dumps(self.as_dict(), indent=2) + "\n", encoding="utf-8")
+            if target.exists() and not target.is_file():
+                target.write_text(text, encoding="utf-8")  # a device or a pipe is not replaced
+                return
+            beside.touch(PRIVATE)
+            beside.write_text(text, encoding="utf-8")
             beside.replace(target)
         except OSError as error:
             with suppress(OSError):

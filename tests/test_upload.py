@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from batchconv.cli import main
 from batchconv.cli.running import resume_command
 from batchconv.config import Settings
 from batchconv.duplicates import identity
@@ -418,3 +419,36 @@ def test_the_books_balance_over_random_rows_faults_and_interruptions(
             if line["outcome"] == "accepted"
         ]
         assert len(once) == len(set(once))
+
+
+async def test_a_summary_is_private_and_a_device_is_not_replaced(tmp_path):
+    write_rows(tmp_path / "a.csv", 1)
+    code, out, _ = await batchconv(
+        "upload", "a.csv", "--simulate", "--summary", "s.json", cwd=tmp_path
+    )
+    assert (code, out) == (0, "")
+    assert (tmp_path / "s.json").stat().st_mode & 0o777 == 0o600
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    await batchconv(
+        "upload", "a.csv", "--simulate", "--overwrite", "--summary", "pipe", cwd=tmp_path
+    )
+    assert json.loads(os.read(reader, 1 << 16))["read"] == 1
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_defect_outside_the_run_is_70_and_shows_no_text_of_its_own(tmp_path, monkeypatch, capsys):
+    def broken(*_arguments):
+        raise ZeroDivisionError("with a secret in its text")
+
+    write_rows(tmp_path / "a.csv", 1)
+    monkeypatch.setattr("batchconv.uploading.new_run_id", broken)
+    monkeypatch.setattr(sys, "argv", ["batchconv", "upload", str(tmp_path / "a.csv"), "--simulate"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 70
+    told = capsys.readouterr().err
+    assert "ZeroDivisionError" in told
+    assert "secret" not in told
+    assert "Traceback" not in told

@@ -10,7 +10,8 @@ import click
 
 from batchconv import __version__
 from batchconv.cli.say import say_aside
-from batchconv.errors import BatchconvError
+from batchconv.errors import BatchconvError, BooksError
+from batchconv.stops import defect_stop
 
 _COMMANDS = {
     "upload": "Send every row and write what became of it.",
@@ -72,6 +73,12 @@ def main() -> None:
     except BatchconvError as error:
         tell_error(error)
         code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold a secret
+        stop = defect_stop(error)
+        tell_error(BooksError(stop.why, hint=stop.hint))
+        code = stop.exit_code
     sys.exit(code)
 
 
