@@ -8,12 +8,13 @@ and carry the credentials to another host.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import time
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
@@ -24,6 +25,7 @@ from batchconv.errors import UsageError
 from batchconv.model import Conversion, Reason, Reply
 
 DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
+_PLAIN = re.compile(r"[0-9A-Za-z_.~-]*").fullmatch  # what RFC 3986 calls unreserved
 _MOST_OF_A_BODY = 1 << 16  # bytes; only the status counts
 _LONGEST_OF_A_BODY = 1.0  # seconds, once the status is known
 
@@ -169,8 +171,14 @@ class HttpClient:
         ]
         if conversion.timestamp is not None:
             params.append(("timestamp", conversion.timestamp))
-        # Encoded here, once and wholly: text glued together would lose + # and &.
-        query = urlencode(self._auth.sign(params), quote_via=quote, safe="")
+        # Encoded here, once and wholly: text glued together would lose + # and &. Most values
+        # need none of it, and looking is cheaper than quoting.
+        query = "&".join(
+            [
+                f"{name}={value if _PLAIN(value) else quote(value, safe='')}"
+                for name, value in self._auth.sign(params)
+            ]
+        )
         return URL(f"{self._base_url}/{conversion.channel}?{query}", encoded=True)
 
 

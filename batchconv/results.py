@@ -93,7 +93,7 @@ class Stamp:
 
 def to_json(line: ResultLine) -> bytes:
     """The line as a JSON object, in ASCII: no character in an id can tear it in two."""
-    return (_JSON_LINE % tuple([_json(value) for value in line])).encode("ascii")
+    return (_JSON_LINE % tuple(map(_json, line))).encode("ascii")
 
 
 _JSON_LINE = "{" + ",".join(f'"{name}":%s' for name in ResultLine._fields) + "}\n"
