@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batchconv.cli import main
+from batchconv.cli import main, running
 from batchconv.cli.running import resume_command
 from batchconv.config import Settings
 from batchconv.duplicates import identity
@@ -452,3 +452,9 @@ def test_a_defect_outside_the_run_is_70_and_shows_no_text_of_its_own(tmp_path, m
     assert "ZeroDivisionError" in told
     assert "secret" not in told
     assert "Traceback" not in told
+
+
+def test_without_uvloop_the_standard_event_loop_does(monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    monkeypatch.setattr(asyncio, "new_event_loop", lambda: "the standard one")
+    assert running._new_loop() == "the standard one"  # noqa: SLF001 - the only way to see it
