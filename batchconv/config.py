@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from batchconv.auth import SIGNATURE_METHODS, SignatureMethod
+from batchconv.descriptors import most_found
 from batchconv.durations import parse_duration
 from batchconv.formats import FORMATS, FormatName
 from batchconv.model import Channel
@@ -26,13 +27,16 @@ from batchconv.options import (
     at_least,
     option,
     read_boolean,
+    read_concurrency,
     read_delimiter,
+    read_error_limit,
     read_mapping,
     read_positive_duration,
     read_rate,
     read_zone,
 )
 from batchconv.source import COMPRESSIONS, Compression
+from batchconv.traffic import ErrorLimit, Limits
 
 DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
 
@@ -171,9 +175,9 @@ class Settings(ReadSettings):
         20.0, "--rate", group=SPEED, parse=read_rate, metavar="N", shown="20",
         help="Requests a second, retries counted in; none for no limit.",
     )  # fmt: skip
-    concurrency: int = option(
-        20, "--concurrency", group=SPEED, parse=at_least(1), metavar="N", shown="20",
-        help="Requests in flight at once.",
+    concurrency: int | None = option(
+        20, "--concurrency", group=SPEED, parse=read_concurrency, metavar="N|auto", shown="20",
+        help="Requests in flight at once; auto finds out how many are best.",
     )  # fmt: skip
     timeout: float = option(
         30.0, "--timeout", group=SPEED, parse=read_positive_duration, metavar="DURATION",
@@ -192,10 +196,30 @@ class Settings(ReadSettings):
         shown="30s", help="The most that any retry waits.",
     )  # fmt: skip
     outage_patience: float = option(
-        900.0, "--outage-patience", group=TROUBLE, parse=parse_duration, metavar="DURATION",
-        shown="15m", help="How long to put up with nothing but 429 before stopping.",
+        900.0, "--outage-patience", group=TROUBLE, parse=parse_duration,
+        metavar="DURATION", shown="15m",
+        help="How long to put up with an outage, or with nothing but 429, before stopping.",
+    )  # fmt: skip
+    max_errors: ErrorLimit | None = option(
+        None, "--max-errors", group=TROUBLE, parse=read_error_limit, metavar="N|N%", shown="none",
+        help="Stop when more rows are rejected, failed or invalid; a share counts from 1,000 "
+        "rows on.",
+    )  # fmt: skip
+    max_duration: float | None = option(
+        None, "--max-duration", group=TROUBLE, parse=read_positive_duration, metavar="DURATION",
+        shown="none", help="Stop after so long; --resume sends the rest.",
     )  # fmt: skip
     simulate: str | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """What the pool has to keep to."""
+        return Limits(
+            self.concurrency,
+            self.max_attempts,
+            self.outage_patience,
+            most_found(embedded=self.simulate is not None),
+        )
 
     def shown(self) -> dict[str, Any]:
         """The settings for a summary: no secrets are among them."""
@@ -204,8 +228,10 @@ class Settings(ReadSettings):
             value = getattr(self, field.name)
             if field.name == "api_key" and value:
                 value = f"{value[:2]}***"
-            elif isinstance(value, tzinfo):
+            elif isinstance(value, tzinfo | ErrorLimit):
                 value = str(value)
+            elif field.name == "concurrency" and value is None:
+                value = "auto"
             elif field.name == "map":
                 value = [f"{name}={column}" for name, column in value]
             told[field.name] = value

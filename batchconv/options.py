@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from batchconv.columns import FIELDS
 from batchconv.durations import parse_duration
+from batchconv.traffic import ErrorLimit
 
 GROUPS = ("Files", "Rows", "Account", "Speed", "Trouble", "Telling")
 FILES, ROWS, ACCOUNT, SPEED, TROUBLE, TELLING = GROUPS
@@ -84,6 +85,29 @@ def read_rate(text: str) -> float | None:
     if not 0 < rate <= 1_000_000:
         raise ValueError(f"{text!r} is no number of requests a second; write 20, 0.5 or none")
     return rate
+
+
+def read_concurrency(text: str) -> int | None:
+    """Requests in flight, or None for `auto`."""
+    if text == "auto":
+        return None
+    try:
+        return at_least(1)(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; or write auto") from None
+
+
+def read_error_limit(text: str) -> ErrorLimit:
+    """`100` or `5%`."""
+    number = text.removesuffix("%")
+    percent = number != text
+    try:
+        most = float(number) if percent else float(at_least(0)(number))
+    except ValueError:
+        most = -1.0
+    if not 0 <= most <= (100 if percent else 1e12):
+        raise ValueError(f"{text!r} is no number of rows; write 100, or a share of them: 5%")
+    return ErrorLimit(most, percent)
 
 
 def read_positive_duration(text: str) -> float:

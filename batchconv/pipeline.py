@@ -18,7 +18,6 @@ from batchconv.errors import BatchconvError, OutputError
 from batchconv.feed import Feed
 from batchconv.formats import ReadOptions
 from batchconv.formats.lines import check_encoding
-from batchconv.gates import Pacer
 from batchconv.journal import Settled
 from batchconv.mapping import Mapper
 from batchconv.model import Conversion, Outcome
@@ -26,10 +25,10 @@ from batchconv.outputs import Outputs
 from batchconv.pool import Pool
 from batchconv.reader import Reader
 from batchconv.retry import Backoff
-from batchconv.stops import Stop, file_stop, signal_stop
+from batchconv.stops import Stop, duration_stop, errors_stop, file_stop, signal_stop
 from batchconv.summary import Summary
 from batchconv.target import Target
-from batchconv.traffic import Limits
+from batchconv.traffic import ErrorLimit
 
 _MOST_HELD = 1_000  # duplicates that wait for an equal row before reading pauses
 
@@ -132,22 +131,29 @@ class Run:
                 client.exchange,
                 self._settle,
                 drain=self._catch_up,
-                limits=Limits(
-                    settings.concurrency, settings.max_attempts, settings.outage_patience
-                ),
-                pacer=Pacer(settings.rate),
+                limits=settings.limits,
+                rate=settings.rate,
                 backoff=Backoff(settings.backoff_base, settings.backoff_max, time.time),
             )
             for stop in self._early:
                 pool.stop(stop)
             syncing = asyncio.create_task(self._keep_synced())
+            ending = self._end_in_time()
             try:
                 await pool.run(self._take)
             finally:
                 syncing.cancel()
+                if ending is not None:
+                    ending.cancel()
                 self._feed.close()
                 await self._finish(pool)
         return self.summary
+
+    def _end_in_time(self) -> asyncio.TimerHandle | None:
+        longest = self._settings.max_duration
+        if longest is None:
+            return None
+        return asyncio.get_running_loop().call_later(longest, self.stop, duration_stop(longest))
 
     def stop(self, stop: Stop) -> None:
         """Stop reading, give the requests in flight a little time, write, balance."""
@@ -206,6 +212,8 @@ class Run:
             self._once.remember(outcome)
         self._outputs.write_result(outcome)
         self.summary.add(outcome)
+        if self._settings.max_errors is not None:
+            self._count_errors(self._settings.max_errors)
         try:
             self._outputs.write_failed(outcome)
         except OutputError as error:
@@ -215,6 +223,11 @@ class Run:
             self._watch.observe(outcome)
         if self._once is not None:
             self._let_duplicates_go(self._once, outcome)
+
+    def _count_errors(self, limit: ErrorLimit) -> None:
+        books = self.summary.books
+        if limit.exceeded(books.bad, books.results.total()):
+            self.stop(errors_stop(books.bad, str(limit)))
 
     def _let_duplicates_go(self, once: Once, outcome: Outcome) -> None:
         spared, following = once.settled(outcome)

@@ -20,17 +20,17 @@ from typing import cast
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from batchconv.errors import BatchconvError
-from batchconv.gates import Door, Pacer
+from batchconv.gates import Door
 from batchconv.model import Conversion, Outcome, Reply, Result
 from batchconv.retry import (
     Backoff,
+    Judge,
     Judged,
     Verdict,
     explain,
-    judge,
     outcome_unknown,
 )
-from batchconv.stops import Stop, account_stop, defect_stop, file_stop, throttled_stop
+from batchconv.stops import Stop, account_stop, defect_stop, file_stop
 from batchconv.traffic import Limits, Traffic
 
 _log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Pool:
         send: one conversion, one exchange; never raises for anything the network does.
         settle: takes an outcome and writes it; raises OutputError when it cannot.
         drain: waited for after each outcome, for a settler that may fall behind.
-        pacer: the rate.
+        rate: requests a second, retries counted in; None for no limit.
         backoff: how long a retry waits.
         clock: monotonic seconds.
         wall: Unix seconds, for a `Retry-After` that is a date.
@@ -69,7 +69,7 @@ class Pool:
         settle: Callable[[Outcome], None],
         *,
         limits: Limits,
-        pacer: Pacer,
+        rate: float | None,
         backoff: Backoff,
         drain: Callable[[], Awaitable[None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -82,10 +82,10 @@ class Pool:
         self._drain = drain
         self._limits = limits
         self._backoff = backoff
-        self._door = Door(pacer, backoff, self.traffic, clock=clock, wall=wall)
-        self._places = asyncio.Semaphore(limits.concurrency)
-        self._accepted_before = False
-        self._forbidden_in_a_row = 0
+        self._door = Door(limits, rate, backoff, self.traffic, self.stop, clock=clock, wall=wall)
+        self._workers = 0
+        self._exhausted = False
+        self._judge = Judge()
         self._room = asyncio.Event()  # fewer rows wait for a retry than may
         self._room.set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,13 +93,20 @@ class Pool:
         self._idle = asyncio.Event()
         self._grace: asyncio.TimerHandle | None = None
 
+    @property
+    def width(self) -> int:
+        """Requests that may be in flight now."""
+        return self._door.width
+
     async def run(self, take: Callable[[], Awaitable[Conversion | None]]) -> None:
         """Send what *take* gives until it gives None or the pool is stopped."""
-        for _ in range(self._limits.concurrency):
-            self._start(self._work(take))
+        self._take = take
+        self._staff()
         try:
-            await self._idle.wait()
+            if self._tasks:  # none when it was stopped before it began
+                await self._idle.wait()
         finally:
+            self._door.close()
             # Only when this task itself is cancelled is anything left.
             if self._grace is not None:
                 self._grace.cancel()
@@ -159,8 +166,14 @@ class Pool:
         if not delivery.settled:
             self.traffic.unsent += 1
 
-    async def _work(self, take: Callable[[], Awaitable[Conversion | None]]) -> None:
-        while not self.stops and (conversion := await take()) is not None:
+    def _staff(self) -> None:
+        """Have as many workers as may be at work at once."""
+        while self._workers < self._door.width and not (self._exhausted or self.stops):
+            self._workers += 1
+            self._start(self._work())
+
+    async def _work(self) -> None:
+        while not self.stops and (conversion := await self._take()) is not None:
             delivery = _Delivery(conversion)
             handed_over = False
             try:
@@ -173,9 +186,12 @@ class Pool:
             finally:
                 if not handed_over:
                     self._let_go(delivery)
+            if self._workers < self._door.width:
+                self._staff()
             if self._drain is not None:
                 await self._drain()
             await self._room.wait()
+        self._exhausted = True
 
     def _may_try_again(self) -> bool:
         return self._limits.max_attempts > 1 and not self.stops
@@ -206,7 +222,11 @@ class Pool:
     async def _next_attempt(self, delivery: _Delivery) -> Judged:
         # tenacity counts from the first attempt, also where that was made before it was asked.
         judged, delivery.judged = delivery.judged, None
-        return judged or await self._exchange(delivery)
+        if judged is not None:
+            return judged
+        if delivery.attempts:
+            await self._door.afford_retry()
+        return await self._exchange(delivery)
 
     def _finish(self, delivery: _Delivery, judged: Judged) -> None:
         reply, verdict = judged
@@ -233,20 +253,21 @@ class Pool:
         delivery.settled = True
 
     async def _exchange(self, delivery: _Delivery) -> Judged:
-        """One exchange that counts as an attempt: throttled ones are made again here."""
+        """One exchange that counts as an attempt: others are made again here."""
         while True:
-            async with self._places:
-                left = await self._door.admitted()
-                judged = await self._send_once(delivery)
-            if judged.verdict is not Verdict.SLOW_DOWN:
-                return judged
-            only_429 = self._door.refused(left, judged.reply.retry_after)
-            if only_429 > self._limits.patience:
-                self.stop(throttled_stop(only_429))
-            if self.stops:
+            left = await self._door.enter()
+            try:
+                judged = await self._send_once(delivery, left)
+            finally:
+                self._door.leave()
+            verdict = judged.verdict
+            uncounted = verdict is Verdict.SLOW_DOWN or (
+                verdict is Verdict.AGAIN and self._door.outage
+            )
+            if self.stops or not uncounted:
                 return judged
 
-    async def _send_once(self, delivery: _Delivery) -> Judged:
+    async def _send_once(self, delivery: _Delivery, left: float) -> Judged:
         traffic = self.traffic
         traffic.requests += 1
         traffic.retries += delivery.attempts > 0
@@ -259,29 +280,21 @@ class Pool:
         finally:
             self._exchanging.discard(task)
         delivery.unknown = outcome_unknown(reply)
-        return Judged(reply, self._judge(reply, delivery))
+        judged = self._judge(reply)
+        if judged.verdict is not Verdict.ACCEPT:
+            self._note(judged, delivery)
+        self._door.replied(delivery.conversion.row, left, judged, retried=delivery.attempts > 1)
+        return judged
 
-    def _judge(self, reply: Reply, delivery: _Delivery) -> Verdict:
-        self._forbidden_in_a_row = self._forbidden_in_a_row + 1 if reply.status == 403 else 0
-        verdict = judge(
-            reply,
-            accepted_before=self._accepted_before,
-            forbidden_in_a_row=self._forbidden_in_a_row,
+    def _note(self, judged: Judged, delivery: _Delivery) -> None:
+        row, reply = delivery.conversion.row, judged.reply
+        _log.debug(
+            "%s row %d, attempt %d: %s, %s",
+            row.source,
+            row.number,
+            delivery.attempts,
+            reply.status or reply.trouble,
+            judged.verdict.value,
         )
-        if verdict is not Verdict.SLOW_DOWN:
-            self._door.passed()
-        if verdict is Verdict.ACCEPT:
-            self._accepted_before = True
-        else:
-            row = delivery.conversion.row
-            _log.debug(
-                "%s row %d, attempt %d: %s, %s",
-                row.source,
-                row.number,
-                delivery.attempts,
-                reply.status or reply.trouble,
-                verdict.value,
-            )
-        if verdict is Verdict.STOP:
+        if judged.verdict is Verdict.STOP:
             self.stop(account_stop(reply))
-        return verdict

@@ -21,6 +21,7 @@ RESEND_HINT = "; `resend` tries again"
 MAX_RETRY_AFTER = 120.0
 """Seconds; a longer `Retry-After` is cut to this."""
 
+_FIRST_PAUSE = 0.1  # seconds
 _FORBIDDEN_STOPS = 3
 _ADDRESS_STATUSES = (404, 405)
 _REPEAT_IS_SAFE = (Reason.UNKNOWN_HOST, Reason.CONNECTION_REFUSED)
@@ -68,6 +69,26 @@ def judge(reply: Reply, *, accepted_before: bool, forbidden_in_a_row: int) -> Ve
     if status < 400 or status in _ADDRESS_STATUSES:
         return Verdict.REJECT if accepted_before else Verdict.STOP
     return Verdict.REJECT
+
+
+class Judge:
+    """The verdict table with what it needs to know of earlier replies of the run."""
+
+    def __init__(self) -> None:
+        self._accepted_before = False
+        self._forbidden_in_a_row = 0
+
+    def __call__(self, reply: Reply) -> Judged:
+        """The reply with its verdict."""
+        self._forbidden_in_a_row = self._forbidden_in_a_row + 1 if reply.status == 403 else 0
+        verdict = judge(
+            reply,
+            accepted_before=self._accepted_before,
+            forbidden_in_a_row=self._forbidden_in_a_row,
+        )
+        if verdict is Verdict.ACCEPT:
+            self._accepted_before = True
+        return Judged(reply, verdict)
 
 
 def outcome_unknown(reply: Reply) -> bool:
@@ -144,7 +165,6 @@ class Backoff(wait_base):
 
     def __init__(self, base: float, longest: float, wall: Callable[[], float]) -> None:
         self._jitter = wait_random_exponential(multiplier=base, max=longest)
-        self._base = base
         self._longest = longest
         self._wall = wall
 
@@ -156,6 +176,10 @@ class Backoff(wait_base):
         return float(self._jitter(retry_state)) if asked is None else asked
 
     def throttled(self, times: int) -> float:
-        """Seconds to hold the whole run after so many throttlings in a row; never near zero."""
-        high = min(self._longest, self._base * 2 ** min(times, 30))
+        """Seconds to hold the whole run after so many throttlings in a row; never near zero.
+
+        It begins small: allowances are counted by the second or less, and `Retry-After` is there
+        for those that are not.
+        """
+        high = min(max(self._longest, _FIRST_PAUSE), _FIRST_PAUSE * 2.0 ** min(times - 1, 30))
         return random.uniform(high / 2, high)  # noqa: S311 - jitter, not a secret

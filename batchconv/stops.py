@@ -75,6 +75,29 @@ def throttled_stop(seconds: float) -> Stop:
     )
 
 
+def outage_stop(seconds: float) -> Stop:
+    """The server was down for so long."""
+    return Stop(
+        3,
+        f"the server has been down for {show_duration(seconds)}: no probe got a final answer",
+        "see with the vendor what is wrong; --outage-patience sets how long a run waits",
+    )
+
+
+def errors_stop(bad: int, limit: str) -> Stop:
+    """More rows came to nothing than the user allows."""
+    return Stop(
+        3,
+        f"{bad} rows were rejected, failed or invalid, more than --max-errors {limit}",
+        "look at the reasons above and mend the input or the limit",
+    )
+
+
+def duration_stop(seconds: float) -> Stop:
+    """The run's time is over."""
+    return Stop(3, f"--max-duration of {show_duration(seconds)} is over")
+
+
 def file_stop(error: BatchconvError) -> Stop:
     """A file or another thing that the user can mend broke under the run."""
     return Stop(error.exit_code, str(error), error.hint)

@@ -19,6 +19,7 @@ from batchconv.output import PRIVATE
 from batchconv.stops import Stop, exit_code_of, file_stop
 from batchconv.traffic import Traffic
 
+BAD_RESULTS = frozenset({Result.REJECTED, Result.FAILED, Result.INVALID})
 _STEPS = 50  # buckets for each factor of e: a bucket is 2 % wide
 
 
@@ -59,6 +60,11 @@ class Books:
     settled: int = 0
     results: Counter[Result] = field(default_factory=Counter)
     unsent: int = 0
+
+    @property
+    def bad(self) -> int:
+        """Rows that came to nothing."""
+        return sum(self.results[result] for result in BAD_RESULTS)
 
     def check(self) -> None:
         """Prove that the books balance.
@@ -138,8 +144,9 @@ class Summary:
             return at_once[0]
         codes = [stop.exit_code for stop in self.stops]
         codes += [5] * bool(self.damages)
-        bad = (Result.REJECTED, Result.FAILED, Result.INVALID)
-        codes += [1] * any(self.books.results[result] or self.earlier[result] for result in bad)
+        codes += [1] * any(
+            self.books.results[result] or self.earlier[result] for result in BAD_RESULTS
+        )
         return exit_code_of(codes)
 
     def as_dict(self) -> dict[str, Any]:

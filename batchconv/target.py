@@ -74,6 +74,6 @@ class Target:
             self._auth,
             base_url=base_url,
             timeout=self._settings.timeout,
-            connections=self._settings.concurrency,
+            connections=self._settings.limits.most_in_flight,
             ca_file=self._settings.ca_file,
         )

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+MOST_FOUND = 1_000
+"""Requests in flight that `--concurrency auto` comes to at most."""
+
+ROWS_FOR_A_SHARE = 1_000
+"""Settled rows from which on a percentage of errors is heeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,19 +17,47 @@ class Limits:
     """What the pool keeps to.
 
     Attributes:
-        concurrency: requests in flight at once.
-        max_attempts: exchanges for one row, throttled ones not counted.
-        patience: seconds with nothing but 429 after which the run stops.
+        concurrency: requests in flight at once; None to find out what is best.
+        max_attempts: exchanges for one row, without throttled ones and those of an outage.
+        patience: seconds of outage, or with nothing but 429, after which the run stops.
+        most_found: what may be found to be best, at most.
     """
 
-    concurrency: int = 20
+    concurrency: int | None = 20
     max_attempts: int = 5
     patience: float = 900.0
+    most_found: int = MOST_FOUND
+
+    @property
+    def most_in_flight(self) -> int:
+        """Requests in flight at once, at most."""
+        return self.most_found if self.concurrency is None else self.concurrency
 
     @property
     def most_waiting(self) -> int:
         """Rows that may wait for a retry before reading pauses."""
-        return max(1_000, 10 * self.concurrency)
+        return max(1_000, 10 * (self.concurrency or 0))
+
+
+class ErrorLimit(NamedTuple):
+    """How many rows may be rejected, failed or invalid (`--max-errors`).
+
+    Attributes:
+        most: rows, or percent of all settled ones.
+        percent: which of the two.
+    """
+
+    most: float
+    percent: bool = False
+
+    def exceeded(self, bad: int, settled: int) -> bool:
+        """Whether *bad* of *settled* rows are too many; a share says nothing of a few rows."""
+        if self.percent:
+            return settled >= ROWS_FOR_A_SHARE and bad * 100 > self.most * settled
+        return bad > self.most
+
+    def __str__(self) -> str:
+        return f"{self.most:g}{'%' * self.percent}"
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from batchconv.config import Settings, results_path
+from batchconv.descriptors import check_concurrency
 from batchconv.duplicates import Memory, Once, RunMemory, identity
 from batchconv.errors import BatchconvError, UsageError
 from batchconv.journal import Journal
@@ -139,6 +140,8 @@ def check_flags(settings: Settings) -> None:
     """Refuse flags that contradict each other with a UsageError."""
     if settings.simulate and settings.ledger:
         raise UsageError("--simulate sends nothing that a --ledger could remember: give only one")
+    if settings.concurrency is not None:
+        check_concurrency(settings.concurrency, embedded=settings.simulate is not None)
     if settings.resume and settings.overwrite:
         raise UsageError("--resume goes on with a file and --overwrite empties it: give only one")
 

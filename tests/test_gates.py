@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchconv.gates import Pacer, Throttle
+from batchconv.gates.rate import Pacer
+from batchconv.gates.throttle import Throttle
 
 RATES = [0.1, 0.5, 1, 3, 20, 29.97, 30, 99, 100, 101, 250, 1000, 3333]
 

@@ -244,17 +244,17 @@ def test_a_resend_has_results_of_its_own(path, named):
 async def test_resend_sends_what_failed_and_the_chain_can_be_audited(suffix):
     write("a.csv", *[f"id{n}" for n in range(40)], "1E+5")
     faults = (
-        FaultRule("500", every=4, first_attempts=4),
+        FaultRule("500", every=5, first_attempts=4),
         FaultRule("420", every=10),
     )
     async with Simulator(Behaviour(faults=faults)) as simulator:
         first = f"a.results.{suffix}"
         await upload(simulator, "a.csv", results=first)
-        assert reconcile(["a.csv"], first)[0].outcomes[Result.FAILED] == 10
+        assert reconcile(["a.csv"], first)[0].outcomes[Result.FAILED] == 8
         again = await resend(simulator, first)
-        assert again.books.results == {Result.FAILED: 10}
+        assert again.books.results == {Result.FAILED: 8}
         last = await resend(simulator, f"a.resend.results.{suffix}")
-        assert last.books.read == 10
+        assert last.books.read == 8
         assert last.books.results[Result.FAILED] == 0
     chain = [first, f"a.resend.results.{suffix}", f"a.resend.resend.results.{suffix}"]
     found, missing, orphans = reconcile(["a.csv"], *chain)
@@ -299,16 +299,18 @@ async def test_a_resend_goes_to_the_same_target_only():
 
 async def test_a_resend_that_was_stopped_is_resumed():
     write("a.csv", *[f"id{n}" for n in range(30)])
-    faults = (FaultRule("500", share=1.0, first_attempts=2),)
+    faults = (FaultRule("420", share=1.0, first_attempts=1),)
     async with Simulator(Behaviour(faults=faults, latency=0.01)) as simulator:
         await upload(simulator, "a.csv")
-        run = prepare_resend("a.results.jsonl", make(simulator, concurrency=2), ACCOUNT)
+        run = prepare_resend(
+            "a.results.jsonl", make(simulator, concurrency=2), ACCOUNT, include_rejected=True
+        )
         task = asyncio.create_task(run.run())
-        await simulator.wait_for_requests(60 + 10)
+        await simulator.wait_for_requests(30 + 10)
         run.stop(signal_stop(15))
         stopped = await task
         assert 0 < stopped.books.results[Result.ACCEPTED] < 30
-        resumed = await resend(simulator, "a.results.jsonl", resume=True)
+        resumed = await resend(simulator, "a.results.jsonl", include_rejected=True, resume=True)
     assert resumed.books.settled == stopped.books.results[Result.ACCEPTED]
     assert reconcile(["a.csv"], "a.results.jsonl", "a.resend.results.jsonl")[0].outcomes == {
         Result.ACCEPTED: 30

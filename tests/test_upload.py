@@ -270,11 +270,10 @@ async def test_the_failed_rows_file_can_be_fed_back(tmp_path):
     with (tmp_path / "nasty.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerows([["message_id", "delivered"], *([text, "1"] for text in ids)])
-    async with Simulator(Behaviour(status_for_all=500)) as simulator:
+    async with Simulator(Behaviour(status_for_all=420)) as simulator:
         await batchconv(
-            "upload", "nasty.csv", "--base-url", simulator.base_url, "--max-attempts", "1",
-            "--rate", "none", cwd=tmp_path,
-        )  # fmt: skip
+            "upload", "nasty.csv", "--base-url", simulator.base_url, "--rate", "none", cwd=tmp_path
+        )
     async with Simulator(Behaviour(faults=(FaultRule("420", every=5),))) as simulator:
         code, _, _ = await batchconv(
             "upload", "nasty.failed.csv", "--base-url", simulator.base_url, cwd=tmp_path

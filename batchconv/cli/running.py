@@ -18,6 +18,7 @@ from batchconv.auth import mask_key
 from batchconv.cli.options import GroupedCommand, GroupedOption, make_settings
 from batchconv.cli.say import say_aside
 from batchconv.config import Settings
+from batchconv.descriptors import raise_limit
 from batchconv.options import TELLING
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def run_and_exit(prepare: Callable[[], Run], *, quiet: bool, verbose: bool) -> N
     if verbose:
         logging.basicConfig(stream=sys.stderr, format="%(message)s")
         logging.getLogger("batchconv").setLevel(logging.DEBUG)
+    raise_limit()
     run = prepare()
     if run.summary.torn and not quiet:
         say_aside(

@@ -3,7 +3,5 @@
 from __future__ import annotations
 
 from batchconv.gates.door import Door
-from batchconv.gates.rate import Pacer
-from batchconv.gates.throttle import Throttle
 
-__all__ = ["Door", "Pacer", "Throttle"]
+__all__ = ["Door"]

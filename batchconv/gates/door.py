@@ -1,72 +1,246 @@
-"""The gates in a row, with the sleeping between them: the one place that every request passes."""
+"""The gates in a row, with the waiting between them: the one place that every request passes."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
+from batchconv.gates.budget import Budget
+from batchconv.gates.outage import Outage
+from batchconv.gates.pace import Pace
+from batchconv.gates.places import Places
 from batchconv.gates.rate import Pacer
 from batchconv.gates.throttle import Throttle
-from batchconv.retry import Backoff, retry_after
-from batchconv.traffic import Traffic
+from batchconv.gates.width import Width
+from batchconv.model import Row
+from batchconv.retry import Backoff, Judged, Verdict, retry_after
+from batchconv.stops import Stop, outage_stop, throttled_stop
+from batchconv.traffic import Limits, Traffic
+
+_GRAIN = 0.002  # seconds of lateness of any timer
+_SOON = 0.0002  # seconds that are not worth a timer
+_LOOK_AGAIN = 0.25  # seconds
 
 
 class Door:
-    """Lets requests out at the pace that user and server allow.
+    """Lets requests out: no more at once, and no faster, than user and server allow.
+
+    A request comes in by `enter`, which waits for a place and for its moment; what came of it is
+    told by `replied`, and its place is given back by `leave`.
 
     Args:
-        pacer: the user's rate.
+        limits: what the user allows.
+        rate: requests a second that the user allows; None for no limit.
         backoff: how long a 429 without `Retry-After` holds everything back.
         traffic: where pauses are noted.
+        give_up: called when an outage or throttling has outlasted the user's patience.
         clock: monotonic seconds.
         wall: Unix seconds.
     """
 
     def __init__(
         self,
-        pacer: Pacer,
+        limits: Limits,
+        rate: float | None,
         backoff: Backoff,
         traffic: Traffic,
+        give_up: Callable[[Stop], None],
         *,
         clock: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
-        self._pacer = pacer
+        self._width = Width(limits.most_in_flight) if limits.concurrency is None else None
+        self._places = Places(self._width.limit if self._width else limits.most_in_flight)
+        self._rate = rate
+        self._pacer = Pacer(rate)
+        self._pace = Pace(clock())
         self._throttle = Throttle()
+        self._outage = Outage()
+        self._budget = Budget()
+        self._patience = limits.patience
         self._backoff = backoff
         self._traffic = traffic
+        self._give_up = give_up
         self._clock = clock
         self._wall = wall
+        self._line = asyncio.Lock()  # whoever is first in it waits for the next moment
+        self._turn = asyncio.Event()  # set when an outage or its probe ends
+        self._alarms: dict[str, asyncio.TimerHandle] = {}
+        self._outage_began = 0.0  # Unix seconds
+        self.in_flight = 0
 
-    async def admitted(self) -> float:
+    @property
+    def width(self) -> int:
+        """Requests that may be in flight now."""
+        return self._places.limit
+
+    @property
+    def outage(self) -> bool:
+        """Whether the server is down; what is sent to it now is no attempt."""
+        return self._outage.since is not None
+
+    async def afford_retry(self) -> None:
+        """Wait until the budget has room for one more retry."""
+        await self._budget.spend(idle=self._idle)
+
+    async def enter(self) -> float:
         """Wait until one more request may leave; the moment at which it does."""
-        while True:
-            while delay := self._throttle.wait(self._clock()):
-                await asyncio.sleep(delay)
-            if delay := self._pacer.reserve(self._clock()):
-                await asyncio.sleep(delay)
-            now = self._clock()
-            if not self._throttle.wait(now):
-                return now
+        await self._places.take()
+        try:
+            moment = await self._wait_for_moment()
+        except BaseException:
+            self._places.give_back()
+            raise
+        self.in_flight += 1
+        self._pace.left(moment)
+        if self._width is not None:
+            self._width.entered(self.in_flight)
+        return moment
 
-    def passed(self) -> None:
-        """A request got another answer than 429."""
-        self._throttle.passed()
+    def leave(self) -> None:
+        """A request has ended, however it did."""
+        self.in_flight -= 1
+        self._places.give_back()
+        if self._idle:
+            self._budget.let_one_go()
 
-    def refused(self, left: float, asked: str | None) -> float:
-        """A request that *left* at that moment got a 429, which is about the account.
+    @property
+    def _idle(self) -> bool:
+        """So few are in flight that a retry more does no harm."""
+        return self.in_flight < max(1, self.width // 10)
 
-        Nothing leaves until the server wants more: for as long as the `Retry-After` in *asked*
-        says, or a growing while.
-
-        Returns:
-            Seconds for which there has been nothing but 429.
-        """
-        self._traffic.throttled += 1
+    async def _wait_for_moment(self) -> float:
         now = self._clock()
+        if self._nothing_hinders(now):
+            return now
+        async with self._line:
+            while True:
+                now = self._clock()
+                if delay := self._throttle.wait(now):
+                    await asyncio.sleep(delay)
+                elif self.outage:
+                    until_probe = self._outage.wait(now)
+                    if until_probe == 0:
+                        self._outage.probe()
+                        return now
+                    await self._wait_for_turn(until_probe)
+                elif (delay := self._until_moment(now)) > _SOON:
+                    await asyncio.sleep(delay)
+                else:
+                    self._pacer.reserve(now)
+                    return now
+
+    def _nothing_hinders(self, now: float) -> bool:
+        return (
+            self._rate is None
+            and self._outage.since is None
+            and self._pace.at(now) is None
+            and not self._throttle.wait(now)
+        )
+
+    def _until_moment(self, now: float) -> float:
+        """Seconds until it is worth asking again for a moment; 0 when one is there."""
+        pace = self._pace.at(now)
+        if pace is None or (self._rate is not None and self._rate <= pace):
+            self._pacer.set_rate(self._rate)
+            return self._pacer.wait(now)
+        self._pacer.set_rate(pace, most_slack=max(_GRAIN, 0.1 / pace))
+        delay = self._pacer.wait(now)
+        if delay:
+            self._pace.held_back(now)
+        return min(delay, _LOOK_AGAIN)  # the pace may have grown by then
+
+    async def _wait_for_turn(self, seconds: float | None) -> None:
+        """Wait until an outage or its probe ends, or for so long."""
+        self._turn.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._turn.wait()
+
+    def replied(self, row: Row, left: float, judged: Judged, *, retried: bool) -> None:
+        """Take in what came of a request.
+
+        Args:
+            row: what was sent.
+            left: when the request left.
+            judged: the reply and what to do about it.
+            retried: it was not the row's first attempt.
+        """
+        now, verdict = self._clock(), judged.verdict
+        if verdict is Verdict.SLOW_DOWN:
+            self._refused(left, now, judged.reply.retry_after)
+            return
+        if self._throttle.since is not None:
+            self._throttle.passed()
+            self._silence("throttled")
+        if verdict is Verdict.AGAIN:
+            self._troubled(row, left, now)
+        else:
+            if self._outage.final():
+                self._end_outage()
+            if verdict is Verdict.ACCEPT:
+                self._budget.earn(retried=retried)
+        if self._width is not None and self._width.reply(
+            left, now, trouble=verdict is Verdict.AGAIN
+        ):
+            self._places.resize(self._width.limit)
+
+    def _refused(self, left: float, now: float, asked: str | None) -> None:
+        """A 429, which is about the account: nothing leaves until the server wants more."""
+        self._traffic.throttled += 1
+        self._pace.not_taken(left)
+        if self._throttle.since is None:
+            self._alarm("throttled", throttled_stop(self._patience))
         if self._throttle.refused(left, now):
             seconds = retry_after(asked, self._wall())
             pause = self._backoff.throttled(self._throttle.times) if seconds is None else seconds
             self._throttle.close(now + pause)
             self._traffic.paused(self._wall(), self._wall() + pause, "throttled")
-        return now - (self._throttle.since or now)
+            if self._width is None or not self._narrow(left, now, pause):
+                self._pace.refused(now, pause)
+        if self.outage and left > (self._outage.since or now):
+            self._probe_failed(now)
+
+    def _narrow(self, left: float, now: float, pause: float) -> bool:
+        """Whether there were simply too many in flight at once; there are fewer from now on."""
+        if self._width is None:
+            return False
+        explained = self._width.refused(left, now, pause)
+        self._places.resize(self._width.limit)
+        return explained
+
+    def _troubled(self, row: Row, left: float, now: float) -> None:
+        since = self._outage.since
+        if since is not None:
+            if left > since:  # only probes leave during an outage
+                self._probe_failed(now)
+        elif self._outage.troubled((row.source, row.number), now):
+            self._outage_began = self._wall()
+            self._alarm("outage", outage_stop(self._patience))
+
+    def _probe_failed(self, now: float) -> None:
+        self._outage.probe_failed(now)
+        self._turn.set()
+
+    def _end_outage(self) -> None:
+        self._traffic.paused(self._outage_began, self._wall(), "outage")
+        self._silence("outage")
+        self._turn.set()
+
+    def close(self) -> None:
+        """The run is over."""
+        if self.outage:
+            self._end_outage()
+        for kind in list(self._alarms):
+            self._silence(kind)
+
+    def _alarm(self, kind: str, stop: Stop) -> None:
+        """Give up when it is not over within the user's patience."""
+        loop = asyncio.get_running_loop()
+        self._alarms[kind] = loop.call_later(self._patience, self._give_up, stop)
+
+    def _silence(self, kind: str) -> None:
+        alarm = self._alarms.pop(kind, None)
+        if alarm is not None:
+            alarm.cancel()

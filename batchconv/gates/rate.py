@@ -18,16 +18,41 @@ class Pacer:
     """
 
     def __init__(self, rate: float | None) -> None:
+        self._last: float | None = None  # the moment that was taken last
+        self._rate: float | None = None
+        self._interval = 0.0
+        self._slack = 0.0
+        self.set_rate(rate)
+
+    def set_rate(self, rate: float | None, *, most_slack: float = _CATCH_UP) -> None:
+        """Another rate for the moments that are not taken yet.
+
+        Args:
+            rate: requests a second; None for no limit.
+            most_slack: seconds of lateness that are made good at most.
+        """
+        if rate == self._rate:
+            return
+        self._rate = rate
         self._interval = 1 / rate if rate else 0.0
         # Half an interval leaves room for the late wake-up that comes on top of it.
         narrow = self._interval / 2 > _WIDE_MARGIN / 2
-        self._slack = min(_CATCH_UP, self._interval / 2) if narrow else _WIDE_MARGIN
-        self._next: float | None = None
+        slack = min(_CATCH_UP, self._interval / 2) if narrow else _WIDE_MARGIN
+        self._slack = min(slack, most_slack)
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next moment; nothing is taken by asking."""
+        if not self._interval or self._last is None:
+            return 0.0
+        return max(0.0, self._last + self._interval - now)
 
     def reserve(self, now: float) -> float:
         """Seconds to wait before the request that asks; its moment is taken from then on."""
         if not self._interval:
             return 0.0
-        moment = now if self._next is None else max(self._next, now - self._slack)
-        self._next = moment + self._interval
-        return max(0.0, moment - now)
+        wait = self.wait(now)
+        if self._last is None or wait:
+            self._last = now + wait
+        else:
+            self._last = max(self._last + self._interval, now - self._slack)
+        return wait
