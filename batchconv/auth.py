@@ -86,8 +86,13 @@ class Auth(Protocol):
         """The first two characters of the API key, for people and for the results."""
         ...
 
+    @property
+    def constant(self) -> Params:
+        """Parameters that every request carries, whatever it says."""
+        ...
+
     def sign(self, params: Params) -> Params:
-        """The parameters to put on the wire for a conversion's own *params*."""
+        """The parameters for a conversion's own *params*, to which `constant` comes."""
         ...
 
 
@@ -109,13 +114,17 @@ class QueryAuth:
         """The first two characters of the key."""
         return self.api_key[:2]
 
-    def sign(self, params: Params) -> Params:
-        """Append key and secret."""
+    @property
+    def constant(self) -> Params:
+        """Key and secret."""
         return [
-            *params,
             ("api_key", _prefixed(self.api_key, self.prefix)),
             ("api_secret", self.api_secret.reveal()),
         ]
+
+    def sign(self, params: Params) -> Params:
+        """The parameters as they are."""
+        return params
 
     def __repr__(self) -> str:
         return f"QueryAuth({mask_key(self.api_key)})"
@@ -140,8 +149,13 @@ class BasicAuth:
         pair = f"{_prefixed(self.api_key, self.prefix)}:{self.api_secret.reveal()}"
         return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
+    @property
+    def constant(self) -> Params:
+        """Nothing: the header says it all."""
+        return []
+
     def sign(self, params: Params) -> Params:
-        """The parameters as they are: the header says it all."""
+        """The parameters as they are."""
         return params
 
     def __repr__(self) -> str:
@@ -173,6 +187,11 @@ class SignatureAuth:
     def shown_key(self) -> str:
         """The first two characters of the key."""
         return self.api_key[:2]
+
+    @property
+    def constant(self) -> Params:
+        """Nothing: what a request carries is signed as a whole."""
+        return []
 
     def sign(self, params: Params) -> Params:
         """Append key, a request time where the conversion has none, and the signature."""

@@ -13,19 +13,21 @@ import ssl
 import time
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
 from batchconv import __version__
-from batchconv.auth import Auth, Params
+from batchconv.auth import Auth, Params, Secret
+from batchconv.deadlines import Deadlines
 from batchconv.errors import UsageError
 from batchconv.model import Conversion, Reason, Reply
 
 DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
 _PLAIN = re.compile(r"[0-9A-Za-z_.~-]*").fullmatch  # what RFC 3986 calls unreserved
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}").fullmatch
 _MOST_OF_A_BODY = 1 << 16  # bytes; only the status counts
 _LONGEST_OF_A_BODY = 1.0  # seconds, once the status is known
 
@@ -114,6 +116,8 @@ class HttpClient:
     ) -> None:
         self._auth = auth
         self._base_url = check_base_url(base_url)
+        self._address = _Address.of(self._base_url)
+        self._constant = Secret(_query(auth.constant))
         self._timeout = timeout
         self._connections = connections
         self._ssl = trust(ca_file)
@@ -123,11 +127,12 @@ class HttpClient:
         return f"{type(self).__name__}({self._base_url}, {self._auth!r})"
 
     async def __aenter__(self) -> Self:
+        self._deadlines = Deadlines(self._timeout)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._ssl),
-            timeout=aiohttp.ClientTimeout(total=self._timeout),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             headers={"User-Agent": f"batchconv/{__version__}", **self._auth.headers},
-            skip_auto_headers=("Content-Type", "Accept-Encoding"),
+            skip_auto_headers=("Content-Type", "Accept", "Accept-Encoding"),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
@@ -142,6 +147,7 @@ class HttpClient:
         traceback: TracebackType | None,
     ) -> None:
         if self._session is not None:
+            self._deadlines.close()
             await self._session.close()
 
     async def exchange(self, conversion: Conversion) -> Reply:
@@ -150,36 +156,74 @@ class HttpClient:
         if session is None:
             raise RuntimeError("use the client as an async context manager: async with client: ...")
         url = self._url(conversion)
-        began = time.perf_counter()
         status: int | None = None
         waited: str | None = None
+        began = time.perf_counter()
+        task = self._deadlines.begin()
         try:
-            async with session.post(url, allow_redirects=False) as response:
+            response = await session.post(url, allow_redirects=False)
+            try:
                 status = response.status
                 waited = response.headers.get("Retry-After")
                 if not response.content.is_eof():
                     await _drain(response)
+            finally:
+                response.release()
+        except asyncio.CancelledError:
+            if not self._deadlines.expired(task):
+                raise
+            if status is None:
+                return Reply(None, time.perf_counter() - began, trouble=Reason.TIMEOUT)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             if status is None:  # else the status line decides, however the body ended
                 return _trouble(error, time.perf_counter() - began)
+        finally:
+            self._deadlines.end(task)
         return Reply(status, time.perf_counter() - began, waited)
 
     def _url(self, conversion: Conversion) -> URL:
+        # Encoded here, once and wholly: text glued together would lose + and &.
+        message_id = conversion.message_id
         params: Params = [
-            ("message-id", conversion.message_id),
+            ("message-id", message_id),
             ("delivered", "true" if conversion.delivered else "false"),
         ]
         if conversion.timestamp is not None:
             params.append(("timestamp", conversion.timestamp))
-        # Encoded here, once and wholly: text glued together would lose + # and &. Most values
-        # need none of it, and looking is cheaper than quoting.
-        query = "&".join(
-            [
-                f"{name}={value if _PLAIN(value) else quote(value, safe='')}"
-                for name, value in self._auth.sign(params)
-            ]
+        query = _query(self._auth.sign(params)) + self._constant.reveal()
+        scheme, authority, path = self._address
+        return URL.build(
+            scheme=scheme,
+            authority=authority,
+            path=path + conversion.channel,
+            query_string=query[1:],
+            encoded=True,
         )
-        return URL(f"{self._base_url}/{conversion.channel}?{query}", encoded=True)
+
+
+class _Address(NamedTuple):
+    """The parts of the base URL that stay."""
+
+    scheme: str
+    authority: str
+    path: str
+
+    @classmethod
+    def of(cls, base_url: str) -> Self:
+        url = URL(base_url)
+        return cls(url.scheme, url.raw_authority, url.raw_path.rstrip("/") + "/")
+
+
+def _query(params: Params) -> str:
+    """The parameters as `&name=value`, percent-encoded; most values need none of that."""
+    return "".join(
+        [f"&{name}={value if _PLAIN(value) else _quoted(value)}" for name, value in params]
+    )
+
+
+def _quoted(value: str) -> str:
+    # Every row has a time, and its colons may stand in a query as they are (RFC 3986, 3.4).
+    return value.replace(" ", "%20") if _TIME(value) else quote(value, safe="")
 
 
 def trust(ca_file: str | None) -> ssl.SSLContext | bool:
