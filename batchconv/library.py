@@ -15,8 +15,9 @@ from batchconv.config import Settings
 from batchconv.errors import ConversionRefused, UsageError
 from batchconv.mapping import Mapper
 from batchconv.model import Channel, Fields, Outcome, Reply, Row
-from batchconv.pipeline import Run, Watch
+from batchconv.pipeline import Run
 from batchconv.retry import RESEND_HINT, Verdict, explain, judge
+from batchconv.settling import Watch
 from batchconv.stops import Stop, account_stop
 from batchconv.summary import Summary
 from batchconv.uploading import prepare_upload

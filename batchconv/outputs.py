@@ -126,9 +126,9 @@ class Outputs:
         """The failed-rows files that this run has written to."""
         return [] if self._failed is None else self._failed.written
 
-    def write_result(self, outcome: Outcome) -> None:
-        """Write the line that settles a row; raises OutputError."""
-        self._results.write(outcome)
+    def write_results(self, outcomes: Sequence[Outcome]) -> None:
+        """Write the lines that settle rows, all or none; raises OutputError."""
+        self._results.write(outcomes)
 
     def write_failed(self, outcome: Outcome) -> None:
         """Write the row itself if it was not accepted; raises OutputError."""
@@ -139,6 +139,11 @@ class Outputs:
         """Write a row that an earlier run settled, if its failed-rows file lacks it."""
         if self._failed is not None:
             self._failed.restore(outcome)
+
+    @property
+    def behind(self) -> bool:
+        """Whether a slow reader of standard output has to be waited for."""
+        return self._sink.behind
 
     async def catch_up(self) -> None:
         """Wait until a slow reader of standard output has read."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Protocol
 
 from batchconv.config import ReadSettings, Settings
 from batchconv.duplicates import Once
@@ -25,27 +24,15 @@ from batchconv.outputs import Outputs
 from batchconv.pool import Pool
 from batchconv.reader import Reader
 from batchconv.retry import Backoff
-from batchconv.stops import Stop, duration_stop, errors_stop, file_stop, signal_stop
+from batchconv.settling import Settling, Watch
+from batchconv.stops import Stop, duration_stop, file_stop, signal_stop
 from batchconv.summary import Summary
 from batchconv.target import Target
-from batchconv.traffic import ErrorLimit
 
 _MOST_HELD = 1_000  # duplicates that wait for an equal row before reading pauses
 
 Item = Conversion | Outcome | Settled
 """What the first half of the pipeline makes of a row: to send, `invalid`, or settled before."""
-
-
-class Watch(Protocol):
-    """Somebody who follows a run, outcome by outcome."""
-
-    def observe(self, outcome: Outcome) -> None:
-        """An outcome has been written."""
-        ...
-
-    async def hold(self) -> None:
-        """Return when more outcomes may come."""
-        ...
 
 
 def read(
@@ -115,9 +102,9 @@ class Run:
         self._damages = damages
         self._once = once
         self._watch = watch
-        self._settling = asyncio.Event()
         self.summary = Summary(run_id, time.time(), settings.shown(), results=outputs.path)
         self._feed: Feed[Item]
+        self._settling: Settling
         self._pool: Pool | None = None
         self._early: list[Stop] = []
 
@@ -127,10 +114,19 @@ class Run:
         async with self._target.client() as client:
             self._feed = Feed(self._items)
             self._items = ()  # the feed's thread is the one that lets go of the inputs
+            settling = self._settling = Settling(
+                self._outputs,
+                self.summary,
+                once=self._once,
+                max_errors=settings.max_errors,
+                watch=self._watch,
+                stop=self.stop,
+                send_also=self._send_also,
+            )
             pool = self._pool = Pool(
                 client.exchange,
-                self._settle,
-                drain=self._catch_up,
+                settling.settle,
+                drain=self._drain,
                 limits=settings.limits,
                 rate=settings.rate,
                 backoff=Backoff(settings.backoff_base, settings.backoff_max, time.time),
@@ -146,6 +142,7 @@ class Run:
                 if ending is not None:
                     ending.cancel()
                 self._feed.close()
+                settling.finish()
                 await self._finish(pool)
         return self.summary
 
@@ -185,7 +182,8 @@ class Run:
             conversion = self._admit(item)
             if conversion is not None:
                 return conversion
-            await self._catch_up()
+            if (waiting := self._drain()) is not None:
+                await waiting
         return None
 
     def _admit(self, item: Item) -> Conversion | None:
@@ -198,59 +196,29 @@ class Run:
         if self._once is not None and isinstance(item, Conversion):
             admitted = self._once.admit(item)
         if isinstance(admitted, Outcome):
-            try:
-                self._settle(admitted)
-            except OutputError:
-                self.summary.books.unsent += 1
-                raise
+            self._settling.note(admitted)
             return None
         return admitted
 
-    def _settle(self, outcome: Outcome) -> None:
-        """Write what became of a row, and only then count it."""
-        if self._once is not None:
-            self._once.remember(outcome)
-        self._outputs.write_result(outcome)
-        self.summary.add(outcome)
-        if self._settings.max_errors is not None:
-            self._count_errors(self._settings.max_errors)
-        try:
-            self._outputs.write_failed(outcome)
-        except OutputError as error:
-            # The row has its outcome all the same; a resume adds its copy to the failed rows.
-            self.stop(file_stop(error))
-        if self._watch is not None:
-            self._watch.observe(outcome)
-        if self._once is not None:
-            self._let_duplicates_go(self._once, outcome)
-
-    def _count_errors(self, limit: ErrorLimit) -> None:
-        books = self.summary.books
-        if limit.exceeded(books.bad, books.results.total()):
-            self.stop(errors_stop(books.bad, str(limit)))
-
-    def _let_duplicates_go(self, once: Once, outcome: Outcome) -> None:
-        spared, following = once.settled(outcome)
-        self._settling.set()
-        if following is not None and self._pool is not None:
-            self._pool.send_also(following)
-        for number, skipped in enumerate(spared):
-            try:
-                self._settle(skipped)
-            except OutputError as error:
-                self.summary.books.unsent += len(spared) - number
-                self.stop(file_stop(error))
-                return
+    def _send_also(self, conversion: Conversion) -> None:
+        if self._pool is not None:
+            self._pool.send_also(conversion)
 
     @property
     def _stopping(self) -> bool:
         return self._pool is not None and bool(self._pool.stops)
 
+    def _drain(self) -> Awaitable[None] | None:
+        """What to wait for before more is taken; mostly nothing."""
+        if self._outputs.behind or self._once is not None or self._watch is not None:
+            return self._catch_up()
+        return None
+
     async def _catch_up(self) -> None:
         await self._outputs.catch_up()
         while self._once is not None and self._once.held >= _MOST_HELD and not self._stopping:
-            self._settling.clear()
-            await self._settling.wait()
+            self._settling.changed.clear()
+            await self._settling.changed.wait()
         if self._watch is not None:
             await self._watch.hold()
 

@@ -55,8 +55,10 @@ class Pool:
 
     Args:
         send: one conversion, one exchange; never raises for anything the network does.
-        settle: takes an outcome and writes it; raises OutputError when it cannot.
-        drain: waited for after each outcome, for a settler that may fall behind.
+        settle: takes an outcome; what it gives is done when the outcome's line is written, and
+            raises OutputError when it cannot be.
+        drain: asked after each outcome for something to wait for before more is taken; None
+            when there is nothing.
         rate: requests a second, retries counted in; None for no limit.
         backoff: how long a retry waits.
         clock: monotonic seconds.
@@ -66,12 +68,12 @@ class Pool:
     def __init__(
         self,
         send: Callable[[Conversion], Awaitable[Reply]],
-        settle: Callable[[Outcome], None],
+        settle: Callable[[Outcome], Awaitable[None]],
         *,
         limits: Limits,
         rate: float | None,
         backoff: Backoff,
-        drain: Callable[[], Awaitable[None]] | None = None,
+        drain: Callable[[], Awaitable[None] | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -90,6 +92,7 @@ class Pool:
         self._room.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._exchanging: set[asyncio.Task[None]] = set()
+        self._settling: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._grace: asyncio.TimerHandle | None = None
 
@@ -122,7 +125,7 @@ class Pool:
             self.stops.append(stop)
         if not first:
             return
-        for task in self._tasks - self._exchanging:
+        for task in self._tasks - self._exchanging - self._settling:
             task.cancel()
         self._grace = asyncio.get_running_loop().call_later(grace, self.abort)
 
@@ -135,8 +138,8 @@ class Pool:
             self._start_waiting(delivery)
 
     def abort(self) -> None:
-        """Cut off what is still in flight."""
-        for task in self._tasks:
+        """Cut off what is still in flight; a line that is being written is not."""
+        for task in self._tasks - self._settling:
             task.cancel()
 
     def _start(
@@ -182,15 +185,16 @@ class Pool:
                     self._retry_later(delivery, judged)
                     handed_over = True
                 else:
-                    self._finish(delivery, judged)
+                    await self._finish(delivery, judged)
             finally:
                 if not handed_over:
                     self._let_go(delivery)
             if self._workers < self._door.width:
                 self._staff()
-            if self._drain is not None:
-                await self._drain()
-            await self._room.wait()
+            if (waiting := self._drain()) is not None:
+                await waiting
+            if not self._room.is_set():
+                await self._room.wait()
         self._exhausted = True
 
     def _may_try_again(self) -> bool:
@@ -217,7 +221,7 @@ class Pool:
             sleep=asyncio.sleep,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
-        self._finish(delivery, await retrying(self._next_attempt, delivery))
+        await self._finish(delivery, await retrying(self._next_attempt, delivery))
 
     async def _next_attempt(self, delivery: _Delivery) -> Judged:
         # tenacity counts from the first attempt, also where that was made before it was asked.
@@ -228,7 +232,7 @@ class Pool:
             await self._door.afford_retry()
         return await self._exchange(delivery)
 
-    def _finish(self, delivery: _Delivery, judged: Judged) -> None:
+    async def _finish(self, delivery: _Delivery, judged: Judged) -> None:
         reply, verdict = judged
         if verdict in (Verdict.STOP, Verdict.SLOW_DOWN) or (
             verdict is Verdict.AGAIN and self.stops
@@ -238,18 +242,22 @@ class Pool:
         if verdict is not Verdict.ACCEPT:
             result = Result.REJECTED if verdict is Verdict.REJECT else Result.FAILED
             reason, detail = explain(reply, delivery.attempts)
-        self._settle(
-            Outcome(
-                delivery.conversion.row,
-                delivery.conversion,
-                result,
-                reply.status,
-                delivery.attempts,
-                reply.elapsed,
-                reason,
-                detail,
-            )
+        outcome = Outcome(
+            delivery.conversion.row,
+            delivery.conversion,
+            result,
+            reply.status,
+            delivery.attempts,
+            reply.elapsed,
+            reason,
+            detail,
         )
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._settling.add(task)
+        try:
+            await self._settle(outcome)
+        finally:
+            self._settling.discard(task)
         delivery.settled = True
 
     async def _exchange(self, delivery: _Delivery) -> Judged:

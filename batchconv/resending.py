@@ -11,8 +11,9 @@ from batchconv.errors import UsageError
 from batchconv.model import Conversion, Fields, Result, Row
 from batchconv.output import LineFile
 from batchconv.outputs import Outputs
-from batchconv.pipeline import Run, Watch
+from batchconv.pipeline import Run
 from batchconv.results import ResultLine, Stamp, read_lines
+from batchconv.settling import Watch
 from batchconv.target import Target
 from batchconv.uploading import check_flags, discarded_on_error, new_run_id, open_run
 

@@ -16,8 +16,9 @@ from batchconv.journal import Journal
 from batchconv.ledger import Ledger
 from batchconv.model import Conversion, Outcome
 from batchconv.outputs import Outputs
-from batchconv.pipeline import Item, Run, Watch, read
+from batchconv.pipeline import Item, Run, read
 from batchconv.results import Stamp
+from batchconv.settling import Watch
 from batchconv.source import require, stem
 from batchconv.target import Target
 

@@ -13,8 +13,8 @@ from batchconv import entries as module
 from batchconv.entries import read_entries
 from batchconv.errors import InputError, UsageError
 from batchconv.journal import Journal
-from batchconv.model import Fields, Outcome, Reason, Result, Row
-from batchconv.results import CSV_HEADER, ResultLine, Stamp, to_csv, to_json
+from batchconv.model import Conversion, Fields, Outcome, Reason, Result, Row
+from batchconv.results import CSV_HEADER, ResultLine, Stamp
 
 TARGET = "https://example.com ab"
 
@@ -26,9 +26,32 @@ def row(source="in.csv", number=1, message_id="a", raw=None) -> Row:
     return Row(source, number, number + 1, Fields(message_id, "1", None, None), [], raw, None)
 
 
+STAMP = Stamp("run", TARGET, lambda: 1e9)
+
+
+def to_json(line: ResultLine) -> bytes:
+    return json.dumps(line._asdict(), separators=(",", ":")).encode() + b"\n"
+
+
+def to_csv(line: ResultLine) -> bytes:
+    told = io.StringIO()
+    text = {True: "true", False: "false"}
+    csv.writer(told, lineterminator="\n").writerow(
+        [
+            text[value]
+            if isinstance(value, bool)
+            else value.replace("\r", "\\r").replace("\n", "\\n")
+            if isinstance(value, str)
+            else value
+            for value in line
+        ]
+    )
+    return told.getvalue().encode("utf-8", "backslashreplace")
+
+
 def line_of(row: Row, result: Result = Result.ACCEPTED, **more) -> ResultLine:
     outcome = Outcome(row, None, result, **more)
-    return Stamp("run", TARGET, lambda: 1e9).line(outcome)
+    return STAMP.line(outcome)
 
 
 rows = st.builds(row, source=text, number=st.integers(1, 10**12), message_id=text)
@@ -42,6 +65,39 @@ lines = st.builds(
     reason=st.none() | st.sampled_from(Reason),
     detail=st.none() | text,
 )
+
+
+conversions = st.builds(
+    Conversion,
+    rows,
+    text.filter(lambda text: text.isprintable()),
+    st.booleans(),
+    st.none() | st.just("2026-11-20 06:08:15"),
+    st.sampled_from(["sms", "voice"]),
+)
+
+
+@given(
+    conversions,
+    st.booleans(),
+    st.sampled_from(Result),
+    st.none() | st.integers(200, 599),
+    st.integers(0, 99),
+    st.none() | st.floats(0, 1e6),
+    st.none() | st.sampled_from(Reason),
+    st.none() | text,
+)
+@settings(deadline=None)
+def test_a_line_is_written_as_the_json_and_csv_modules_would(
+    conversion, sent, result, status, attempts, elapsed, reason, detail
+):
+    outcome = Outcome(
+        conversion.row, conversion if sent else None, result,
+        status, attempts, elapsed, reason, detail,
+    )  # fmt: skip
+    line = STAMP.line(outcome)
+    assert STAMP.json(outcome).encode("ascii") == to_json(line)
+    assert STAMP.csv(outcome).encode("utf-8", "backslashreplace") == to_csv(line)
 
 
 def entries_of(path, data: bytes):

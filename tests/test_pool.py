@@ -91,7 +91,8 @@ class Bench:
             self.in_flight -= 1
         return replies[min(attempt, len(replies)) - 1]
 
-    def _settle(self, outcome) -> None:
+    async def _settle(self, outcome) -> None:
+        await asyncio.sleep(0)
         if self.broken_at == outcome.row.number:
             raise ZeroDivisionError("with a secret in its text")
         if self.fail_settling_at == len(self.outcomes):
