@@ -10,44 +10,23 @@ can fail to balance if this room is wrong.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
+from batchconv.attempts import Attempts, Delivery
 from batchconv.errors import BatchconvError
 from batchconv.gates import Door
 from batchconv.model import Conversion, Outcome, Reply, Result
-from batchconv.retry import (
-    Backoff,
-    Judge,
-    Judged,
-    Verdict,
-    explain,
-    outcome_unknown,
-)
-from batchconv.stops import Stop, account_stop, defect_stop, file_stop
+from batchconv.retry import Backoff, Judged, Verdict, explain
+from batchconv.stops import Stop, defect_stop, file_stop
 from batchconv.traffic import Limits, Traffic
-
-_log = logging.getLogger(__name__)
 
 GRACE = 5.0
 """Seconds that requests in flight are given when the run stops."""
-
-
-@dataclass(slots=True, eq=False)
-class _Delivery:
-    """One conversion on its way: whoever holds it settles it or counts it as unsent."""
-
-    conversion: Conversion
-    attempts: int = 0
-    settled: bool = False
-    unknown: bool = False  # the last attempt may have reached the API
-    judged: Judged | None = None  # of the first attempt, until tenacity has heard of it
 
 
 class Pool:
@@ -79,20 +58,18 @@ class Pool:
     ) -> None:
         self.traffic = Traffic()
         self.stops: list[Stop] = []
-        self._send = send
         self._settle = settle
         self._drain = drain
         self._limits = limits
         self._backoff = backoff
         self._door = Door(limits, rate, backoff, self.traffic, self.stop, clock=clock, wall=wall)
+        self._attempts = Attempts(send, self._door, self.traffic, self.stop)
         self._workers = 0
         self._exhausted = False
-        self._judge = Judge()
         self._room = asyncio.Event()  # fewer rows wait for a retry than may
         self._room.set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._exchanging: set[asyncio.Task[None]] = set()
-        self._settling: set[asyncio.Task[None]] = set()
+        self._settling: set[asyncio.Task[None] | None] = set()
         self._idle = asyncio.Event()
         self._grace: asyncio.TimerHandle | None = None
 
@@ -120,18 +97,19 @@ class Pool:
     def stop(self, stop: Stop, grace: float = GRACE) -> None:
         """Start nothing more; requests in flight get *grace* seconds to end."""
         first = not self.stops
+        self._attempts.stopping = True
         # What is in flight when the key is refused is refused as well: once is enough to tell.
         if stop.at_once or all(other.exit_code != stop.exit_code for other in self.stops):
             self.stops.append(stop)
         if not first:
             return
-        for task in self._tasks - self._exchanging - self._settling:
+        for task in self._tasks - self._attempts.exchanging - self._settling:
             task.cancel()
         self._grace = asyncio.get_running_loop().call_later(grace, self.abort)
 
     def send_also(self, conversion: Conversion) -> None:
         """Send a row that did not come from *take*; at a stop it is unsent."""
-        delivery = _Delivery(conversion)
+        delivery = Delivery(conversion)
         if self.stops:
             self._let_go(delivery)
         else:
@@ -143,13 +121,13 @@ class Pool:
             task.cancel()
 
     def _start(
-        self, coroutine: Coroutine[None, None, None], delivery: _Delivery | None = None
+        self, coroutine: Coroutine[None, None, None], delivery: Delivery | None = None
     ) -> None:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, delivery))
 
-    def _ended(self, delivery: _Delivery | None, task: asyncio.Task[None]) -> None:
+    def _ended(self, delivery: Delivery | None, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if delivery is not None:
             # Here and not in the task: one that is cancelled before it begins runs no `finally`.
@@ -165,7 +143,7 @@ class Pool:
         if not self._tasks:
             self._idle.set()
 
-    def _let_go(self, delivery: _Delivery) -> None:
+    def _let_go(self, delivery: Delivery) -> None:
         if not delivery.settled:
             self.traffic.unsent += 1
 
@@ -176,11 +154,12 @@ class Pool:
             self._start(self._work())
 
     async def _work(self) -> None:
+        task = _this_task()
         while not self.stops and (conversion := await self._take()) is not None:
-            delivery = _Delivery(conversion)
+            delivery = Delivery(conversion, task)
             handed_over = False
             try:
-                judged = await self._exchange(delivery)
+                judged = await self._attempts.make(delivery)
                 if judged.verdict is Verdict.AGAIN and self._may_try_again():
                     self._retry_later(delivery, judged)
                     handed_over = True
@@ -200,18 +179,19 @@ class Pool:
     def _may_try_again(self) -> bool:
         return self._limits.max_attempts > 1 and not self.stops
 
-    def _retry_later(self, delivery: _Delivery, judged: Judged) -> None:
+    def _retry_later(self, delivery: Delivery, judged: Judged) -> None:
         delivery.judged = judged
         self._start_waiting(delivery)
 
-    def _start_waiting(self, delivery: _Delivery) -> None:
+    def _start_waiting(self, delivery: Delivery) -> None:
         self.traffic.waiting += 1
         if self.traffic.waiting >= self._limits.most_waiting:
             self._room.clear()
         self._start(self._retry(delivery), delivery)
 
-    async def _retry(self, delivery: _Delivery) -> None:
+    async def _retry(self, delivery: Delivery) -> None:
         """All attempts, with tenacity between them; the first may have been made already."""
+        delivery.task = _this_task()
         retrying = AsyncRetrying(
             retry=retry_if_result(
                 lambda judged: judged.verdict is Verdict.AGAIN and not self.stops
@@ -223,16 +203,16 @@ class Pool:
         )
         await self._finish(delivery, await retrying(self._next_attempt, delivery))
 
-    async def _next_attempt(self, delivery: _Delivery) -> Judged:
+    async def _next_attempt(self, delivery: Delivery) -> Judged:
         # tenacity counts from the first attempt, also where that was made before it was asked.
         judged, delivery.judged = delivery.judged, None
         if judged is not None:
             return judged
         if delivery.attempts:
             await self._door.afford_retry()
-        return await self._exchange(delivery)
+        return await self._attempts.make(delivery)
 
-    async def _finish(self, delivery: _Delivery, judged: Judged) -> None:
+    async def _finish(self, delivery: Delivery, judged: Judged) -> None:
         reply, verdict = judged
         if verdict in (Verdict.STOP, Verdict.SLOW_DOWN) or (
             verdict is Verdict.AGAIN and self.stops
@@ -252,57 +232,13 @@ class Pool:
             reason,
             detail,
         )
-        task = cast("asyncio.Task[None]", asyncio.current_task())
-        self._settling.add(task)
+        self._settling.add(delivery.task)
         try:
             await self._settle(outcome)
         finally:
-            self._settling.discard(task)
+            self._settling.discard(delivery.task)
         delivery.settled = True
 
-    async def _exchange(self, delivery: _Delivery) -> Judged:
-        """One exchange that counts as an attempt: others are made again here."""
-        while True:
-            left = await self._door.enter()
-            try:
-                judged = await self._send_once(delivery, left)
-            finally:
-                self._door.leave()
-            verdict = judged.verdict
-            uncounted = verdict is Verdict.SLOW_DOWN or (
-                verdict is Verdict.AGAIN and self._door.outage
-            )
-            if self.stops or not uncounted:
-                return judged
 
-    async def _send_once(self, delivery: _Delivery, left: float) -> Judged:
-        traffic = self.traffic
-        traffic.requests += 1
-        traffic.retries += delivery.attempts > 0
-        traffic.unknown_repeats += delivery.unknown
-        delivery.attempts += 1
-        task = cast("asyncio.Task[None]", asyncio.current_task())
-        self._exchanging.add(task)
-        try:
-            reply = await self._send(delivery.conversion)
-        finally:
-            self._exchanging.discard(task)
-        delivery.unknown = outcome_unknown(reply)
-        judged = self._judge(reply)
-        if judged.verdict is not Verdict.ACCEPT:
-            self._note(judged, delivery)
-        self._door.replied(delivery.conversion.row, left, judged, retried=delivery.attempts > 1)
-        return judged
-
-    def _note(self, judged: Judged, delivery: _Delivery) -> None:
-        row, reply = delivery.conversion.row, judged.reply
-        _log.debug(
-            "%s row %d, attempt %d: %s, %s",
-            row.source,
-            row.number,
-            delivery.attempts,
-            reply.status or reply.trouble,
-            judged.verdict.value,
-        )
-        if judged.verdict is Verdict.STOP:
-            self.stop(account_stop(reply))
+def _this_task() -> asyncio.Task[None]:
+    return cast("asyncio.Task[None]", asyncio.current_task())

@@ -84,6 +84,14 @@ class Door:
         """Wait until the budget has room for one more retry."""
         await self._budget.spend(idle=self._idle)
 
+    def enter_at_once(self) -> float | None:
+        """The moment, if one more request may leave now: what there is to do in good times."""
+        now = self._clock()
+        if self._nothing_hinders(now) and self._places.take_at_once():
+            self._entered(now)
+            return now
+        return None
+
     async def enter(self) -> float:
         """Wait until one more request may leave; the moment at which it does."""
         await self._places.take()
@@ -92,11 +100,14 @@ class Door:
         except BaseException:
             self._places.give_back()
             raise
+        self._entered(moment)
+        return moment
+
+    def _entered(self, moment: float) -> None:
         self.in_flight += 1
         self._pace.left(moment)
         if self._width is not None:
             self._width.entered(self.in_flight)
-        return moment
 
     def leave(self) -> None:
         """A request has ended, however it did."""
