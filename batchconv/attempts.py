@@ -70,14 +70,23 @@ class Attempts:
 
         That is one that was throttled, or met an outage.
         """
-        door = self._door
+        door, traffic = self._door, self._traffic
         while True:
             left = door.enter_at_once()
             if left is None:
                 left = await door.enter()
+            traffic.requests += 1
+            if delivery.attempts:
+                traffic.retries += 1
+                traffic.unknown_repeats += delivery.unknown
+            delivery.attempts += 1
+            self.exchanging.add(delivery.task)
             try:
-                judged = await self._exchange(delivery, left)
+                reply = await self._send(delivery.conversion)
+                judged = self._judge(reply)
+                self._take_in(judged, delivery, left)
             finally:
+                self.exchanging.discard(delivery.task)
                 door.leave()
             verdict = judged.verdict
             if verdict is Verdict.ACCEPT or self.stopping:
@@ -85,24 +94,11 @@ class Attempts:
             if verdict is not Verdict.SLOW_DOWN and not (verdict is Verdict.AGAIN and door.outage):
                 return judged
 
-    async def _exchange(self, delivery: Delivery, left: float) -> Judged:
-        traffic, exchanging = self._traffic, self.exchanging
-        traffic.requests += 1
-        if delivery.attempts:
-            traffic.retries += 1
-            traffic.unknown_repeats += delivery.unknown
-        delivery.attempts += 1
-        exchanging.add(delivery.task)
-        try:
-            reply = await self._send(delivery.conversion)
-        finally:
-            exchanging.discard(delivery.task)
-        judged = self._judge(reply)
+    def _take_in(self, judged: Judged, delivery: Delivery, left: float) -> None:
         if judged.verdict is not Verdict.ACCEPT:
-            delivery.unknown = outcome_unknown(reply)
+            delivery.unknown = outcome_unknown(judged.reply)
             self._note(judged, delivery)
         self._door.replied(delivery.conversion.row, left, judged, retried=delivery.attempts > 1)
-        return judged
 
     def _note(self, judged: Judged, delivery: Delivery) -> None:
         row, reply = delivery.conversion.row, judged.reply

@@ -91,6 +91,11 @@ class Auth(Protocol):
         """Parameters that every request carries, whatever it says."""
         ...
 
+    @property
+    def signs(self) -> bool:
+        """Whether `sign` has anything to do."""
+        ...
+
     def sign(self, params: Params) -> Params:
         """The parameters for a conversion's own *params*, to which `constant` comes."""
         ...
@@ -108,6 +113,7 @@ class QueryAuth:
     api_secret: Secret
     prefix: str | None = None
     headers: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    signs: bool = field(default=False, init=False, repr=False)
 
     @property
     def shown_key(self) -> str:
@@ -137,6 +143,7 @@ class BasicAuth:
     api_key: str
     api_secret: Secret
     prefix: str | None = None
+    signs: bool = field(default=False, init=False, repr=False)
 
     @property
     def shown_key(self) -> str:
@@ -182,6 +189,7 @@ class SignatureAuth:
     prefix: str | None = None
     request_time: bool = False
     headers: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    signs: bool = field(default=True, init=False, repr=False)
 
     @property
     def shown_key(self) -> str:

@@ -11,16 +11,17 @@ import asyncio
 import re
 import ssl
 import time
+from collections.abc import Coroutine
 from ipaddress import ip_address
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
 from batchconv import __version__
-from batchconv.auth import Auth, Params, Secret
+from batchconv.auth import Auth, Secret
 from batchconv.deadlines import Deadlines
 from batchconv.errors import UsageError
 from batchconv.model import Conversion, Reason, Reply
@@ -84,11 +85,13 @@ class _Request(aiohttp.ClientRequest):
     every later answer for the one before it.
     """
 
-    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+    def send(
+        self, conn: aiohttp.connector.Connection
+    ) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
         """Write the request."""
         if conn.protocol is not None and conn.protocol.should_close:
             raise aiohttp.ClientConnectionError
-        return await super().send(conn)
+        return super().send(conn)
 
 
 class HttpClient:
@@ -117,7 +120,9 @@ class HttpClient:
         self._auth = auth
         self._base_url = check_base_url(base_url)
         self._address = _Address.of(self._base_url)
-        self._constant = Secret(_query(auth.constant))
+        self._constant = Secret(
+            "".join(f"&{name}={_quote(value)}" for name, value in auth.constant)
+        )
         self._timeout = timeout
         self._connections = connections
         self._ssl = trust(ca_file)
@@ -162,13 +167,11 @@ class HttpClient:
         task = self._deadlines.begin()
         try:
             response = await session.post(url, allow_redirects=False)
-            try:
-                status = response.status
+            status = response.status
+            if status >= 400:
                 waited = response.headers.get("Retry-After")
-                if not response.content.is_eof():
-                    await _drain(response)
-            finally:
-                response.release()
+            if not response.content.is_eof():
+                await _drain(response)
         except asyncio.CancelledError:
             if not self._deadlines.expired(task):
                 raise
@@ -182,21 +185,23 @@ class HttpClient:
         return Reply(status, time.perf_counter() - began, waited)
 
     def _url(self, conversion: Conversion) -> URL:
-        # Encoded here, once and wholly: text glued together would lose + and &.
-        message_id = conversion.message_id
-        params: Params = [
-            ("message-id", message_id),
-            ("delivered", "true" if conversion.delivered else "false"),
-        ]
-        if conversion.timestamp is not None:
-            params.append(("timestamp", conversion.timestamp))
-        query = _query(self._auth.sign(params)) + self._constant.reveal()
+        delivered = "true" if conversion.delivered else "false"
+        if self._auth.signs:
+            params = [("message-id", conversion.message_id), ("delivered", delivered)]
+            if conversion.timestamp is not None:
+                params.append(("timestamp", conversion.timestamp))
+            query = "&".join(f"{name}={_quote(value)}" for name, value in self._auth.sign(params))
+        else:
+            query = f"message-id={_quote(conversion.message_id)}&delivered={delivered}"
+            if conversion.timestamp is not None:
+                query += f"&timestamp={_quote(conversion.timestamp)}"
+            query += self._constant.reveal()
         scheme, authority, path = self._address
         return URL.build(
             scheme=scheme,
             authority=authority,
             path=path + conversion.channel,
-            query_string=query[1:],
+            query_string=query,
             encoded=True,
         )
 
@@ -214,14 +219,13 @@ class _Address(NamedTuple):
         return cls(url.scheme, url.raw_authority, url.raw_path.rstrip("/") + "/")
 
 
-def _query(params: Params) -> str:
-    """The parameters as `&name=value`, percent-encoded; most values need none of that."""
-    return "".join(
-        [f"&{name}={value if _PLAIN(value) else _quoted(value)}" for name, value in params]
-    )
+def _quote(value: str) -> str:
+    """The value as it stands in a query, wholly percent-encoded; most need none of that.
 
-
-def _quoted(value: str) -> str:
+    Text glued together as it is would lose `+`, `#` and `&`.
+    """
+    if _PLAIN(value):
+        return value
     # Every row has a time, and its colons may stand in a query as they are (RFC 3986, 3.4).
     return value.replace(" ", "%20") if _TIME(value) else quote(value, safe="")
 
@@ -242,9 +246,12 @@ def trust(ca_file: str | None) -> ssl.SSLContext | bool:
 async def _drain(response: aiohttp.ClientResponse) -> None:
     """Read a body so that its connection can be used again; a huge or slow one costs that."""
     size = 0
-    async with asyncio.timeout(_LONGEST_OF_A_BODY):
-        while size <= _MOST_OF_A_BODY and (chunk := await response.content.readany()):
-            size += len(chunk)
+    try:
+        async with asyncio.timeout(_LONGEST_OF_A_BODY):
+            while size <= _MOST_OF_A_BODY and (chunk := await response.content.readany()):
+                size += len(chunk)
+    finally:
+        response.release()
 
 
 def _trouble(error: Exception, elapsed: float) -> Reply:

@@ -80,6 +80,9 @@ class Judge:
 
     def __call__(self, reply: Reply) -> Judged:
         """The reply with its verdict."""
+        if reply.status == 200:  # all that a good run meets
+            self._accepted_before, self._forbidden_in_a_row = True, 0
+            return Judged(reply, Verdict.ACCEPT)
         self._forbidden_in_a_row = self._forbidden_in_a_row + 1 if reply.status == 403 else 0
         verdict = judge(
             reply,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import logging
 import shlex
 import signal
@@ -80,11 +81,22 @@ def run_and_exit(prepare: Callable[[], Run], *, quiet: bool, verbose: bool) -> N
             f"{run.summary.results}: a torn last line of {run.summary.torn} bytes was cut off; "
             "its row is sent again"
         )
+    _spare_the_collector()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         summary = runner.run(_with_signals(run))
     if summary.exit_code or not quiet:
         _tell(summary)
     sys.exit(summary.exit_code)
+
+
+def _spare_the_collector() -> None:
+    """Let the garbage collector look at new objects only, and less often.
+
+    What was loaded until now stays until the end, and a row leaves hardly a cycle behind: looking
+    at all of it after every few hundred new objects takes a tenth of the time of a run.
+    """
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -53,6 +53,7 @@ class Door:
         self._width = Width(limits.most_in_flight) if limits.concurrency is None else None
         self._places = Places(self._width.limit if self._width else limits.most_in_flight)
         self._rate = rate
+        self._open = rate is None  # nothing but a lack of places keeps a request back
         self._pacer = Pacer(rate)
         self._pace = Pace(clock())
         self._throttle = Throttle()
@@ -86,8 +87,8 @@ class Door:
 
     def enter_at_once(self) -> float | None:
         """The moment, if one more request may leave now: what there is to do in good times."""
-        now = self._clock()
-        if self._nothing_hinders(now) and self._places.take_at_once():
+        if self._open and self._places.take_at_once():
+            now = self._clock()
             self._entered(now)
             return now
         return None
@@ -123,7 +124,8 @@ class Door:
 
     async def _wait_for_moment(self) -> float:
         now = self._clock()
-        if self._nothing_hinders(now):
+        self._open = self._nothing_hinders(now)
+        if self._open:
             return now
         async with self._line:
             while True:
@@ -199,6 +201,7 @@ class Door:
 
     def _refused(self, left: float, now: float, asked: str | None) -> None:
         """A 429, which is about the account: nothing leaves until the server wants more."""
+        self._open = False
         self._traffic.throttled += 1
         self._pace.not_taken(left)
         if self._throttle.since is None:
@@ -227,6 +230,7 @@ class Door:
             if left > since:  # only probes leave during an outage
                 self._probe_failed(now)
         elif self._outage.troubled((row.source, row.number), now):
+            self._open = False
             self._outage_began = self._wall()
             self._alarm("outage", outage_stop(self._patience))
 
