@@ -16,21 +16,30 @@ from pathlib import Path
 import click
 
 from tests.bench.figures import Figure, Scale, heading, write_json
+from tests.bench.pacing import auto, outage, rate, throttled
+from tests.bench.peers import peers
 from tests.bench.processes import ProcessError
-from tests.bench.reading import first, reading
+from tests.bench.reading import arrivals, first, reading
 from tests.bench.resuming import resume
-from tests.bench.sending import cpu, latency, memory, retries
+from tests.bench.sending import cpu, hiding, latency, memory, retries
 
 Bench = Callable[[Path, Scale], list[Figure]]
 
 BENCHES: dict[str, Bench] = {
     "latency": latency,
     "retries": retries,
-    "reading": reading,
+    "hiding": hiding,
     "cpu": cpu,
+    "reading": reading,
     "first": first,
+    "arrivals": arrivals,
     "memory": memory,
     "resume": resume,
+    "rate": rate,
+    "throttled": throttled,
+    "auto": auto,
+    "outage": outage,
+    "peers": peers,
 }
 _QUICK = Scale(samples=1, long_samples=1, divisor=5)
 _REPORT = Path(__file__).parents[2] / "bench.json"
