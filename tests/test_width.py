@@ -85,7 +85,7 @@ def test_it_doubles_while_latency_stays():
     assert width.limit == MOST_FOUND
 
 
-def test_it_shrinks_when_latency_has_doubled():
+def test_it_shrinks_when_latency_has_trebled():
     width, now = Width(MOST_FOUND), 0.0
     for _ in range(5):
         now = reply_all(width, now, 0.05)
