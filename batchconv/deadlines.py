@@ -23,15 +23,16 @@ class Deadlines:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
-        self._due: dict[_Task, float] = {}  # in order of beginning
-        self._cancelled: dict[_Task, int] = {}  # and how many others had cancelled it before
+        # In order of beginning: when it is due, and how often it had been cancelled before.
+        self._due: dict[_Task, tuple[float, int]] = {}
+        self._cancelled: dict[_Task, int] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> _Task:
         """The current task begins an exchange; to be given to `end`."""
         task = cast("_Task", asyncio.current_task())
         due = self._loop.time() + self._seconds
-        self._due[task] = due
+        self._due[task] = due, task.cancelling()
         if self._timer is None:
             self._timer = self._loop.call_at(due, self._look)
         return task
@@ -58,12 +59,11 @@ class Deadlines:
         now = self._loop.time()
         self._timer = None
         late = []
-        for task, due in self._due.items():
+        for task, (due, _) in self._due.items():
             if due > now:
                 self._timer = self._loop.call_at(due, self._look)
                 break
             late.append(task)
         for task in late:
-            del self._due[task]
-            self._cancelled[task] = task.cancelling()
+            self._cancelled[task] = self._due.pop(task)[1]
             task.cancel()
