@@ -18,7 +18,7 @@ from batchconv.model import Conversion, Outcome
 from batchconv.outputs import Outputs
 from batchconv.pipeline import Item, Run, Watch, read
 from batchconv.results import Stamp
-from batchconv.source import require, stem
+from batchconv.source import expand, run_stem
 from batchconv.target import Target
 
 
@@ -31,7 +31,7 @@ def prepare_upload(
     """Check everything about an upload and open its files; it may block: a pipe has a header, too.
 
     Args:
-        inputs: paths, or `-` for standard input.
+        inputs: paths, folders, patterns, or `-` for standard input.
         settings: every option.
         environment: where credentials are looked for.
         watch: told of every outcome.
@@ -43,29 +43,30 @@ def prepare_upload(
         HeldError: another run holds the results file.
     """
     check_flags(settings)
-    for name in inputs:
-        require(name)  # a name that is mistyped is a nearer mistake than a missing key
+    expanded = expand(inputs)  # a name that is mistyped is a nearer mistake than a missing key
     target = Target(settings, environment)
     run_id = new_run_id()
     outputs = Outputs(
-        results_path(settings, stem(inputs[0])),
-        inputs,
+        results_path(settings, run_stem(inputs[0])),
+        expanded.inputs,
         settings,
         Stamp(run_id, target.name, time.time),
     )
     with discarded_on_error(outputs):
-        reader, items = read(inputs, settings, timestamps=target.rows_may_have_times)
-        outputs.open_failed(inputs, reader.layouts)
-        return open_run(
+        reader, items = read(expanded.inputs, settings, timestamps=target.rows_may_have_times)
+        outputs.open_failed(expanded.inputs, reader.layouts)
+        run = open_run(
             settings,
             target=target,
             outputs=outputs,
-            sources=inputs,
+            sources=expanded.inputs,
             items=items,
             damages=reader.damages,
             run_id=run_id,
             watch=watch,
         )
+        run.summary.note = expanded.note()
+        return run
 
 
 @contextmanager

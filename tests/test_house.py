@@ -31,6 +31,7 @@ ROOMS = {
     "aiohttp": {"batchconv.client", "batchconv.simulator"},
     "yarl": {"batchconv.client"},
     "click": {"batchconv.cli"},
+    "backports": {"batchconv.source.packing"},
     "tenacity": {"batchconv.retry", "batchconv.pool"},
 }
 
@@ -144,6 +145,7 @@ def test_help_and_version_wait_for_no_library_that_they_do_not_need(arguments):
     )
     modules = set(json.loads(done.stdout.splitlines()[-1]))
     heavy = {"aiohttp", "tenacity", "asyncio", "yarl", "ssl", "sqlite3", "concurrent.futures"}
+    heavy |= {"backports", "bz2", "lzma", "pyarrow", "fsspec"}
     assert modules & heavy == set()
 
 

@@ -107,6 +107,8 @@ async def _with_signals(run: Run) -> Summary:
 
 def _tell(summary: Summary) -> None:
     lines = summary.lines()
+    if summary.note:
+        lines.append(summary.note)
     lines += [f"batchconv: {damage}" for damage in summary.damages]
     for stop in summary.stops:
         lines.append(f"batchconv: stopped: {stop.why}")
