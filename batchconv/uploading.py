@@ -15,6 +15,7 @@ from batchconv.errors import BatchconvError, UsageError
 from batchconv.journal import Journal
 from batchconv.ledger import Ledger
 from batchconv.model import Conversion, Outcome
+from batchconv.output import refuse_remote
 from batchconv.outputs import Outputs
 from batchconv.pipeline import Item, Run, Watch, read
 from batchconv.results import Stamp
@@ -141,6 +142,14 @@ def check_flags(settings: Settings) -> None:
     """Refuse flags that contradict each other with a UsageError."""
     if settings.simulate and settings.ledger:
         raise UsageError("--simulate sends nothing that a --ledger could remember: give only one")
+    refuse_remote(
+        {
+            "--results": settings.results,
+            "--failed": settings.failed,
+            "--summary": settings.summary,
+            "--ledger": settings.ledger,
+        }
+    )
     if settings.concurrency is not None:
         check_concurrency(settings.concurrency, embedded=settings.simulate is not None)
     if settings.resume and settings.overwrite:

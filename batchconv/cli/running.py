@@ -20,6 +20,7 @@ from batchconv.cli.say import say_aside
 from batchconv.config import Settings
 from batchconv.descriptors import raise_limit
 from batchconv.options import TELLING
+from batchconv.source import is_url, without_query
 
 if TYPE_CHECKING:
     from batchconv.pipeline import Run
@@ -129,7 +130,7 @@ def resume_command(arguments: Sequence[str]) -> str:
     """The command that goes on where the one with *arguments* stopped, ready to paste.
 
     Arguments hold no secrets: those come from the environment or from files. Of an API key only
-    its first two characters are shown.
+    its first two characters are shown, and of a URL not the query.
     """
     kept = [arg for arg in arguments if arg not in ("--resume", "--overwrite")]
     for at, arg in enumerate(kept):
@@ -137,4 +138,6 @@ def resume_command(arguments: Sequence[str]) -> str:
             kept[at + 1] = mask_key(kept[at + 1])
         elif arg.startswith("--api-key="):
             kept[at] = "--api-key=" + mask_key(arg.partition("=")[2])
+        elif is_url(arg) and without_query(arg) != arg:
+            kept[at] = without_query(arg) + "?..."
     return shlex.join(["batchconv", *kept, "--resume"])

@@ -10,7 +10,9 @@ from batchconv.source.names import (
     Compression,
     format_suffix,
     is_stdin,
+    is_url,
     stem,
+    without_query,
 )
 from batchconv.source.stream import BLANK, ByteStream, damaged
 
@@ -26,6 +28,8 @@ __all__ = [
     "expand",
     "format_suffix",
     "is_stdin",
+    "is_url",
     "run_stem",
     "stem",
+    "without_query",
 ]

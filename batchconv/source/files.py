@@ -9,7 +9,7 @@ import stat
 from typing import BinaryIO, Protocol, cast
 
 from batchconv.errors import InputError
-from batchconv.source.names import is_stdin
+from batchconv.source.names import is_stdin, is_url
 
 PIECE = 1 << 16  # bytes; larger pieces are no faster and delay the first row
 
@@ -78,9 +78,11 @@ class File:
 
 
 def can_reopen(name: str) -> bool:
-    """Whether *name* can be read twice: a regular file can, a pipe cannot."""
+    """Whether *name* can be read twice: a regular file and a URL can, a pipe cannot."""
     if is_stdin(name):
         return False
+    if is_url(name):
+        return True
     try:
         return stat.S_ISREG(os.stat(name).st_mode)  # noqa: PTH116 - a path may be any text here
     except (OSError, ValueError):

@@ -8,14 +8,13 @@ there: a pipe that gives one row a second gives one row a second. Foreign except
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from batchconv.errors import InputError, UsageError
 from batchconv.source.files import PIECE, File, Opened
-from batchconv.source.names import Compression, packed_as
+from batchconv.source.names import Compression, Input, as_input, is_url, packed_as
 from batchconv.source.packing import MAGIC, DamagedError, unpack
 
 BLANK = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
@@ -52,7 +51,7 @@ class ByteStream:
 
     def __init__(self, name: str, compression: Compression | None = None) -> None:
         self.name = str(name)
-        self._opened: Opened = File(name)
+        self._opened = _open(name)
         self._head = b""
         self._peeked = b""
         self._spool: BinaryIO | None = None
@@ -117,6 +116,8 @@ class ByteStream:
         return there or self._spooled()
 
     def _spooled(self) -> BinaryIO:
+        import tempfile  # noqa: PLC0415 - few runs need it, and it brings much along
+
         self._spool = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - closed by close()
         try:
             for piece in self:
@@ -146,6 +147,14 @@ class ByteStream:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _open(name: str) -> Opened:
+    if not is_url(name):
+        return File(name)
+    from batchconv.source.remote import Remote  # noqa: PLC0415 - most runs need no fsspec
+
+    return Remote(name if isinstance(name, Input) else as_input(name))
 
 
 def damaged(name: str, why: str) -> InputError:
