@@ -32,7 +32,7 @@ ROOMS = {
     "yarl": {"batchconv.client"},
     "click": {"batchconv.cli"},
     "fsspec": {"batchconv.source.filesystems"},
-    "pyarrow": {"batchconv.formats.parquet"},
+    "pyarrow": {"batchconv.formats.parquet", "batchconv.formats.arrow"},
     "backports": {"batchconv.source.packing"},
     "tenacity": {"batchconv.retry", "batchconv.pool"},
 }

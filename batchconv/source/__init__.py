@@ -14,11 +14,12 @@ from batchconv.source.names import (
     stem,
     without_query,
 )
-from batchconv.source.stream import BLANK, ByteStream, damaged
+from batchconv.source.stream import BLANK, PARQUET_MAGIC, ByteStream, damaged
 
 __all__ = [
     "BLANK",
     "COMPRESSIONS",
+    "PARQUET_MAGIC",
     "STDIN",
     "ByteStream",
     "Compression",
