@@ -467,8 +467,8 @@ async def test_failed_rows_are_json_lines_with_every_column_as_it_was(folder):
         '"message_id": "a\N{PILE OF POO}', '"delivered": true',
         '"timestamp": "2026-11-20 06:08:15.000005Z"', f'"big": {2**64 - 1}', '"money": 12.50',
         f'"many": {"9" * 38}', '"float": 0.1', '"nan": null', '"day": "2026-11-20"',
-        '"clock": "06:08:15"', '"span": "0:00:05"', '"bytes": "a\\udcff"',
-        '"where": {"at": "2026-11-20 06:08:15", "lat": 1.5, "tags": ["a", null]}',
+        '"clock": "06:08:15.000000"', '"span": "0:00:05"', '"bytes": "a\\udcff"',
+        '"where": {"lat": 1.5, "tags": ["a", null], "at": "2026-11-20 06:08:15"}',
         '"ns": "1970-01-01 00:00:00.000000001"', '"map": [{"key": "k", "value": 1}]',
         '"coded": "x"', '"nothing": null', '"_outcome": "rejected"',
     ):  # fmt: skip
