@@ -31,11 +31,13 @@ class OpenFile(NamedTuple):
         file: what fsspec gives; it has `read`, `seek` and `close`.
         jumps: it can be read from any place on, again and again.
         size: bytes, where they are known.
+        fs: the file's file system, which some close when nobody holds them.
     """
 
     file: Any
     jumps: bool
     size: int | None
+    fs: Any
 
 
 def open_url(address: str) -> OpenFile:
@@ -51,7 +53,13 @@ def open_url(address: str) -> OpenFile:
         return _open_http(fs, path)
     how = {"block_size": BLOCK, "cache_type": "none"} if protocol in _S3 else {}
     file = fs.open(path, "rb", **how)
-    return OpenFile(file, file.seekable(), getattr(file, "size", None))
+    return OpenFile(file, file.seekable(), getattr(file, "size", None), fs)
+
+
+def left_in(file: Any) -> bytes:
+    """What had come when a transfer in one go broke off: aiohttp has it and gives it to nobody."""
+    take = getattr(getattr(getattr(file, "r", None), "content", None), "_read_nowait", None)
+    return b"" if take is None else bytes(take(-1))
 
 
 def find_files(address: str) -> list[tuple[str, int]] | None:
@@ -152,11 +160,11 @@ def _open_http(fs: Any, url: str) -> OpenFile:
     size, headers = sync(fs.loop, _ask, fs, url)
     if size is None:
         # A size makes fsspec ask nobody for it, and a block of nothing makes it read in one go.
-        return OpenFile(fs.open(url, "rb", size=1, block_size=0, headers=headers), False, None)
+        return OpenFile(fs.open(url, "rb", size=1, block_size=0, headers=headers), False, None, fs)
     if size == 0:
-        return OpenFile(io.BytesIO(), True, 0)
+        return OpenFile(io.BytesIO(), True, 0, fs)
     how = {"size": size, "block_size": BLOCK, "cache_type": "none", "headers": headers}
-    return OpenFile(fs.open(url, "rb", **how), True, size)
+    return OpenFile(fs.open(url, "rb", **how), True, size, fs)
 
 
 async def _ask(fs: Any, url: str) -> tuple[int | None, dict[str, str]]:

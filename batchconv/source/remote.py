@@ -16,9 +16,10 @@ from typing import BinaryIO, cast
 
 from batchconv.errors import BatchconvError, InputError
 from batchconv.source.files import PIECE, missing
-from batchconv.source.filesystems import BLOCK, find_files, open_url
+from batchconv.source.filesystems import BLOCK, find_files, left_in, open_url
 from batchconv.source.names import Input
 
+_sleep = time.sleep
 _WAITS = (0.5, 1.0, 2.0)  # seconds before a block that did not come is asked for again
 _FINAL = {400, 401, 403, 404, 410, 412, 416}  # statuses that asking again does not change
 # The exceptions of fsspec's many libraries have names in common rather than classes.
@@ -54,22 +55,36 @@ class Remote:
     def __init__(self, name: Input) -> None:
         self._name = str(name)
         try:
-            self._file, self._jumps, self._size = open_url(name.address)
+            self._file, self._jumps, self._size, self._fs = open_url(name.address)
         except BatchconvError:
             raise
         except Exception as error:  # noqa: BLE001 - every library behind fsspec has its own
             raise _unopenable(self._name, error) from None
         self._at = 0
         self._block = memoryview(b"")
+        self._broken: InputError | None = None
 
     def read(self) -> bytes:
         """The next piece; empty at the end."""
         if not self._block:
-            block = self.read_at(self._at, BLOCK)
-            self._at += len(block)
-            self._block = memoryview(block)
+            self._block = memoryview(
+                self.read_at(self._at, BLOCK) if self._jumps else self._read_on()
+            )
+            self._at += len(self._block)
         piece, self._block = bytes(self._block[:PIECE]), self._block[PIECE:]
         return piece
+
+    def _read_on(self) -> bytes:
+        """What comes next of a file that is given in one go."""
+        if self._broken is not None:
+            raise self._broken
+        try:
+            return bytes(self._file.read(PIECE))
+        except Exception as error:  # noqa: BLE001 - every library behind fsspec has its own
+            self._broken = self._broken_off(_why(error))
+            if rest := left_in(self._file):
+                return rest
+            raise self._broken from None
 
     def read_at(self, at: int, size: int) -> bytes:
         """So many bytes from *at* on, or fewer at the end.
@@ -77,25 +92,24 @@ class Remote:
         Raises:
             InputError: they do not come, though they were asked for several times.
         """
-        for wait in (*_WAITS, None) if self._jumps else (None,):
+        for wait in (*_WAITS, None):
             try:
-                if self._jumps:
-                    self._file.seek(at)
-                found: bytes = self._file.read(size)
+                self._file.seek(at)
+                found = bytes(self._file.read(size))
                 break
             except Exception as error:  # noqa: BLE001 - every library behind fsspec has its own
                 if wait is None or _is_final(error):
-                    raise InputError(
-                        f"{self._name} cannot be read further: {_why(error)}",
-                        hint="the rows before that were read; --resume sends the others",
-                    ) from None
-                time.sleep(wait)
-        if self._size is not None and at + len(found) < min(at + size, self._size):
-            raise InputError(
-                f"{self._name} cannot be read further: it has become shorter meanwhile",
-                hint="read it again when nobody writes to it",
-            )
+                    raise self._broken_off(_why(error)) from None
+                _sleep(wait)
+        if self._size is not None and len(found) < min(size, self._size - at):
+            raise self._broken_off("it has become shorter meanwhile")
         return found
+
+    def _broken_off(self, why: str) -> InputError:
+        return InputError(
+            f"{self._name} cannot be read further: {why}",
+            hint="the rows before that were read; --resume sends the others",
+        )
 
     @property
     def size(self) -> int:
