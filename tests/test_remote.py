@@ -305,17 +305,20 @@ def test_what_is_not_in_the_store_is_missing(url, why):
         read(url)
 
 
-def test_without_credentials_it_is_told_where_they_are_looked_for(account, monkeypatch, tmp_path):
-    for name in S3_ACCOUNT:
-        monkeypatch.delenv(name)
-    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+async def test_without_credentials_it_is_told_where_they_are_looked_for(account, tmp_path):
     put(account, "bucket/a.csv", ROWS)
-    fsspec.filesystem("s3").clear_instance_cache()
-    with pytest.raises(InputError, match="no credentials for it in the environment") as caught:
-        read("s3://bucket/a.csv")
-    assert "environment" in str(caught.value.hint)
+    shell = Shell(tmp_path, account)
+    for name in S3_ACCOUNT:
+        del shell.env[name]
+    nowhere = str(tmp_path / "none")
+    shell.env |= {
+        "AWS_SHARED_CREDENTIALS_FILE": nowhere,
+        "AWS_CONFIG_FILE": nowhere,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    ended = await shell.uploaded("s3://bucket/a.csv")
+    assert ended.code == 5
+    assert "there are no credentials for it in the environment" in ended.err
 
 
 async def test_a_folder_of_a_store_is_uploaded(account, tmp_path):
