@@ -16,7 +16,7 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchconv.errors import InputError
+from batchconv.errors import InputError, UsageError
 from batchconv.formats import ReadOptions, open_rows
 from batchconv.source import COMPRESSIONS, ByteStream
 from tests.pipes import piped
@@ -269,6 +269,19 @@ def test_whatever_is_spoilt_it_is_told_or_nothing_is_lost(tmp_path_factory, kind
             assert found in (b"", SMALL, whole)
     if how != "flip":
         assert whole.startswith(found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("gz", "zcat"), ("bz2", "bzcat"), ("xz", "xzcat"), ("zst", "zstdcat")]
+)
+def test_a_packed_json_array_is_refused_with_the_words_that_unpack_it(tmp_path, kind, words):
+    path = tmp_path / "in.json"
+    path.write_bytes(PACK[kind](b'[{"message_id": "a"}]'))
+    with ByteStream(str(path)) as stream, pytest.raises(UsageError, match="JSON array") as caught:
+        open_rows(stream, ReadOptions())
+    assert caught.value.hint == (
+        f"turn it into lines: {words} {path} | jq -c '.[]' | batchconv upload -"
+    )
 
 
 # -- as it arrives ---------------------------------------------------------------------------------

@@ -8,13 +8,14 @@ there: a pipe that gives one row a second gives one row a second. Foreign except
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from batchconv.errors import InputError, UsageError
 from batchconv.source.files import PIECE, File, Opened
-from batchconv.source.names import Compression, Input, as_input, is_url, packed_as
+from batchconv.source.names import Compression, Input, as_input, is_stdin, is_url, packed_as
 from batchconv.source.packing import MAGIC, DamagedError, unpack
 
 BLANK = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
@@ -28,6 +29,7 @@ _REFUSED_MAGIC = {
     b"7z\xbc\xaf\x27\x1c": "7-Zip",
 }
 _ALL_MAGIC = (*MAGIC, *_REFUSED_MAGIC, PARQUET_MAGIC)
+_UNPACKERS = {"gz": "zcat", "bz2": "bzcat", "xz": "xzcat", "zst": "zstdcat"}
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # of encodings in which text has NULs
 
@@ -130,6 +132,17 @@ class ByteStream:
                 hint="make room, or name a roomier folder in the environment: TMPDIR",
             ) from None
         return self._spool
+
+    def piped_into(self, command: str) -> str:
+        """A shell's words that give this input, unpacked, to *command*."""
+        name, url = shlex.quote(self.name), is_url(self.name)
+        words = [f"curl -sS {name}"] if url else []
+        if self.compression != "none":
+            words.append(_UNPACKERS[self.compression])
+        words.append(command)
+        if not (url or is_stdin(self.name)):
+            words[0] += f" {name}"
+        return " | ".join(words)
 
     def close(self) -> None:
         """Close the input; standard input's descriptor stays open."""
