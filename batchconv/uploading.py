@@ -44,23 +44,25 @@ def prepare_upload(
         HeldError: another run holds the results file.
     """
     check_flags(settings)
+    base = run_stem(inputs[0])
     expanded = expand(inputs)  # a name that is mistyped is a nearer mistake than a missing key
+    inputs = expanded.inputs
     target = Target(settings, environment)
     run_id = new_run_id()
     outputs = Outputs(
-        results_path(settings, run_stem(inputs[0])),
-        expanded.inputs,
+        results_path(settings, base),
+        inputs,
         settings,
         Stamp(run_id, target.name, time.time),
     )
     with discarded_on_error(outputs):
-        reader, items = read(expanded.inputs, settings, timestamps=target.rows_may_have_times)
-        outputs.open_failed(expanded.inputs, reader.layouts)
+        reader, items = read(inputs, settings, timestamps=target.rows_may_have_times)
+        outputs.open_failed(inputs, reader.layouts)
         run = open_run(
             settings,
             target=target,
             outputs=outputs,
-            sources=expanded.inputs,
+            sources=inputs,
             items=items,
             damages=reader.damages,
             run_id=run_id,

@@ -57,10 +57,12 @@ def validate(inputs: Sequence[str], settings: ReadSettings) -> Findings:
         InputError: an input is missing or unreadable.
     """
     expanded = expand(inputs)
-    reader, items = read(expanded.inputs, settings)
-    findings = Findings(note=expanded.note())
+    inputs = expanded.inputs
+    reader, items = read(inputs, settings)
+    findings = Findings()
     _look_at(items, findings)
     findings.damages = reader.damages
+    findings.note = expanded.note()
     return findings
 
 

@@ -96,7 +96,7 @@ class ByteStream:
     def peek(self) -> bytes:
         """The first plain bytes, which iteration will still yield.
 
-        They reach up to the first one that is not blank, unless 64 KiB are; empty at the end.
+        They reach up to the first one that is not blank, unless 32 KiB are; empty at the end.
         """
         while len(self._peeked) < PIECE and not self._peeked.strip(BLANK):
             piece = next(self._pieces, b"")
