@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -199,7 +199,7 @@ class FailedRows:
                 stack.callback(file.close)
 
 
-def _own(layout: Layout, cells: Sequence[str]) -> Sequence[str]:
+def _own(layout: Layout, cells: Iterable[str]) -> Iterable[str]:
     """The input's own cells: what an earlier failed-rows file added is replaced, not repeated."""
     if layout.header is None:
         return cells
@@ -214,7 +214,7 @@ def _header(layout: Layout) -> bytes:
     return _csv_line(layout, [*_own(layout, layout.header), *ADDED_COLUMNS])
 
 
-def _cells(layout: Layout, cells: Sequence[str], added: tuple[str | int | None, ...]) -> bytes:
+def _cells(layout: Layout, cells: Iterable[str], added: tuple[str | int | None, ...]) -> bytes:
     return _csv_line(layout, [*_own(layout, cells), *added])
 
 
@@ -225,7 +225,7 @@ def _csv_line(layout: Layout, cells: Sequence[str | int | None]) -> bytes:
     return text.getvalue().removesuffix("\r\n").encode() + b"\n"
 
 
-def _record(layout: Layout, cells: Sequence[str]) -> str:
+def _record(layout: Layout, cells: Iterable[str]) -> str:
     """A record of Parquet as a JSON object."""
     pairs = zip(layout.header or (), cells, strict=True)
     return "{" + ", ".join(f"{json.dumps(name)}: {cell}" for name, cell in pairs) + "}"

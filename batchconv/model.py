@@ -7,7 +7,7 @@ four are made for every row.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Literal, NamedTuple
@@ -103,7 +103,7 @@ class Row(NamedTuple):
     number: int
     line: int | None
     fields: Fields
-    cells: Sequence[str] | None
+    cells: Iterable[str] | None
     raw: str | None
     fault: Fault | None
     known_key: str | None = None

@@ -201,7 +201,8 @@ def test_old_times_of_spark_are_read_though_they_are_far_away():
 
 def test_a_timestamp_format_is_for_text_alone():
     assert times(pa.array(["20/11/2026"]), notation="%d/%m/%Y") == ["2026-11-20 00:00:00"]
-    with pytest.raises(UsageError, match="column 'timestamp' holds times"):
+    assert sent(write({"message_id": ["a"]}), notation="%d/%m/%Y") == [("a", True, None)]
+    with pytest.raises(UsageError, match=r"a column of in\.parquet holds times"):
         times(pa.array([MOMENT]), notation="%d/%m/%Y")
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, cast, overload
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -42,6 +42,14 @@ def _inner(field: Any, name: str, path: Path) -> Iterator[tuple[str, Path]]:
             inner = f"{name}.{child.name}", (*path, index)
             yield inner
             yield from _inner(child, *inner)
+
+
+def type_at(schema: Any, path: Path) -> Any:
+    """The type of the values at *path*."""
+    kind = schema.field(path[0]).type
+    for index in path[1:]:
+        kind = kind.field(index).type
+    return kind
 
 
 def find(batch: Any, path: Path) -> Any:
@@ -78,6 +86,13 @@ def too_long(batch: Any, most: int) -> set[int]:
     return found
 
 
+def is_text(kind: Any) -> bool:
+    """Whether values of a type are text, in UTF-8 or what should be."""
+    if types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    return bool(_is_utf8(kind) or _is_binary(kind))
+
+
 def values_of(array: Any) -> list[Raw]:
     """The values of an array, one for each row.
 
@@ -93,7 +108,7 @@ def values_of(array: Any) -> list[Raw]:
         if kind.extension_name != "arrow.uuid":
             return values_of(array.storage)
         return [None if value is None else str(value) for value in array.to_pylist()]
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+    if _is_utf8(kind):
         try:
             return cast("list[Raw]", array.to_pylist())
         except UnicodeDecodeError:
@@ -131,6 +146,10 @@ def _rarer_values_of(array: Any) -> list[Raw]:
             for item in array
         ]
     return [_shown(scalar) for scalar in array]
+
+
+def _is_utf8(kind: Any) -> bool:
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def _is_binary(kind: Any) -> bool:
@@ -178,35 +197,31 @@ def _shown(scalar: Any) -> Raw:
     return None if value is None else str(value)
 
 
-class Cells(Sequence[str]):
-    """The values of one row, each as JSON text that is made when somebody asks for it."""
+class Cells(tuple[Any, int]):
+    """The values of one row, each as JSON text that is made when somebody asks for it.
 
-    __slots__ = ("_batch", "_index")
+    A tuple, of the batch and the row's number in it, because one is made for every row and next to
+    none is ever asked.
+    """
 
-    def __init__(self, batch: Any, index: int) -> None:
-        self._batch = batch
-        self._index = index
+    __slots__ = ()
 
-    def __len__(self) -> int:
-        return int(self._batch.num_columns)
+    def __iter__(self) -> Iterator[str]:
+        batch, index = tuple.__iter__(self)
+        return (json_text(column, index) for column in batch.columns)
 
-    @overload
-    def __getitem__(self, place: int) -> str: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[str]: ...
-    def __getitem__(self, place: int | slice) -> str | list[str]:
-        if isinstance(place, slice):
-            return [self[number] for number in range(*place.indices(len(self)))]
-        column = self._batch.column(place)
-        if types.is_decimal(column.type):
-            value = column[self._index].as_py()
-            return "null" if value is None else format(value, "f")  # with every digit
-        (raw,) = values_of(column.slice(self._index, 1))
-        if isinstance(raw, float) and math.isinf(raw):
-            raw = str(raw)  # JSON has no such number
-        text = json.dumps(raw, ensure_ascii=False)
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return json.dumps(raw)  # what did not decode has no form in UTF-8, but one in JSON
-        return text
+
+def json_text(column: Any, index: int) -> str:
+    """One value of a column as JSON."""
+    if types.is_decimal(column.type):
+        value = column[index].as_py()
+        return "null" if value is None else format(value, "f")  # with every digit
+    (raw,) = values_of(column.slice(index, 1))
+    if isinstance(raw, float) and math.isinf(raw):
+        raw = str(raw)  # JSON has no such number
+    text = json.dumps(raw, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(raw)  # what did not decode has no form in UTF-8, but one in JSON
+    return text

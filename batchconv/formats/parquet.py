@@ -9,15 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain, count, repeat
-from typing import Any
+from itertools import chain, compress, count, repeat
+from typing import Any, cast
 
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
-from batchconv.columns import find_columns, require_columns
+from batchconv.columns import FIELDS, find_columns, require_columns
 from batchconv.errors import BatchconvError, InputError, UsageError
-from batchconv.formats.arrow import Cells, find, leaves, plain_batch, too_long, values_of
+from batchconv.formats.arrow import (
+    Cells,
+    find,
+    is_text,
+    leaves,
+    plain_batch,
+    too_long,
+    type_at,
+    values_of,
+)
 from batchconv.formats.base import Layout, ReadOptions
 from batchconv.model import Fault, Fields, Raw, Reason, Row
 from batchconv.source import ByteStream, damaged
@@ -26,6 +35,7 @@ _ROWS = 1024  # in a batch, at most
 _BATCH = 4 << 20  # bytes in a batch, as far as the file tells
 _BUFFERS = 16 << 20  # bytes read ahead, in all columns together
 _LEAST_BUFFER, _MOST_BUFFER = 1 << 16, 1 << 20  # bytes read ahead in one column
+_make_cells = partial(tuple.__new__, Cells)
 _UNDECODED = re.compile(r"[\udc80-\udcff]")
 
 
@@ -53,8 +63,14 @@ class ParquetRows:
         places = find_columns(names, options.mapped)
         require_columns(places, names, options.mapped, delivered_given=options.delivered_given)
         self._paths = [None if place is None else columns[place][1] for place in places]
-        if options.notation is not None and places.timestamp is not None:
-            _refuse_notation(schema, *columns[places.timestamp])
+        kinds = [None if path is None else type_at(schema, path) for path in self._paths]
+        self._texts = [kind is not None and is_text(kind) for kind in kinds]
+        times = kinds[FIELDS.index("timestamp")]
+        if options.notation is not None and times is not None and pa.types.is_timestamp(times):
+            raise UsageError(
+                f"--timestamp-format is for text, and a column of {self._source} holds times",
+                hint="leave it out: such times are known as they are",
+            )
         self.layout = Layout("parquet", schema.names, "", "utf-8")
 
     def __iter__(self) -> Iterator[Row]:
@@ -73,7 +89,7 @@ class ParquetRows:
                 missing if path is None else values_of(find(batch, path)) for path in self._paths
             ]
             fields = map(Fields._make, zip(*columns, strict=True))
-            cells = map(partial(Cells, batch), range(len(batch)))
+            cells = map(_make_cells, zip(repeat(batch), range(len(batch)), strict=False))
             rows = zip(
                 repeat(self._source), count(number), repeat(None), fields, cells, repeat(None),
                 self._faults(batch, columns), repeat(None),
@@ -98,8 +114,8 @@ class ParquetRows:
     def _faults(self, batch: Any, columns: Sequence[Sequence[Raw]]) -> Iterable[Fault | None]:
         """What is wrong with each row of a batch by itself."""
         faults: dict[int, Fault] = {}
-        for column in columns:
-            texts = [text for text in column if text.__class__ is str]
+        for column in compress(columns, self._texts):
+            texts = cast("Iterator[str]", filter(None, column))
             if not (together := "\0".join(texts)).isascii() and _UNDECODED.search(together):
                 for index, text in enumerate(column):
                     if isinstance(text, str) and _UNDECODED.search(text):
@@ -139,17 +155,6 @@ def _open(stream: ByteStream) -> ParquetFile:
 def _rows_in_batch(group: Any) -> int:
     per_row: int = group.total_byte_size // max(1, group.num_rows)
     return min(max(1, _BATCH // max(1, per_row)), _ROWS)
-
-
-def _refuse_notation(schema: Any, name: str, path: tuple[int, ...]) -> None:
-    kind = schema.field(path[0]).type
-    for index in path[1:]:
-        kind = kind.field(index).type
-    if pa.types.is_timestamp(kind):
-        raise UsageError(
-            f"--timestamp-format is for text, and column {name!r} holds times",
-            hint="leave it out: such times are known as they are",
-        )
 
 
 def _unreadable(name: str, error: Exception) -> InputError:
