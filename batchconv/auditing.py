@@ -13,6 +13,7 @@ from batchconv.errors import BatchconvError
 from batchconv.keys import KeyBag, Namespaces
 from batchconv.model import Result, Row
 from batchconv.pipeline import read
+from batchconv.source import expand
 
 _TAGS = {result.value: number for number, result in enumerate(Result)}
 _NAMES = list(Result)
@@ -71,6 +72,7 @@ def audit(
         UsageError: a setting or a column is wrong.
         InputError: a file is missing, unreadable or no results file.
     """
+    inputs = expand(inputs).inputs
     reader, items = read(inputs, settings)
     namespaces = Namespaces(inputs)
     known = KeyBag()

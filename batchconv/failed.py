@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -125,7 +125,11 @@ class FailedRows:
     def restore(self, outcome: Outcome) -> None:
         """Write the row of an earlier run's *outcome* unless its raw record is there."""
         row = outcome.row
-        if row.fault is None or not self._indexes[row.source].take_raw(self._raw_record(row)):
+        if (
+            row.fault is None
+            or row.raw is None
+            or not self._indexes[row.source].take_raw(self._raw_record(row))
+        ):
             self.write(outcome)
 
     def _raw_record(self, row: Row) -> bytes:
@@ -161,7 +165,9 @@ class FailedRows:
             outcome.attempts,
             row.number,
         )
-        if row.cells is not None and row.fault is None:
+        if row.cells is not None and layout.format == "parquet":
+            self._file(path).write(_object(_record(layout, row.cells), added))
+        elif row.cells is not None and row.fault is None:
             self._file(path, lambda: _header(layout)).write(_cells(layout, row.cells, added))
         elif row.raw is not None and row.fault is None:
             self._file(path).write(_object(row.raw, added))
@@ -193,7 +199,7 @@ class FailedRows:
                 stack.callback(file.close)
 
 
-def _own(layout: Layout, cells: list[str]) -> list[str]:
+def _own(layout: Layout, cells: Iterable[str]) -> Iterable[str]:
     """The input's own cells: what an earlier failed-rows file added is replaced, not repeated."""
     if layout.header is None:
         return cells
@@ -208,7 +214,7 @@ def _header(layout: Layout) -> bytes:
     return _csv_line(layout, [*_own(layout, layout.header), *ADDED_COLUMNS])
 
 
-def _cells(layout: Layout, cells: list[str], added: tuple[str | int | None, ...]) -> bytes:
+def _cells(layout: Layout, cells: Iterable[str], added: tuple[str | int | None, ...]) -> bytes:
     return _csv_line(layout, [*_own(layout, cells), *added])
 
 
@@ -217,6 +223,12 @@ def _csv_line(layout: Layout, cells: Sequence[str | int | None]) -> bytes:
     # Python 3.11 puts quotes around a CR only when the line's end has one, too.
     csv.writer(text, delimiter=layout.delimiter, lineterminator="\r\n").writerow(cells)
     return text.getvalue().removesuffix("\r\n").encode() + b"\n"
+
+
+def _record(layout: Layout, cells: Iterable[str]) -> str:
+    """A record of Parquet as a JSON object."""
+    pairs = zip(layout.header or (), cells, strict=True)
+    return "{" + ", ".join(f"{json.dumps(name)}: {cell}" for name, cell in pairs) + "}"
 
 
 def _object(raw: str, added: tuple[str | int | None, ...]) -> bytes:

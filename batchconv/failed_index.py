@@ -36,7 +36,7 @@ class FailedIndex:
         self._newline = "\n".encode(layout.encoding)
         try:
             if path.exists():
-                read = self._read_json if layout.format == "jsonl" else self._read_cells
+                read = self._read_json if layout.failed_format == "jsonl" else self._read_cells
                 self._cut(path, read(path, layout))
             if raw.exists():
                 self._cut(raw, self._read_raw(raw))

@@ -7,6 +7,7 @@ four are made for every row.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Literal, NamedTuple
@@ -90,7 +91,8 @@ class Row(NamedTuple):
         number: the record's number in its input, from 1; header and blank lines do not count.
         line: the line the record starts on, from 1; None where the format has no lines.
         fields: the raw mapped values; `NO_FIELDS` where the record could not be read.
-        cells: the record's cells for a format with columns, None where there are none.
+        cells: the record's cells for a format with columns, None where there are none; Parquet's
+            are JSON texts.
         raw: the record's own text (undecodable bytes as lone surrogates), None where `cells`
             says it all.
         fault: why the record could not be read, else None.
@@ -101,7 +103,7 @@ class Row(NamedTuple):
     number: int
     line: int | None
     fields: Fields
-    cells: list[str] | None
+    cells: Iterable[str] | None
     raw: str | None
     fault: Fault | None
     known_key: str | None = None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from batchconv.errors import HeldError, OutputError, UsageError
+from batchconv.source import is_url
 
 STDOUT = "-"
 PRIVATE = 0o600  # new files hold personal data
@@ -247,6 +248,25 @@ def refuse_inputs(outputs: Iterable[str], inputs: Iterable[str]) -> None:
             )
         if place is not None:
             seen[place] = output
+
+
+def refuse_remote(outputs: dict[str, str | None]) -> None:
+    """Refuse an output that is a URL.
+
+    Args:
+        outputs: option → what was given with it, or None.
+
+    Raises:
+        UsageError: one is.
+    """
+    for option, name in outputs.items():
+        if name is not None and is_url(name):
+            # Not all of it is shown: it may hold a secret.
+            raise UsageError(
+                f"{option} {name.partition('://')[0]}://... is a URL, and a run writes to files of "
+                "this machine: only there is every line safe the moment it is written",
+                hint="name a file, and copy it to its place when the run has ended",
+            )
 
 
 def _place(path: str, standard: int) -> tuple[int, int] | str | None:

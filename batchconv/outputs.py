@@ -78,7 +78,7 @@ class Outputs:
         paths = plan_paths(
             inputs,
             same_folder(self.path),
-            lambda name: layouts[name].format,
+            lambda name: layouts[name].failed_format,
             settings.failed,
             resume=self.has_journal,
             overwrite=settings.overwrite,

@@ -51,6 +51,7 @@ def read(
         delivered_given=settings.delivered is not None,
         max_row_bytes=settings.max_row_bytes,
         encoding=settings.encoding and check_encoding(settings.encoding),
+        notation=settings.timestamp_format,
     )
     reader = Reader(inputs, options, format=settings.format, compression=settings.compression)
     reader.check()

@@ -98,6 +98,7 @@ class Summary:
         rate: requests a second between them.
         earlier: outcomes of earlier runs in the same results file, by result.
         torn: bytes of a torn last line that a resume cut off the results file.
+        note: a sentence about files in folders that are not read, or None.
         stops: why it ended before its time, in order; empty when it did not.
         damages: inputs that broke off half-way.
     """
@@ -116,6 +117,7 @@ class Summary:
     damages: list[str] = field(default_factory=list)
     results: str = ""
     torn: int = 0
+    note: str | None = None
     failed: list[str] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:

@@ -15,11 +15,12 @@ from batchconv.errors import BatchconvError, UsageError
 from batchconv.journal import Journal
 from batchconv.ledger import Ledger
 from batchconv.model import Conversion, Outcome
+from batchconv.output import refuse_remote
 from batchconv.outputs import Outputs
 from batchconv.pipeline import Item, Run, read
 from batchconv.results import Stamp
 from batchconv.settling import Watch
-from batchconv.source import require, stem
+from batchconv.source import expand, run_stem
 from batchconv.target import Target
 
 
@@ -32,7 +33,7 @@ def prepare_upload(
     """Check everything about an upload and open its files; it may block: a pipe has a header, too.
 
     Args:
-        inputs: paths, or `-` for standard input.
+        inputs: paths, folders, patterns, or `-` for standard input.
         settings: every option.
         environment: where credentials are looked for.
         watch: told of every outcome.
@@ -44,12 +45,13 @@ def prepare_upload(
         HeldError: another run holds the results file.
     """
     check_flags(settings)
-    for name in inputs:
-        require(name)  # a name that is mistyped is a nearer mistake than a missing key
+    base = run_stem(inputs[0])
+    expanded = expand(inputs)  # a name that is mistyped is a nearer mistake than a missing key
+    inputs = expanded.inputs
     target = Target(settings, environment)
     run_id = new_run_id()
     outputs = Outputs(
-        results_path(settings, stem(inputs[0])),
+        results_path(settings, base),
         inputs,
         settings,
         Stamp(run_id, target.name, time.time),
@@ -57,7 +59,7 @@ def prepare_upload(
     with discarded_on_error(outputs):
         reader, items = read(inputs, settings, timestamps=target.rows_may_have_times)
         outputs.open_failed(inputs, reader.layouts)
-        return open_run(
+        run = open_run(
             settings,
             target=target,
             outputs=outputs,
@@ -67,6 +69,8 @@ def prepare_upload(
             run_id=run_id,
             watch=watch,
         )
+        run.summary.note = expanded.note()
+        return run
 
 
 @contextmanager
@@ -141,6 +145,14 @@ def check_flags(settings: Settings) -> None:
     """Refuse flags that contradict each other with a UsageError."""
     if settings.simulate and settings.ledger:
         raise UsageError("--simulate sends nothing that a --ledger could remember: give only one")
+    refuse_remote(
+        {
+            "--results": settings.results,
+            "--failed": settings.failed,
+            "--summary": settings.summary,
+            "--ledger": settings.ledger,
+        }
+    )
     if settings.concurrency is not None:
         check_concurrency(settings.concurrency, embedded=settings.simulate is not None)
     if settings.resume and settings.overwrite:

@@ -12,6 +12,7 @@ from batchconv.errors import BatchconvError
 from batchconv.keys import KeyBag
 from batchconv.model import Conversion, Outcome
 from batchconv.pipeline import read
+from batchconv.source import expand
 
 _EXAMPLES = 5
 
@@ -26,6 +27,7 @@ class Findings:
         reasons: reason → how many rows are invalid for it.
         examples: reason → the first few of them, as sentences.
         damages: inputs that broke off half-way.
+        note: a sentence about files in folders that are not read, or None.
     """
 
     read: int = 0
@@ -34,6 +36,7 @@ class Findings:
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     damages: list[BatchconvError] = field(default_factory=list)
+    note: str | None = None
 
     @property
     def invalid(self) -> int:
@@ -53,10 +56,13 @@ def validate(inputs: Sequence[str], settings: ReadSettings) -> Findings:
         UsageError: a setting or a column is wrong.
         InputError: an input is missing or unreadable.
     """
+    expanded = expand(inputs)
+    inputs = expanded.inputs
     reader, items = read(inputs, settings)
     findings = Findings()
     _look_at(items, findings)
     findings.damages = reader.damages
+    findings.note = expanded.note()
     return findings
 
 

@@ -28,9 +28,12 @@ CODE = [path for path in TEXTS if path.suffix == ".py"]
 
 JOINED_BY_THE_PIPELINE = ("reader", "mapping", "pool", "client", "results")
 ROOMS = {
-    "aiohttp": {"batchconv.client", "batchconv.simulator"},
+    "aiohttp": {"batchconv.client", "batchconv.simulator", "batchconv.source.filesystems"},
     "yarl": {"batchconv.client"},
     "click": {"batchconv.cli"},
+    "fsspec": {"batchconv.source.filesystems"},
+    "pyarrow": {"batchconv.formats.parquet", "batchconv.formats.arrow"},
+    "backports": {"batchconv.source.packing"},
     "tenacity": {"batchconv.retry", "batchconv.pool"},
 }
 
@@ -144,6 +147,7 @@ def test_help_and_version_wait_for_no_library_that_they_do_not_need(arguments):
     )
     modules = set(json.loads(done.stdout.splitlines()[-1]))
     heavy = {"aiohttp", "tenacity", "asyncio", "yarl", "ssl", "sqlite3", "concurrent.futures"}
+    heavy |= {"backports", "pyarrow", "fsspec"}
     assert modules & heavy == set()
 
 

@@ -239,7 +239,7 @@ def test_an_array_is_refused_with_the_command_that_helps(tmp_path, data):
     path = tmp_path / "my file.json"
     with pytest.raises(UsageError, match="is a JSON array") as caught:
         read_file(path, data)
-    assert caught.value.hint == f"turn it into lines: jq -c '.[]' '{path}'"
+    assert caught.value.hint == (f"turn it into lines: jq -c '.[]' '{path}' | batchconv upload -")
 
 
 # -- property --------------------------------------------------------------------------------------

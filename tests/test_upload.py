@@ -172,7 +172,13 @@ async def test_the_first_request_leaves_before_the_input_has_been_read(tmp_path)
     ("arguments", "code", "words"),
     [
         (["missing.csv"], 5, "missing.csv does not exist"),
-        (["."], 5, "is a directory"),
+        (["empty"], 5, "holds no data files"),
+        (["part-*.csv"], 5, "matches no file"),
+        (["https://u:p@example.com/a.csv"], 2, "user-info"),
+        (["export.csv", "-o", "s3://bucket/r.jsonl"], 2, "--results s3://... is a URL"),
+        (["export.csv", "--failed", "s3://bucket/f"], 2, "--failed s3://... is a URL"),
+        (["export.csv", "--summary", "https://u:p@h/"], 2, "--summary https://... is a URL"),
+        (["export.csv", "--ledger", "gs://bucket/l"], 2, "--ledger gs://... is a URL"),
         (["export.csv", "missing.csv"], 5, "missing.csv does not exist"),
         (["export.csv", "--map", "message_id=mesage-id"], 2, "message-id"),
         (["export.csv", "--map", "wrong"], 2, "FIELD=COLUMN"),
@@ -210,6 +216,7 @@ async def test_what_is_wrong_is_told_before_anything_is_sent(tmp_path, arguments
     (tmp_path / "twice.csv").write_text("message-id,event_id,delivered\n1,2,1\n")
     (tmp_path / "array.json").write_text('[{"message_id": "1", "delivered": true}]')
     (tmp_path / "sheet.csv").write_bytes(b"PK\x03\x04rest")
+    (tmp_path / "empty").mkdir()
     before = {path.name for path in tmp_path.iterdir()}
     async with Simulator(Behaviour()) as simulator:
         url = [] if "--base-url" in arguments else ["--base-url", simulator.base_url]
@@ -340,6 +347,8 @@ async def test_overwrite_starts_afresh(tmp_path):
 def test_the_resume_command_can_be_pasted():
     arguments = ["upload", "it's here.csv", "--overwrite", "--rate", "5"]
     assert resume_command(arguments) == "batchconv upload 'it'\"'\"'s here.csv' --rate 5 --resume"
+    signed = resume_command(["upload", "https://host/export.csv?sig=secret#secret"])
+    assert signed == "batchconv upload 'https://host/export.csv?...' --resume"
 
 
 IDS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=8)

@@ -21,6 +21,7 @@ from batchconv.cli.say import say_aside
 from batchconv.config import Settings
 from batchconv.descriptors import raise_limit
 from batchconv.options import TELLING
+from batchconv.source import is_url, without_query
 
 if TYPE_CHECKING:
     from batchconv.pipeline import Run
@@ -119,6 +120,8 @@ async def _with_signals(run: Run) -> Summary:
 
 def _tell(summary: Summary) -> None:
     lines = summary.lines()
+    if summary.note:
+        lines.append(summary.note)
     lines += [f"batchconv: {damage}" for damage in summary.damages]
     for stop in summary.stops:
         lines.append(f"batchconv: stopped: {stop.why}")
@@ -139,7 +142,7 @@ def resume_command(arguments: Sequence[str]) -> str:
     """The command that goes on where the one with *arguments* stopped, ready to paste.
 
     Arguments hold no secrets: those come from the environment or from files. Of an API key only
-    its first two characters are shown.
+    its first two characters are shown, and of a URL not the query.
     """
     kept = [arg for arg in arguments if arg not in ("--resume", "--overwrite")]
     for at, arg in enumerate(kept):
@@ -147,4 +150,6 @@ def resume_command(arguments: Sequence[str]) -> str:
             kept[at + 1] = mask_key(kept[at + 1])
         elif arg.startswith("--api-key="):
             kept[at] = "--api-key=" + mask_key(arg.partition("=")[2])
+        elif is_url(arg) and without_query(arg) != arg:
+            kept[at] = without_query(arg) + "?..."
     return shlex.join(["batchconv", *kept, "--resume"])

@@ -37,6 +37,8 @@ def validate(inputs: Sequence[str], rate: float | None, **values: Any) -> None:
     pace = Settings().rate if given is click.core.ParameterSource.DEFAULT else rate
     if pace and findings.sendable:
         say(f"an upload at --rate {pace:g} would take {show_duration(findings.sendable / pace)}")
+    if findings.note:
+        say_aside(findings.note)
     for damage in findings.damages:
         say_aside(f"batchconv: {damage}")
     sys.exit(findings.exit_code)

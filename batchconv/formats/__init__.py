@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from batchconv.errors import UsageError
 from batchconv.formats.base import FORMATS, FormatName, Layout, ReadOptions, RowStream
 from batchconv.formats.delimited import DelimitedRows
 from batchconv.formats.jsonl import JsonRows
-from batchconv.source import BLANK, ByteStream, format_suffix
+from batchconv.source import BLANK, PARQUET_MAGIC, ByteStream, format_suffix
 
 __all__ = ["FORMATS", "FormatName", "Layout", "ReadOptions", "RowStream", "open_rows"]
 
@@ -16,6 +17,8 @@ _SUFFIXES: dict[str, FormatName] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
 }
 
 
@@ -24,18 +27,39 @@ def open_rows(
 ) -> RowStream:
     """The rows of a byte stream, its header read and checked.
 
-    The format is *name*, or is told by the stream's name, or else by its first byte.
+    The format is *name*, or is told by the first bytes (Parquet's), by the stream's name, or else
+    by its first character.
 
     Raises:
-        UsageError: the header or the columns are wrong.
+        UsageError: the header or the columns are wrong, or Parquet's library is not installed.
         InputError: the stream is damaged before its first record.
     """
-    chosen = name or _SUFFIXES.get(format_suffix(stream.name)) or _told_by_content(stream)
+    chosen = name or _told(stream)
+    if chosen == "parquet":
+        return _open_parquet(stream, options)
     return (
         JsonRows(stream, options) if chosen == "jsonl" else DelimitedRows(chosen, stream, options)
     )
 
 
-def _told_by_content(stream: ByteStream) -> FormatName:
-    first = stream.peek().lstrip(BLANK)[:1]
-    return "jsonl" if first in (b"{", b"[") else "csv"
+def _told(stream: ByteStream) -> FormatName:
+    head = stream.peek()
+    if head.startswith(PARQUET_MAGIC):
+        return "parquet"
+    if known := _SUFFIXES.get(format_suffix(stream.name)):
+        return known
+    return "jsonl" if head.lstrip(BLANK)[:1] in (b"{", b"[") else "csv"
+
+
+def _open_parquet(stream: ByteStream, options: ReadOptions) -> RowStream:
+    # Imported when it is needed: it is an extra, and takes a while.
+    try:
+        from batchconv.formats.parquet import ParquetRows  # noqa: PLC0415 - see above
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "pyarrow":
+            raise
+        raise UsageError(
+            f"{stream.name} is Parquet, which is read by pyarrow, and that is not installed",
+            hint="pip install 'batchconv[parquet]'",
+        ) from None
+    return ParquetRows(stream, options)

@@ -9,17 +9,17 @@ from typing import Literal, NamedTuple, Protocol
 from batchconv.model import Row
 from batchconv.source import ByteStream
 
-FormatName = Literal["csv", "tsv", "jsonl"]
-FORMATS: tuple[FormatName, ...] = ("csv", "tsv", "jsonl")
+FormatName = Literal["csv", "tsv", "jsonl", "parquet"]
+FORMATS: tuple[FormatName, ...] = ("csv", "tsv", "jsonl", "parquet")
 
 
 class Layout(NamedTuple):
     """What a failed-rows file needs to know to look like its input.
 
     Attributes:
-        format: decides the file's suffix.
+        format: of the input.
         header: the input's column names, None where it has no header.
-        delimiter: what stands between cells; empty for JSON Lines.
+        delimiter: what stands between cells; empty where they are not text.
         encoding: what a raw record is turned back into bytes with.
     """
 
@@ -27,6 +27,11 @@ class Layout(NamedTuple):
     header: list[str] | None
     delimiter: str
     encoding: str
+
+    @property
+    def failed_format(self) -> FormatName:
+        """The format of the failed-rows file; of Parquet, rows are written as JSON Lines."""
+        return "jsonl" if self.format == "parquet" else self.format
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class ReadOptions:
         delivered_given: rows without `delivered` are fine.
         max_row_bytes: a longer record is one invalid row.
         encoding: None to tell it from the file's first bytes, UTF-8 when they do not say.
+        notation: how times in text are written, where the user says it.
     """
 
     mapped: dict[str, str] = field(default_factory=dict)
@@ -46,6 +52,7 @@ class ReadOptions:
     delivered_given: bool = False
     max_row_bytes: int = 1 << 20
     encoding: str | None = None
+    notation: str | None = None
 
 
 class RowStream(Protocol):

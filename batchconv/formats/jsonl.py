@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import cast
@@ -14,7 +13,7 @@ from batchconv.errors import InputError, UsageError
 from batchconv.formats.base import Layout, ReadOptions
 from batchconv.formats.lines import Lines, TooLong
 from batchconv.model import NO_FIELDS, Fault, Fields, Raw, Reason, Row
-from batchconv.source import ByteStream, can_reopen, is_stdin
+from batchconv.source import ByteStream, can_reopen
 
 _UNDECODED = re.compile(r"[\udc00-\udcff]")
 _JSON_SPACE = " \t\r\n"
@@ -52,6 +51,7 @@ class JsonRows:
 
     def __init__(self, stream: ByteStream, options: ReadOptions) -> None:
         self._source = stream.name
+        self._as_lines = stream.piped_into("jq -c '.[]'")
         self._options = options
         self._paths = [
             (column, column.split(".")) for column in options.mapped.values() if "." in column
@@ -78,10 +78,9 @@ class JsonRows:
             self._rows = _broken_off(damage)
         self._rows = chain(seen, self._rows)
         if seen and seen[0].fault and (seen[0].raw or "").lstrip()[:1] == "[":
-            name = "" if is_stdin(self._source) else f" {shlex.quote(self._source)}"
             raise UsageError(
                 f"{self._source} is a JSON array, and rows are read from JSON Lines",
-                hint=f"turn it into lines: jq -c '.[]'{name}",
+                hint=f"turn it into lines: {self._as_lines} | batchconv upload -",
             )
         errors = []
         for names, places in self._shapes.items():

@@ -1,0 +1,227 @@
+"""Arrow's arrays → the values that the same record would have in JSON Lines.
+
+That is what rows are mapped and hashed by, and what is written when they fail: a row reads the same
+from its Parquet file and from the failed-rows file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from batchconv.model import Raw
+
+Path = tuple[int, ...]
+"""The way to a column: its number in the schema, then that of a field in it, and so on."""
+
+
+def leaves(schema: Any) -> Iterator[tuple[str, Path]]:
+    """Name and place of every column, then of every field in structs: `sms.id`.
+
+    A column that has the very name of a field in a struct comes before it and hides it.
+    """
+    names = set(schema.names)
+    for index, field in enumerate(schema):
+        yield field.name, (index,)
+    for index, field in enumerate(schema):
+        for name, path in _inner(field, field.name, (index,)):
+            if name not in names:
+                yield name, path
+
+
+def _inner(field: Any, name: str, path: Path) -> Iterator[tuple[str, Path]]:
+    if types.is_struct(field.type):
+        for index, child in enumerate(field.type):
+            inner = f"{name}.{child.name}", (*path, index)
+            yield inner
+            yield from _inner(child, *inner)
+
+
+def type_at(schema: Any, path: Path) -> Any:
+    """The type of the values at *path*."""
+    kind = schema.field(path[0]).type
+    for index in path[1:]:
+        kind = kind.field(index).type
+    return kind
+
+
+def find(batch: Any, path: Path) -> Any:
+    """The array at *path*; null where one of the structs around it is."""
+    column = batch.column(path[0])
+    return pc.struct_field(column, path[1:]) if path[1:] else column
+
+
+def plain_batch(batch: Any) -> Any:
+    """The batch without dictionaries, which every row would seem to hold whole."""
+    columns = [
+        column.dictionary_decode() if types.is_dictionary(column.type) else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def too_long(batch: Any, most: int) -> set[int]:
+    """The rows that have more than *most* bytes."""
+    measured = [
+        column for column in batch.columns if "dictionary<" not in str(column.type)
+    ]  # of a dictionary inside, nobody can say which part is whose
+    found: set[int] = set()
+    pieces = [(0, len(batch))]
+    while pieces:
+        begin, size = pieces.pop()
+        if sum(column.slice(begin, size).nbytes for column in measured) <= most:
+            continue
+        if size == 1:
+            found.add(begin)
+        else:
+            half = size // 2
+            pieces += [(begin, half), (begin + half, size - half)]
+    return found
+
+
+def is_text(kind: Any) -> bool:
+    """Whether values of a type are text, in UTF-8 or what should be."""
+    if types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    return bool(_is_utf8(kind) or _is_binary(kind))
+
+
+def values_of(array: Any) -> list[Raw]:
+    """The values of an array, one for each row.
+
+    Integers keep every digit, decimals without a fraction are integers. Times are text in ISO 8601:
+    with a `Z` where the column has a timezone, without an offset where it has none. Binary values
+    are text in UTF-8; bytes that do not decode become lone surrogates U+DC00 + byte. NaN, which
+    pandas writes for a missing value, is null.
+    """
+    kind = array.type
+    if types.is_dictionary(kind):
+        return values_of(array.dictionary_decode())
+    if isinstance(kind, pa.BaseExtensionType):
+        if kind.extension_name != "arrow.uuid":
+            return values_of(array.storage)
+        return [None if value is None else str(value) for value in array.to_pylist()]
+    if _is_utf8(kind):
+        try:
+            return cast("list[Raw]", array.to_pylist())
+        except UnicodeDecodeError:
+            return _decoded(array.cast(pa.large_binary()))
+    if _is_binary(kind):
+        return _decoded(array)
+    if types.is_boolean(kind) or types.is_integer(kind):
+        return cast("list[Raw]", array.to_pylist())
+    return _rarer_values_of(array)
+
+
+def _rarer_values_of(array: Any) -> list[Raw]:
+    kind = array.type
+    if types.is_timestamp(kind):
+        return _times(array)
+    if types.is_decimal(kind):
+        return [None if value is None else _number(value) for value in array.to_pylist()]
+    if types.is_floating(kind):
+        return [
+            None if value is None or math.isnan(value) else value for value in array.to_pylist()
+        ]
+    if types.is_date(kind) or types.is_time(kind):
+        return cast("list[Raw]", array.cast(pa.string()).to_pylist())
+    if types.is_struct(kind):
+        names = [kind.field(index).name for index in range(kind.num_fields)]
+        columns = [values_of(pc.struct_field(array, [index])) for index in range(len(names))]
+        valid = array.is_valid().to_pylist()
+        return [
+            dict(zip(names, [column[row] for column in columns], strict=True)) if there else None
+            for row, there in enumerate(valid)
+        ]
+    if types.is_nested(kind):  # a list of some kind; a map is one of pairs
+        return [
+            None if item.values is None else cast("list[object]", values_of(item.values))
+            for item in array
+        ]
+    return [_shown(scalar) for scalar in array]
+
+
+def _is_utf8(kind: Any) -> bool:
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _is_binary(kind: Any) -> bool:
+    return bool(
+        types.is_binary(kind)
+        or types.is_large_binary(kind)
+        or types.is_binary_view(kind)
+        or types.is_fixed_size_binary(kind)
+    )
+
+
+def _decoded(array: Any) -> list[Raw]:
+    return [
+        None if value is None else value.decode("utf-8", "surrogateescape")
+        for value in array.to_pylist()
+    ]
+
+
+def _times(array: Any) -> list[Raw]:
+    zulu = "Z" if array.type.tz else ""
+    # What has a timezone is stored in UTC whatever zone that is.
+    array = array.view(pa.int64()).view(pa.timestamp(array.type.unit))
+    try:
+        texts = array.cast(pa.timestamp("s")).cast(pa.string())
+    except pa.ArrowInvalid:
+        # Some have fractions of a second. A row's text, by which it is known again, must not
+        # depend on the others: no zeros behind, and no fraction of nothing.
+        texts = array.cast(pa.string())
+        texts = pc.replace_substring_regex(texts, r"(\.[0-9]*?)0+$", r"\1")
+        texts = pc.replace_substring_regex(texts, r"\.$", "")
+    return cast("list[Raw]", pc.binary_join_element_wise(texts, zulu, "").to_pylist())
+
+
+def _number(value: Decimal) -> Raw:
+    exponent = value.as_tuple().exponent
+    return int(value) if isinstance(exponent, int) and exponent >= 0 else float(value)
+
+
+def _shown(scalar: Any) -> Raw:
+    """Durations and intervals, which JSON does not have, as Python shows them."""
+    try:
+        value = scalar.as_py()
+    except ValueError:
+        value = scalar.value  # a number of nanoseconds, for which Python has no duration
+    return None if value is None else str(value)
+
+
+class Cells(tuple[Any, int]):
+    """The values of one row, each as JSON text that is made when somebody asks for it.
+
+    A tuple, of the batch and the row's number in it, because one is made for every row and next to
+    none is ever asked.
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        batch, index = tuple.__iter__(self)
+        return (json_text(column, index) for column in batch.columns)
+
+
+def json_text(column: Any, index: int) -> str:
+    """One value of a column as JSON."""
+    if types.is_decimal(column.type):
+        value = column[index].as_py()
+        return "null" if value is None else format(value, "f")  # with every digit
+    (raw,) = values_of(column.slice(index, 1))
+    if isinstance(raw, float) and math.isinf(raw):
+        raw = str(raw)  # JSON has no such number
+    text = json.dumps(raw, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(raw)  # what did not decode has no form in UTF-8, but one in JSON
+    return text

@@ -1,0 +1,149 @@
+"""What an input's name tells by itself, without looking at what it names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal, Self
+
+from batchconv.errors import UsageError
+
+Compression = Literal["none", "gz", "bz2", "xz", "zst"]
+COMPRESSIONS: tuple[Compression, ...] = ("none", "gz", "bz2", "xz", "zst")
+
+STDIN = "-"
+_PACKED: dict[str, Compression] = {
+    ".gz": "gz",
+    ".gzip": "gz",
+    ".bz2": "bz2",
+    ".xz": "xz",
+    ".zst": "zst",
+    ".zstd": "zst",
+}
+PARQUET_SUFFIXES = (".parquet", ".pq")
+DATA_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", *PARQUET_SUFFIXES)
+_STRIPPED = (*_PACKED, *DATA_SUFFIXES, ".txt")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# In their URLs all behind the first word is a key, which may have an @; no user stands in them.
+_KEYED = ("s3", "s3a", "gs", "gcs", "az", "memory")
+_LOOPBACK = re.compile(r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]*)?(?:/.*)?")
+_WILD = re.compile(r"[*?]|\[[^\]]*\]")
+
+
+class Input(str):
+    """An input as results and people see it; only whoever opens it needs its address.
+
+    Of a URL the name lacks user-info, query and fragment, which may hold secrets: a text with this
+    name can show none of them by accident.
+
+    Attributes:
+        address: what is opened.
+    """
+
+    address: str
+
+    def __new__(cls, name: str, address: str | None = None) -> Self:
+        made = super().__new__(cls, name)
+        made.address = name if address is None else address
+        return made
+
+
+def is_stdin(name: str) -> bool:
+    """Whether *name* stands for standard input."""
+    return name == STDIN
+
+
+def stem(name: str) -> str:
+    """The base name without format and compression suffixes; standard input's is `stdin`."""
+    if is_stdin(name):
+        return "stdin"
+    path = Path(name)
+    while path.suffix.lower() in _STRIPPED:
+        path = path.with_suffix("")
+    return path.name
+
+
+def is_url(name: str) -> bool:
+    """Whether *name* is a URL rather than a path."""
+    return _URL.match(name) is not None
+
+
+def as_input(name: str) -> Input:
+    """The input of that name; of a URL what may be secret is kept out of sight.
+
+    Raises:
+        UsageError: a URL has user-info, or would be read where others can listen.
+    """
+    if not is_url(name):
+        return Input(name)
+    shown = without_query(name)
+    for part in shown.split("::"):
+        _refuse_unsafe(part)
+    return Input(shown, name)
+
+
+def without_query(url: str) -> str:
+    """A URL without query and fragment, which may hold secrets."""
+    # A chain of fsspec's, such as zip://export.csv::s3://bucket/export.zip, has several.
+    return "::".join(re.split("[?#]", part, maxsplit=1)[0] for part in url.split("::"))
+
+
+def _refuse_unsafe(url: str) -> None:
+    protocol, _, rest = url.partition("://")
+    protocol = protocol.lower()
+    host, _, path = rest.partition("/")
+    # Not even the host is shown: where a password ends in a URL is hard to tell.
+    if "@" in host or (protocol not in _KEYED and ("@" in path or not _has_good_port(host))):
+        raise UsageError(
+            f"{protocol}://... has user-info, which every user of this machine can see",
+            hint="leave it out: credentials come from the environment; write an @ in a path as %40",
+        )
+    if protocol == "http" and not is_loopback(url):
+        raise UsageError(
+            "http://... would be read in the clear, where others can see and change its rows",
+            hint="write https://, or if it has to be so: curl -sS URL | batchconv upload -",
+        )
+    if protocol in ("file", "local"):
+        raise UsageError(f"{protocol}://... is a file of this machine", hint="name its path")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL of plain HTTP leads to this machine."""
+    return _LOOPBACK.fullmatch(url.lower()) is not None
+
+
+def _has_good_port(host: str) -> bool:
+    """Whether what stands behind the host's colon is no password, as far as anyone can tell."""
+    return re.fullmatch(r"(?:\[[^\]]*\]|[^:]*)(?::[0-9]*)?", host) is not None
+
+
+def is_pattern(name: str) -> bool:
+    """Whether *name* has signs that stand for others: `*`, `?` or `[...]`.
+
+    In a URL a question mark means something else, and an address like `[::1]` has brackets; HTTP
+    has no folders to look into.
+    """
+    if is_url(name):
+        return not name.lower().startswith("http") and ("*" in name or "[" in name)
+    return _WILD.search(name) is not None
+
+
+def pattern_stem(name: str) -> str:
+    """A stem for a folder or a pattern, the same whatever is found: `part` for `part-*.csv`."""
+    for part in reversed(Path(name).parts):
+        if cleaned := _WILD.sub("", stem(part)).strip("-_. /"):
+            return cleaned
+    return Path.cwd().name or "inputs"
+
+
+def format_suffix(name: str) -> str:
+    """The suffix that may tell the format: `.csv` of `export.csv.gz`; empty when there is none."""
+    path = Path(name)
+    if path.suffix.lower() in _PACKED:
+        path = path.with_suffix("")
+    return "" if is_stdin(name) else path.suffix.lower()
+
+
+def packed_as(name: str) -> Compression:
+    """The compression that the name tells."""
+    return _PACKED.get(Path(name).suffix.lower(), "none")
