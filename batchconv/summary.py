@@ -24,22 +24,40 @@ _STEPS = 50  # buckets for each factor of e: a bucket is 2 % wide
 
 
 class Latencies:
-    """Quantiles of many durations in little memory, right to 1 %."""
+    """Quantiles of many durations in little memory, right to 1 %.
+
+    Attributes:
+        count: of durations.
+        longest: of them, in seconds.
+    """
 
     def __init__(self) -> None:
         self._buckets: Counter[int] = Counter()
-        self._count = 0
+        self.count = 0
         self.longest = 0.0
 
-    def add(self, seconds: float) -> None:
-        """Count one duration."""
-        self._buckets[math.floor(math.log(max(seconds, 1e-6)) * _STEPS)] += 1
-        self._count += 1
+    def add(self, seconds: float, times: int = 1) -> None:
+        """Count a duration."""
+        self._buckets[math.floor(math.log(max(seconds, 1e-6)) * _STEPS)] += times
+        self.count += times
         self.longest = max(self.longest, seconds)
+
+    def absorb(self, other: Latencies) -> None:
+        """Count all that *other* has counted, too."""
+        self._buckets.update(other._buckets)  # noqa: SLF001 - another of the same kind
+        self.count += other.count
+        self.longest = max(self.longest, other.longest)
+
+    def buckets(self) -> list[tuple[float, float, int]]:
+        """From how many seconds, to how many, and how many durations; the shortest first."""
+        return [
+            (math.exp(bucket / _STEPS), math.exp((bucket + 1) / _STEPS), count)
+            for bucket, count in sorted(self._buckets.items())
+        ]
 
     def quantile(self, share: float) -> float | None:
         """Seconds that *share* of all durations do not exceed; None when there are none."""
-        wanted = share * self._count
+        wanted = share * self.count
         seen = 0
         for bucket in sorted(self._buckets):
             seen += self._buckets[bucket]
