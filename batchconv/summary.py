@@ -44,7 +44,7 @@ class Latencies:
 
     def absorb(self, other: Latencies) -> None:
         """Count all that *other* has counted, too."""
-        self._buckets.update(other._buckets)  # noqa: SLF001 - another of the same kind
+        self._buckets.update(other._buckets)
         self.count += other.count
         self.longest = max(self.longest, other.longest)
 

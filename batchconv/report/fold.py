@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from batchconv.report.chain import Kind, Kinds
 from batchconv.report.lines import Batch, Seen, unix_second
 from batchconv.report.model import Example
 from batchconv.report.timeline import TICKS, Timeline
@@ -25,11 +26,9 @@ MOST_HISTORIES = 8
 """Runs whose history is kept: the newest."""
 EXAMPLES = 3
 """Rows of a run that are kept as examples of a reason."""
-_MOST_SOURCES = 20
-_MOST_KINDS = 100  # the program has thirty
-
-Kind = tuple[str, str]
-"""An outcome and its reason; the reason is empty where there is none."""
+_MOST_REASONS = 100  # with examples; the program has thirty
+MOST_SOURCES = 20
+"""Inputs of a run that are remembered."""
 
 _Lines = list[tuple[str, ...]]
 _place = {name: number for number, name in enumerate(Seen._fields)}
@@ -46,16 +45,18 @@ class RunFold:
 
     Attributes:
         run: its id; empty for several old ones together.
-        kinds: how many rows have each outcome and reason.
+        known: the kinds of rows in the file.
+        kinds: how many rows there are of each.
         statuses: the last HTTP status, empty for none → rows.
         attempts: how many were made → rows.
         timeline: its history; None when it is no longer kept.
         latencies: of what is not in the history.
-        examples: outcome and reason → the first few rows, each with its key.
+        examples: outcome and reason → the first few rows.
         begin, end: when its first and last row was settled, in ticks; None without rows.
     """
 
     run: str
+    known: Kinds
     kinds: Counter[Kind] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
     attempts: Counter[int] = field(default_factory=Counter)
@@ -63,33 +64,31 @@ class RunFold:
     targets: dict[str, None] = field(default_factory=dict)
     latencies: Latencies = field(default_factory=Latencies)
     timeline: Timeline | None = field(default_factory=Timeline)
-    examples: dict[Kind, list[tuple[bytes, Example]]] = field(default_factory=dict)
+    examples: dict[tuple[str, str], list[tuple[Seen, Example]]] = field(default_factory=dict)
     begin: int | None = None
     end: int | None = None
 
     def add(self, seen: _Lines) -> None:
         """Count lines of this run."""
         for (source, target, outcome, reason), times in Counter(map(_head_of, seen)).items():
-            self.kinds[self.kind(outcome, reason)] += times
+            kind = self.known.all[self.known.number(outcome, reason, source)]
+            self.kinds[kind] += times
             _note(self.sources, (source,))
             _note(self.targets, (target,))
         for (status, attempts), times in Counter(map(_exchange_of, seen)).items():
             self.statuses[status] += times
             self.attempts[int(attempts)] += times
-        for moment, times in Counter(map(_moment_of, seen)).items():
-            self._add_moment(*moment, times)
+        for (second, thousandth, outcome, elapsed), times in Counter(map(_moment_of, seen)).items():
+            tick = unix_second(second) * TICKS + int(thousandth) * TICKS // 1000
+            self._add_moment(tick, outcome, float(elapsed) / 1000 if elapsed else None, times)
 
-    def _add_moment(
-        self, second: str, thousandth: str, outcome: str, elapsed: str, times: int
-    ) -> None:
-        tick = unix_second(second) * TICKS + int(thousandth) * TICKS // 1000
+    def _add_moment(self, tick: int, outcome: str, elapsed: float | None, times: int) -> None:
         self.begin = tick if self.begin is None else min(self.begin, tick)
         self.end = tick if self.end is None else max(self.end, tick)
-        seconds = float(elapsed) / 1000 if elapsed else None
         if self.timeline is not None:
-            self.timeline.add(tick, outcome, seconds, times)
-        elif seconds is not None:
-            self.latencies.add(seconds, times)
+            self.timeline.add(tick, outcome, elapsed, times)
+        elif elapsed is not None:
+            self.latencies.add(elapsed, times)
 
     def all_latencies(self) -> Latencies:
         """Those of all lines."""
@@ -99,12 +98,6 @@ class RunFold:
         """Keep no history from now on, to save memory."""
         if self.timeline is not None:
             self.latencies, self.timeline = self.timeline.latencies(), None
-
-    def kind(self, outcome: str, reason: str) -> Kind:
-        """The kind of a row; where a file has more reasons than can be, the rest are `other`."""
-        if (outcome, reason) in self.kinds or len(self.kinds) < _MOST_KINDS:
-            return outcome, reason
-        return outcome, "other"
 
     def absorb(self, other: RunFold) -> None:
         """Count what *other* has counted, too; histories do not go together."""
@@ -121,16 +114,23 @@ class RunFold:
             kept = self.examples.setdefault(kind, [])
             kept.extend(found[: EXAMPLES - len(kept)])
 
+    def forget_examples(self, good: Callable[[Seen], bool]) -> None:
+        """Drop the examples that are not *good*."""
+        for kind, found in self.examples.items():
+            self.examples[kind] = [(seen, one) for seen, one in found if good(seen)]
+
 
 class Fold:
     """What the lines of one file tell, run by run.
 
     Attributes:
+        kinds: of its rows.
         earlier: the oldest runs, where there are too many to tell apart.
     """
 
     def __init__(self) -> None:
-        self.earlier = RunFold("", timeline=None)
+        self.kinds = Kinds()
+        self.earlier = RunFold("", self.kinds, timeline=None)
         self._runs: dict[str, RunFold] = {}
 
     @property
@@ -138,14 +138,14 @@ class Fold:
         """Each run, in the order of the file."""
         return [self.earlier] * bool(self.earlier.kinds) + list(self._runs.values())
 
-    def add(self, batch: Batch, replaced: Collection[int] = ()) -> None:
-        """Count the lines of a batch; those numbered in *replaced* are no good as examples."""
-        for run, seen in groupby(batch.seen, itemgetter(_RUN)):
-            self._run(run).add(list(seen))
+    def add(self, batch: Batch) -> None:
+        """Count the lines of a batch."""
+        for run, lines in groupby(batch.seen, itemgetter(_RUN)):
+            self._run(run).add(list(lines))
         wanted = {
-            number: Seen(*one)
-            for number, one in enumerate(batch.seen)
-            if one[_REASON] and number not in replaced and self._has_room(Seen(*one))
+            number: Seen(*line)
+            for number, line in enumerate(batch.seen)
+            if line[_REASON] and self._has_room(Seen(*line))
         }
         if wanted:
             for seen, found in zip(wanted.values(), batch.wholes(list(wanted)), strict=True):
@@ -155,17 +155,19 @@ class Fold:
         """Keep a row as an example of its reason if there are not enough of them."""
         if self._has_room(seen):
             fold = self._run(seen.run)
-            kept = fold.examples.setdefault(fold.kind(seen.outcome, seen.reason), [])
-            kept.append((bytes.fromhex(seen.key), example_of(found)))
+            kept = fold.examples.setdefault((seen.outcome, seen.reason), [])
+            kept.append((seen, example_of(found)))
 
     def _has_room(self, seen: Seen) -> bool:
-        fold = self._run(seen.run)
-        return len(fold.examples.get(fold.kind(seen.outcome, seen.reason), ())) < EXAMPLES
+        examples = self._run(seen.run).examples
+        if (seen.outcome, seen.reason) not in examples and len(examples) >= _MOST_REASONS:
+            return False
+        return len(examples.get((seen.outcome, seen.reason), ())) < EXAMPLES
 
     def _run(self, run: str) -> RunFold:
         fold = self._runs.get(run)
         if fold is None:
-            fold = self._runs[run] = RunFold(run)
+            fold = self._runs[run] = RunFold(run, self.kinds)
             if len(self._runs) > MOST_HISTORIES:
                 list(self._runs.values())[-MOST_HISTORIES - 1].forget_history()
             if len(self._runs) > MOST_RUNS:
@@ -173,10 +175,10 @@ class Fold:
         return fold
 
 
-def _note(known: dict[str, None], texts: Collection[str]) -> None:
+def _note(known: dict[str, None], texts: Iterable[str]) -> None:
     """Remember JSON texts, up to a number of them."""
     for text in texts:
-        if text not in known and len(known) < _MOST_SOURCES:
+        if text not in known and len(known) < MOST_SOURCES:
             known[text] = None
 
 
@@ -198,7 +200,7 @@ def example_of(found: dict[str, Any]) -> Example:
 
 def texts(noted: dict[str, None]) -> tuple[str, ...]:
     """What was noted as JSON texts, read."""
-    return tuple(json.loads(text) for text in noted)
+    return tuple(json.loads(text or '""') for text in noted)
 
 
 _MOST_SHOWN = 500  # characters of an id or a detail that a report keeps

@@ -230,9 +230,7 @@ def _from_json(line: str) -> dict[str, Any]:
 
 def _from_csv(line: str) -> dict[str, Any]:
     cells = next(csv.reader([line], strict=True))
-    return {
-        name: cell or None for name, cell in zip(ResultLine._fields, cells, strict=True)
-    }
+    return {name: cell or None for name, cell in zip(ResultLine._fields, cells, strict=True)}
 
 
 def _seen(found: dict[str, Any]) -> Seen:

@@ -110,6 +110,17 @@ class RunReport:
         return sum(number * rows for number, rows in self.attempts.items())
 
     @property
+    def start(self) -> float | None:
+        """When it began: by its summary, else when its first row was settled; Unix seconds."""
+        told = None if self.summary is None else self.summary.started
+        return self.begin if told is None else told
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it sent to the stand-in."""
+        return self.targets == (SIMULATED,)
+
+    @property
     def seconds(self) -> float | None:
         """How long it took: by its summary, else from its first row to its last one."""
         summary = self.summary
@@ -134,6 +145,7 @@ class FileReport:
         exit_code: of that run; None where no summary tells.
         rows: that have an outcome in it, by outcome; those that a later file tells of are not
             counted.
+        to_mend: the inputs of those that are rejected or invalid; an empty one stands for any.
     """
 
     path: str
@@ -142,6 +154,7 @@ class FileReport:
     unsent: int | None
     exit_code: int | None
     outcomes: Mapping[str, int]
+    to_mend: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

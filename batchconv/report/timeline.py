@@ -95,6 +95,4 @@ class Timeline:
             bucket = self._buckets.get(number, nothing)
             begin = max(self.first, number * self._width)
             end = min(self.last + 1, (number + 1) * self._width)
-            yield Slice(
-                begin / TICKS, (end - begin) / TICKS, bucket.outcomes, bucket.latencies
-            )
+            yield Slice(begin / TICKS, (end - begin) / TICKS, bucket.outcomes, bucket.latencies)
