@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from batchconv.durations import show_duration
-from batchconv.errors import BatchconvError, BooksError, OutputError
+from batchconv.errors import BatchconvError, BooksError
 from batchconv.model import Outcome, Result
-from batchconv.output import PRIVATE
 from batchconv.stops import Stop, exit_code_of, file_stop
 from batchconv.traffic import Traffic
+from batchconv.whole import write_whole
 
 BAD_RESULTS = frozenset({Result.REJECTED, Result.FAILED, Result.INVALID})
 _STEPS = 50  # buckets for each factor of e: a bucket is 2 % wide
@@ -214,22 +211,7 @@ class Summary:
         Raises:
             OutputError: it cannot be written.
         """
-        target = Path(path)
-        text = json.dumps(self.as_dict(), indent=2) + "\n"
-        beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            if target.exists() and not target.is_file():
-                target.write_text(text, encoding="utf-8")  # a device or a pipe is not replaced
-                return
-            beside.touch(PRIVATE)
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(target)
-        except OSError as error:
-            with suppress(OSError):
-                beside.unlink()
-            raise OutputError(
-                f"{path} cannot be written: {error.strerror}", hint="mend --summary"
-            ) from None
+        write_whole(path, json.dumps(self.as_dict(), indent=2) + "\n", hint="mend --summary")
 
     def lines(self) -> list[str]:
         """The last word of a run, for people."""

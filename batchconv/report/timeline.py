@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from batchconv.summary import Latencies
@@ -96,3 +96,33 @@ class Timeline:
             begin = max(self.first, number * self._width)
             end = min(self.last + 1, (number + 1) * self._width)
             yield Slice(begin / TICKS, (end - begin) / TICKS, bucket.outcomes, bucket.latencies)
+
+
+def even(slices: Sequence[Slice], most: int, least_rows: float = 12.0) -> list[Slice]:
+    """The slices put together so that a picture of them is readable.
+
+    Args:
+        slices: that follow each other.
+        most: how many there may be then.
+        least_rows: how many rows each should have on average, lest it shows nothing but noise.
+    """
+    if not slices:
+        return []
+    rows = sum(one.outcomes.total() for one in slices)
+    wanted = max(1, min(most, int(rows / least_rows)))
+    together = -(-len(slices) // wanted)
+    merged = [
+        _merged(slices[begin : begin + together]) for begin in range(0, len(slices), together)
+    ]
+    if len(merged) > 1 and merged[-1].seconds < merged[0].seconds / 2:
+        merged[-2:] = [_merged(merged[-2:])]  # a short end would stand out by chance
+    return merged
+
+
+def _merged(slices: Sequence[Slice]) -> Slice:
+    outcomes: Counter[str] = Counter()
+    latencies = Latencies()
+    for one in slices:
+        outcomes.update(one.outcomes)
+        latencies.absorb(one.latencies)
+    return Slice(slices[0].begin, sum(one.seconds for one in slices), outcomes, latencies)

@@ -40,6 +40,11 @@ def duration(seconds: float | None) -> str:
     return NOTHING if seconds is None else show_duration(seconds)
 
 
+def short_duration(seconds: float) -> str:
+    """The same for the mark of an axis: `10 s`, where a value has `10.0 s`."""
+    return show_duration(seconds).replace(".0 ", " ") if seconds else "0"
+
+
 def rate(per_second: float | None) -> str:
     """So many a second, to three digits."""
     if per_second is None:
