@@ -37,11 +37,13 @@ def report(
 
     \b
       batchconv report export.results.jsonl
-      batchconv report export.results.jsonl export.resend.results.jsonl --html night.html
+      batchconv report export.*results.jsonl --html night.html
+      batchconv upload -o - export.csv | batchconv report -
     """
-    from batchconv.report.facts import verdict  # noqa: PLC0415 - the same
-    from batchconv.report.making import make_report  # noqa: PLC0415 - --help needs none of it
+    from batchconv.report.facts import verdict  # noqa: PLC0415 - --help needs none of it
+    from batchconv.report.making import make_report  # noqa: PLC0415 - the same
     from batchconv.report.page import check_page, to_html, write_page  # noqa: PLC0415 - the same
+    from batchconv.report.words import visible  # noqa: PLC0415 - the same
 
     if html == STDOUT and as_json:
         raise click.UsageError("--json and --html - would both go to standard output")
@@ -49,7 +51,7 @@ def report(
         check_page(html, [*results, *summaries])
     made = make_report(results, summaries)
     if html == STDOUT:
-        say(to_html(made))
+        say(to_html(made).encode())
         return
     if html is not None:
         write_page(made, html)
@@ -58,7 +60,7 @@ def report(
 
         say(to_json(made))
     elif html is not None:
-        say(f"{verdict(made).headline}: {html}")
+        say(f"{verdict(made).headline}: {visible(html, 1000)}")
     else:
         from batchconv.report.text import to_text  # noqa: PLC0415 - only then
 

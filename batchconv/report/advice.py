@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import glob
+import os
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from batchconv.config import ReadSettings, Settings, same_folder
 from batchconv.model import Result
 from batchconv.options import Option, options_of
 from batchconv.output import STDOUT
+from batchconv.report.fold import MOST_SOURCES
 from batchconv.report.model import FileReport, RunReport, Step
 from batchconv.report.words import many
 from batchconv.source import stem
@@ -20,7 +22,8 @@ _FILES = {"results", "failed", "no_failed", "summary", "resume", "overwrite"}
 _ABOUT_ROWS = {*options_of(ReadSettings), "failed", "no_failed"}
 # A masked key cannot be given, and its secret's file is of no use without it.
 _NEVER = {"api_key", "api_secret_file", "signature_secret_file", "resume", "overwrite", "summary"}
-_MOST_SOURCES = 20  # as many as a run's fold remembers
+_MEND_FIRST = {4: "mend the account or the address first", 5: "mend the file first"}
+_FAILED_END = re.compile(r"(\.[0-9]+)?\.(csv|tsv|jsonl)")
 MENDED = (Result.REJECTED.value, Result.INVALID.value)
 """Outcomes of rows that come to nothing again unless they are mended."""
 
@@ -52,26 +55,32 @@ def _resume(file: FileReport, runs: Sequence[RunReport]) -> Iterator[Step]:
     why = f"the last run ended with exit code {file.exit_code}"
     if file.unsent:
         why = f"{many(file.unsent, 'row')} not sent: {why}"
+    if file.exit_code in _MEND_FIRST:
+        why += f"; {_MEND_FIRST[file.exit_code]}"
+    if not sources or len(sources) >= MOST_SOURCES or "resend" in {run.what for run in runs}:
+        yield Step(f"{why}; give the same command again, with --resume", None)
+        return
     if STDOUT in sources:
         why += "; pipe the same input in again"
-    named = len(sources) < _MOST_SOURCES and "resend" not in {run.what for run in runs}
-    yield Step(
-        f"{why}; go on with it",
-        _command("upload", runs[-1], ["-o", file.path], sources, skip={"results"}, last="--resume")
-        if sources and named
-        else None,
+    command = _command(
+        "upload", runs[-1], ["-o", file.path], sources, skip={"results"}, last="--resume"
     )
+    # The results know nothing of inputs that the run had not come to.
+    yield Step(f"{why}; go on, and name the inputs, too, that it had not come to", command)
 
 
 def _resend(file: FileReport, run: RunReport) -> Iterator[Step]:
     failed = file.outcomes[Result.FAILED.value]
-    if failed:
-        yield Step(
-            f"{many(failed, 'row')} failed, their attempts used up: send them again",
-            _command("resend", run, [], [file.path], skip=_FILES | _ABOUT_ROWS)
-            if file.path != STDOUT
-            else None,
-        )
+    if not failed:
+        return
+    command = None
+    if file.path != STDOUT:
+        from batchconv.resending import resend_path  # noqa: PLC0415 - it takes all that sends along
+
+        begun = os.path.exists(resend_path(file.path))  # noqa: PTH110 - a path may be any text
+        skip = _FILES | _ABOUT_ROWS
+        command = _command("resend", run, [], [file.path], skip=skip, last="--resume" * begun)
+    yield Step(f"{many(failed, 'row')} failed, their attempts used up: send them again", command)
 
 
 def _mend(file: FileReport, runs: Sequence[RunReport]) -> Iterator[Step]:
@@ -97,12 +106,11 @@ def _mend(file: FileReport, runs: Sequence[RunReport]) -> Iterator[Step]:
 
 def _failed_paths(results: str, source: str) -> Iterator[str]:
     """The failed-rows files of an input that lie beside the results."""
-    folder = same_folder(results)
-    for ending in ("csv", "tsv", "jsonl"):
-        pattern = f"{glob.escape(stem(source))}.failed*.{ending}"
-        # A name with a NUL or a slash in it is none that this program has written.
-        with suppress(OSError, ValueError, NotImplementedError):
-            yield from (str(path) for path in folder.glob(pattern) if path.is_file())
+    begin = f"{stem(source)}.failed"
+    with suppress(OSError):
+        for path in same_folder(results).iterdir():
+            if path.name.startswith(begin) and _FAILED_END.fullmatch(path.name[len(begin) :]):
+                yield str(path)
 
 
 def _command(
@@ -149,4 +157,4 @@ def _flag(option: Option, value: object) -> list[str]:
         return [flag, str(value).lower()]
     if value is None:
         return [flag, "none"]
-    return [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+    return [flag, str(value).removesuffix(".0") if isinstance(value, float) else str(value)]

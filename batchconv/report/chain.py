@@ -16,7 +16,12 @@ BAD = frozenset(result.value for result in BAD_RESULTS)
 
 
 class Kind(NamedTuple):
-    """What rows have in common that are counted together; empty where there is no reason."""
+    """What rows have in common that are counted together.
+
+    Attributes:
+        reason: empty where there is none; `other` where a file has more than can be told apart.
+        source: as a JSON text; empty where it does not matter, and where there are too many.
+    """
 
     outcome: str
     reason: str
@@ -24,26 +29,25 @@ class Kind(NamedTuple):
 
 
 class Kinds:
-    """The kinds of rows in a file: so many as a tag of a key can tell apart.
-
-    When a file has more, `other` stands for the reasons of the rest, and nothing for their source.
-    """
+    """The kinds of rows in a file: so many as a tag of a key can tell apart."""
 
     def __init__(self, most: int = 256) -> None:
-        self.all = [Kind(result.value, reason, "") for result in Result for reason in ("", "other")]
+        self.all = [Kind(result.value, "other", "") for result in Result]
         self._numbers = {kind: number for number, kind in enumerate(self.all)}
         self._most = most
+        self._most_with_source = most // 2
 
     def number(self, outcome: str, reason: str, source: str) -> int:
         """The place among `all` of a row's kind."""
-        kind = Kind(outcome, reason, source)
-        number = self._numbers.get(kind)
-        if number is None:
-            if len(self.all) >= self._most:
-                return self._numbers[Kind(outcome, "other" if reason else "", "")]
-            number = self._numbers[kind] = len(self.all)
+        kind = Kind(outcome, reason, source if outcome in BAD else "")
+        if kind not in self._numbers and len(self.all) >= self._most_with_source:
+            kind = kind._replace(source="")
+        if kind not in self._numbers and len(self.all) >= self._most:
+            kind = kind._replace(reason="other")
+        if kind not in self._numbers:
+            self._numbers[kind] = len(self.all)
             self.all.append(kind)
-        return number
+        return self._numbers[kind]
 
 
 class _File:

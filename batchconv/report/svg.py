@@ -15,8 +15,9 @@ _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _COLOUR = re.compile("#0101([a-f][0-9a-f])")
 _FONT = re.compile(r"(font-family:|font:[^;]*?[0-9.]+px) [^;]*")
-_TOO_EXACT = re.compile(r"(\d\.\d\d)\d+")
+_TOO_EXACT = re.compile(r"(\d\.\d)\d+")  # a tenth of a CSS pixel is exact enough
 _NUMBERS = ("d", "x", "y", "transform", "width", "height")
+_CURVE = re.compile("[CQ]")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
@@ -67,4 +68,6 @@ def _style(element: ET.Element, used: set[str], key: str) -> None:
             text = _COLOUR.sub(lambda match: f"var(--{_NAMES[int(match[1], 16) - 0xA0]})", text)
         elif name in _NUMBERS:
             text = " ".join(_TOO_EXACT.sub(r"\1", text).split())
+            if name == "d" and not _CURVE.search(text):
+                text = text.replace(" L ", " ")  # points after the first are lines by themselves
         attributes[name] = text

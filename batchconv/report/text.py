@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console, RenderableType
@@ -59,7 +60,8 @@ def to_text(report: Report, *, width: int, colour: bool, encoding: str = "utf-8"
     )
     curves = _can_say(_BARS, encoding)
     for part in _parts(report, console.width, curves=curves):
-        console.print(part)
+        # What is there to be pasted is not broken into lines.
+        console.print(part, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
     lines = [line.rstrip() for line in told.getvalue().splitlines()]
     text = "\n".join(lines)
     if not _can_say(text, encoding):
@@ -95,8 +97,7 @@ def _parts(report: Report, width: int, *, curves: bool) -> Iterator[RenderableTy
         for step in report.steps:
             yield Padding(Text(f"{visible(step.why, 400)}{':' * bool(step.command)}"), (0, 0, 0, 2))
             if step.command:
-                # Not folded: it is there to be pasted.
-                yield Text(f"    {step.command}", style="bold", no_wrap=True, overflow="ignore")
+                yield Text(f"    {step.command}", style="bold", no_wrap=True)
 
 
 def _runs(table: SideBySide) -> RenderableType:
@@ -164,6 +165,7 @@ def _distributions(report: Report, width: int, *, curves: bool) -> Iterator[Rend
 def _latency_curve(latencies: Latencies, bars: int) -> str:
     buckets = latencies.buckets()
     low, high = buckets[0][0], buckets[-1][1]
+    bars = min(bars, max(8, round(3 * math.sqrt(latencies.count))))
     heights = [0.0] * bars
     steps = (high / low) ** (1 / bars)
     at = 0
@@ -171,7 +173,7 @@ def _latency_curve(latencies: Latencies, bars: int) -> str:
         while at < bars - 1 and begin >= low * steps ** (at + 1):
             at += 1
         heights[at] += rows
-    return f"{duration(low)} {_curve(heights)} {duration(high)}"
+    return f"{duration(low)} {_curve(heights)} {duration(min(high, latencies.longest))}"
 
 
 def _rate_curve(run: RunReport, bars: int) -> str:

@@ -19,11 +19,15 @@ def visible(text: str, most: int = 200) -> str:
 
     Args:
         text: any text; a lone surrogate in it is written out, too.
-        most: characters that are shown.
+        most: characters that are shown, those of what is written out counted.
     """
-    cut = text[:most]
-    shown = "".join(char if _seen(char) else ascii(char)[1:-1] for char in cut)
-    return shown if len(cut) == len(text) else f"{shown}…"
+    shown = ""
+    for char in text:
+        part = char if _seen(char) else ascii(char)[1:-1]
+        if len(shown) + len(part) > most:
+            return f"{shown}…"
+        shown += part
+    return shown
 
 
 def _seen(char: str) -> bool:
