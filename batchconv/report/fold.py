@@ -14,7 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from batchconv.report.chain import Kind, Kinds
+from batchconv.report.chain import BAD, Kind, Kinds
 from batchconv.report.lines import Batch, Seen, unix_second
 from batchconv.report.model import Example
 from batchconv.report.timeline import TICKS, Timeline
@@ -115,9 +115,11 @@ class RunFold:
             kept.extend(found[: EXAMPLES - len(kept)])
 
     def forget_examples(self, good: Callable[[Seen], bool]) -> None:
-        """Drop the examples that are not *good*."""
-        for kind, found in self.examples.items():
-            self.examples[kind] = [(seen, one) for seen, one in found if good(seen)]
+        """Drop the examples of rows that came to nothing that are not *good*."""
+        for (outcome, reason), found in self.examples.items():
+            if outcome in BAD:
+                kept = [(seen, one) for seen, one in found if good(seen)]
+                self.examples[outcome, reason] = kept
 
 
 class Fold:
@@ -154,15 +156,17 @@ class Fold:
     def keep_example(self, seen: Seen, found: dict[str, Any]) -> None:
         """Keep a row as an example of its reason if there are not enough of them."""
         if self._has_room(seen):
-            fold = self._run(seen.run)
-            kept = fold.examples.setdefault((seen.outcome, seen.reason), [])
+            kept = self._examples(seen).setdefault((seen.outcome, seen.reason), [])
             kept.append((seen, example_of(found)))
 
     def _has_room(self, seen: Seen) -> bool:
-        examples = self._run(seen.run).examples
+        examples = self._examples(seen)
         if (seen.outcome, seen.reason) not in examples and len(examples) >= _MOST_REASONS:
             return False
         return len(examples.get((seen.outcome, seen.reason), ())) < EXAMPLES
+
+    def _examples(self, seen: Seen) -> dict[tuple[str, str], list[tuple[Seen, Example]]]:
+        return self._runs.get(seen.run, self.earlier).examples
 
     def _run(self, run: str) -> RunFold:
         fold = self._runs.get(run)
