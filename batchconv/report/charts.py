@@ -25,7 +25,7 @@ from batchconv.summary import BAD_RESULTS, Latencies
 
 _DOT = 72.0  # CSS pixels in what matplotlib calls an inch
 _BAD = tuple(name for name in OUTCOMES if name in BAD_RESULTS)
-_ABOVE, _BETWEEN, _BELOW, _RIGHT = 30, 46, 44, 14  # CSS pixels around the panels
+_ABOVE, _BETWEEN, _BELOW, _RIGHT = 30, 46, 44, 30  # CSS pixels around the panels
 _LEFT = 56  # for the labels of an axis
 _LABEL_WIDTH, _LABEL_HEIGHT = 90, 16  # of `p95 1 min 23 s`
 _MEDIAN = 0.5

@@ -24,7 +24,7 @@ from batchconv.report.timeline import even
 from batchconv.report.words import duration, many, moment, rate, visible
 from batchconv.summary import Latencies
 
-_LABEL, _COLUMN = 17, 12  # the least width of a label and of a run's column
+_LABEL, _COLUMN = 16, 12  # the least width of a label and of a run's column
 _MOST_REASONS = 8
 _MOST_CURVES = 3
 _BARS = " ▁▂▃▄▅▆▇█"

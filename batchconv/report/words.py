@@ -45,8 +45,11 @@ def duration(seconds: float | None) -> str:
 
 
 def short_duration(seconds: float) -> str:
-    """The same for the mark of an axis: `10 s`, where a value has `10.0 s`."""
-    return show_duration(seconds).replace(".0 ", " ") if seconds else "0"
+    """A round length of time for the mark of an axis, in one unit: `90 s`, `2.5 min`."""
+    for unit, length in (("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= (length if length == 1 else 2 * length):
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds * 1000:.3g} ms" if seconds else "0"
 
 
 def rate(per_second: float | None) -> str:
