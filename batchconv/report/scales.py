@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from itertools import pairwise
 
 _LOG_STEPS = ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7), (1, 1.5, 2, 3, 4, 5, 6, 8))
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -22,7 +23,9 @@ def round_values(low: float, high: float, most: int) -> list[float]:
     for steps in _LOG_STEPS:
         finer = [step * 10.0**power for power in powers for step in steps]
         finer = [value for value in finer if low <= value <= high]
-        if len(finer) > most:
+        nearest = min((two / one for one, two in pairwise(finer)), default=math.inf)
+        # Beside each other at two thirds of the room that each would have.
+        if len(finer) > most or math.log(nearest) < math.log(high / low) / most / 1.5:
             break
         values = finer
     return values or [math.sqrt(low * high)]
