@@ -107,6 +107,14 @@ def test_no_line_is_wider_than_the_terminal_but_the_commands(night, columns):
     assert "now" in told
 
 
+def test_a_command_is_not_broken_however_long_it_is(tmp_path):
+    name = write(tmp_path / f"{'long ' * 30}.jsonl", [line(1, "failed")])
+    (command,) = commands(tmp_path, name)
+    for told in (in_terminal(name, cwd=tmp_path, columns=60), run(name, cwd=tmp_path).stdout):
+        text = told if isinstance(told, str) else told.decode()
+        assert command in text.replace("\x1b[1m", "")
+
+
 def test_it_answers_in_one_screen(night):
     told = run("export.results.jsonl", "export.resend.results.jsonl", cwd=night)
     assert told.stdout.count(b"\n") <= 50

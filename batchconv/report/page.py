@@ -27,8 +27,7 @@ from batchconv.whole import write_whole
 _LIBRARIES = ("jinja2", "matplotlib")
 _BEGIN = b"<!doctype html>"
 # What is shown at most; a page of all of it stays below a megabyte.
-_MOST = {"files": 10, "reasons": 30, "runs": 12, "histories": 6}
-_MOST_DRAWN = 500_000  # bytes of histories
+_MOST = {"files": 10, "reasons": 30, "runs": 12, "histories": 5}
 
 
 def check_page(path: str, inputs: Sequence[str]) -> None:
@@ -134,21 +133,10 @@ def _pictures(report: Report) -> dict[str, Any]:
         "distribution": charts.distribution(latencies, "latency", "Distribution of latencies")
         if latencies.count > 1
         else None,
-        "histories": _histories(report.runs[-_MOST["histories"] :]),
+        "histories": [
+            _history(run, number) for number, run in enumerate(report.runs[-_MOST["histories"] :])
+        ],
     }
-
-
-def _histories(runs: Sequence[RunReport]) -> list[dict[str, Any]]:
-    """The newest runs over time, as many as there is room for; the oldest of them first."""
-    shown: list[dict[str, Any]] = []
-    drawn = 0
-    for number, run in enumerate(reversed(runs)):
-        history = _history(run, number)
-        drawn += len(history["picture"] or "")
-        if shown and drawn > _MOST_DRAWN:
-            break
-        shown.insert(0, history)
-    return shown
 
 
 def _history(run: RunReport, number: int) -> dict[str, Any]:
