@@ -1,6 +1,7 @@
 """What a report says is what stands in the files: numbers against a naive count of them."""
 
 import json
+import os
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
@@ -241,7 +242,7 @@ GOOD = json.loads(to_json(line(1)))
                 "at": "yesterday",
                 "status": "fine",
                 "elapsed_ms": 1e300,
-                "attempts": None,
+                "attempts": 10**9,
                 "run": ["a"],
             }.items()
         ),
@@ -258,8 +259,24 @@ def test_a_line_that_is_no_result_is_named(tmp_path, bad):
 def test_a_file_is_named_once(tmp_path):
     path = write(tmp_path / "a.jsonl", [line(1)])
     (tmp_path / "link.jsonl").symlink_to(path)
-    with pytest.raises(UsageError, match="would count twice"):
-        make_report([path, str(tmp_path / "link.jsonl")])
+    (tmp_path / "hard.jsonl").hardlink_to(path)
+    for other in (path, str(tmp_path / "link.jsonl"), str(tmp_path / "hard.jsonl")):
+        with pytest.raises(UsageError, match="would count twice"):
+            make_report([path, other])
+
+
+def test_a_pipe_is_read_alone_or_not_at_all(tmp_path):
+    """With other files, its begin would be looked at first, and be gone."""
+    path = write(tmp_path / "a.jsonl", [line(1)])
+    reading, writing = os.pipe()
+    try:
+        with pytest.raises(UsageError, match="can be read only once"):
+            make_report([path, f"/dev/fd/{reading}"])
+        os.write(writing, Path(path).read_bytes())
+        os.close(writing)
+        assert make_report([f"/dev/fd/{reading}"]).rows == 1
+    finally:
+        os.close(reading)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -22,6 +22,7 @@ from batchconv.report.words import share, visible
 from batchconv.simulator import Behaviour, FaultRule, Simulator
 from tests.nights import BEGIN, HOSTILE, at, line, write, write_summary
 from tests.shells import ROOT, Shell, ids, upload_here
+from tests.test_secrets import KEY, SECRET, assert_clean
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -339,6 +340,22 @@ def test_a_run_that_is_still_writing_is_told_and_not_disturbed(tmp_path):
     assert "All 2 rows were accepted so far" in told
     assert f"process {os.getpid()} is writing to" in told
     assert report.rows == 2
+
+
+async def test_no_report_shows_a_secret(tmp_path):
+    account = {"VONAGE_API_KEY": KEY, "VONAGE_API_SECRET": SECRET}
+    faults = (FaultRule("503", share=0.2), FaultRule("420", share=0.2))
+    async with Simulator(Behaviour(faults=faults, api_key=KEY, api_secret=SECRET)) as simulator:
+        for auth in ("query", "basic"):
+            shell = Shell(tmp_path, simulator.base_url, "--summary", f"{auth}.json")
+            shell.env |= account
+            name = shell.write(f"{auth}.csv", ids(30))
+            await shell.uploaded(name, "--auth", auth, "--max-attempts", "1")
+    names = ["query.results.jsonl", "basic.results.jsonl"]
+    for more in ([], ["--json"], ["--html", "-"]):
+        told = run(*names, *more, cwd=tmp_path).stdout.decode()
+        assert "server-error" in told
+        assert_clean(told, f"report {more}")
 
 
 # -- words -----------------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ def _told_by_summaries(runs: Sequence[RunReport]) -> list[Line]:
 
 
 def paused(run: RunReport) -> str:
-    """How long a run sent nothing: `2 x, 31 s`."""
+    """How long a run sent nothing, as far as its summary tells."""
     if run.summary is None:
         return NOTHING
     pauses = run.summary.pauses

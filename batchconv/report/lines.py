@@ -36,7 +36,7 @@ _OWN_LINE = re.compile(
     r'"message_id":(?:null|' + _TEXT + r'),"delivered":(?:true|false|null),'
     r'"timestamp":(?:null|"[^"\\]*"),"channel":(?:null|"[a-z]*"),'
     r'"outcome":"(accepted|rejected|failed|invalid|skipped)",'
-    r'"status":(?:null|(\d{1,4})),"attempts":(\d{1,9}),"elapsed_ms":(?:null|(\d{1,15}\.\d)),'
+    r'"status":(?:null|(\d{1,4})),"attempts":(\d{1,4}),"elapsed_ms":(?:null|(\d{1,15}\.\d)),'
     r'"reason":(?:null|"([-a-z]{0,40})"),"detail":(?:null|' + _TEXT + r"),"
     r'"at":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d\d\d)Z",'
     r'"run":(' + _TEXT + r'),"target":(' + _TEXT + r")\}\r?\n",
@@ -240,15 +240,18 @@ def _seen(found: dict[str, Any]) -> Seen:
     texts = [found[name] or "" for name in ("source", "run", "target")]
     if outcome not in _RESULTS or not all(isinstance(text, str) for text in texts):
         raise ValueError(outcome)
-    if elapsed is not None and not 0 <= float(elapsed) < _LONGEST:
+    status = "" if found["status"] is None else f"{int(found['status']):d}"
+    attempts = f"{int(found['attempts']):d}"
+    # As narrow as above, so that what is counted by them stays small.
+    if not 0 <= float(elapsed or 0) < _LONGEST or max(len(status), len(attempts)) > 4:
         raise ValueError(elapsed)
     source, run, target = map(json.dumps, texts)
     return Seen(
         source,
         f"{int(found['key'], 16):032x}",
         outcome,
-        "" if found["status"] is None else f"{int(found['status']):d}",
-        f"{int(found['attempts']):d}",
+        status,
+        attempts,
         "" if elapsed is None else f"{float(elapsed):.1f}",
         reason if not reason or _REASON.fullmatch(reason) else "other",
         f"{at:%Y-%m-%dT%H:%M:%S}",

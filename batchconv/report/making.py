@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from batchconv.output import STDOUT, writer_of
 from batchconv.report.advice import MENDED, steps
 from batchconv.report.chain import BAD, Chain, Kind
 from batchconv.report.fold import EXAMPLES, Fold, RunFold, texts
-from batchconv.report.lines import ResultsFile, Seen
+from batchconv.report.lines import ResultsFile, Seen, opened
 from batchconv.report.model import (
     OUTCOMES,
     Example,
@@ -84,21 +85,29 @@ def _in_order(paths: Sequence[str]) -> list[str]:
     """The files by when their first row was settled, so that a later outcome counts."""
     if len(paths) == 1:
         return list(paths)
-    seen: dict[str, str] = {}
+    seen: dict[tuple[int, int], str] = {}
     for path in paths:
-        if path == STDOUT:
+        place = _place(path)
+        if path == STDOUT or place is None:
             raise UsageError(
-                "standard input has to be the only file",
+                f"{path} can be read only once, and has to be the only file",
                 hint="write it to a file first, and name that",
             )
-        other = seen.setdefault(os.path.realpath(path), path)
-        if other is not path:
+        if place in seen:
             raise UsageError(
-                f"{path} and {other} are one file, and its rows would count twice",
+                f"{path} and {seen[place]} are one file, and its rows would count twice",
                 hint="name it once",
             )
+        seen[place] = path
     begins = {path: ResultsFile(path).first_second() for path in paths}
     return sorted(paths, key=lambda path: begins[path] or 0)
+
+
+def _place(path: str) -> tuple[int, int] | None:
+    """What makes a file itself under any name; None for a pipe."""
+    with opened(path) as file:
+        found = os.fstat(file.fileno())
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
 
 
 def _read(read: _Read, chain: Chain, *, last: bool) -> None:

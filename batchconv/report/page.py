@@ -44,14 +44,21 @@ def check_page(path: str, inputs: Sequence[str]) -> None:
     if path == STDOUT:
         return
     refuse_inputs([path], inputs)
-    if os.path.isfile(path):  # noqa: PTH113 - a path may be any text here
-        with open(path, "rb") as file:  # noqa: PTH123 - the same
+    if os.path.isfile(path) and not _is_page(path):  # noqa: PTH113 - a path may be any text here
+        raise UsageError(
+            f"{path} exists and is no page, and would be overwritten",
+            hint="name another file with --html",
+        )
+
+
+def _is_page(path: str) -> bool:
+    """Whether a file is a page, or empty; one that cannot be read is none."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - a path may be any text here
             begin = file.read(len(_BEGIN))
-        if begin and begin.lower() != _BEGIN:
-            raise UsageError(
-                f"{path} exists and is no page, and would be overwritten",
-                hint="name another file with --html",
-            )
+    except OSError:
+        return False
+    return begin in {b"", _BEGIN}
 
 
 def write_page(report: Report, path: str) -> None:
