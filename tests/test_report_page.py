@@ -243,7 +243,7 @@ def test_colours_stand_out_in_light_and_in_dark(tmp_path):
 
 def pictures(text: str) -> list[ET.Element]:
     found = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
-    return [ET.fromstring(svg) for svg in found]  # noqa: S314 - our own
+    return [ET.fromstring(svg) for svg in found]  # noqa: S314 - drawn by the test itself
 
 
 def test_every_picture_comes_for_a_page_and_for_a_telephone(tmp_path):

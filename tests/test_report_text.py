@@ -34,7 +34,7 @@ def run(*arguments: str, cwd: Path, stdin: bytes = b"", **env: str):
         capture_output=True,
         check=False,
         cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"} | env,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "50"} | env,
     )
     assert b"Traceback" not in done.stderr, done.stderr
     return done

@@ -68,7 +68,8 @@ def report(
 
 
 def _width() -> int:
-    return shutil.get_terminal_size((100, 24)).columns
+    # A pipe has no width; what is said there must not depend on the terminal it is far from.
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 100
 
 
 def _colour() -> bool:
