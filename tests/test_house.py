@@ -35,6 +35,9 @@ ROOMS = {
     "pyarrow": {"batchconv.formats.parquet", "batchconv.formats.arrow"},
     "backports": {"batchconv.source.packing"},
     "tenacity": {"batchconv.retry", "batchconv.pool"},
+    "rich": {"batchconv.report.text"},
+    "jinja2": {"batchconv.report.page"},
+    "matplotlib": {"batchconv.report.charts"},
 }
 
 
@@ -131,7 +134,8 @@ def test_the_core_neither_prints_nor_exits():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["validate", "--help"], ["nonsense"]]
+    "arguments",
+    [["--help"], ["--version"], ["validate", "--help"], ["report", "--help"], ["nonsense"]],
 )
 def test_help_and_version_wait_for_no_library_that_they_do_not_need(arguments):
     script = (
@@ -148,6 +152,7 @@ def test_help_and_version_wait_for_no_library_that_they_do_not_need(arguments):
     modules = set(json.loads(done.stdout.splitlines()[-1]))
     heavy = {"aiohttp", "tenacity", "asyncio", "yarl", "ssl", "sqlite3", "concurrent.futures"}
     heavy |= {"backports", "pyarrow", "fsspec"}
+    heavy |= {"rich", "jinja2", "matplotlib"}
     assert modules & heavy == set()
 
 

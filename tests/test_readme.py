@@ -48,6 +48,15 @@ _VARYING = [
     (re.compile(r'"elapsed_ms":[0-9.]+'), '"elapsed_ms":N'),
     (re.compile(rf"in {_DURATION}, [0-9.]+ a second"), "in T, N a second"),
     (re.compile(rf"p50 {_DURATION}, p95 {_DURATION}"), "p50 T, p95 T"),
+    # The lines of a report that tell of time.
+    (
+        re.compile(
+            r"^(took|rows a second|p50|p95|p99|slowest|latency|upload, rows/s|resend, rows/s) .*$",
+            re.MULTILINE,
+        ),
+        r"\1 N",
+    ),
+    (re.compile(r"^ +[0-9]{4}-[0-9]{2}-[0-9]{2}\n +[0-9:]{8}$", re.MULTILINE), "NOW"),
 ]
 
 

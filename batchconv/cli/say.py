@@ -8,8 +8,8 @@ import sys
 import click
 
 
-def say(text: str) -> None:
-    """Print a line of data; when nobody reads any more, end quietly with 0."""
+def say(text: str | bytes) -> None:
+    """Print data, a line or a document; when nobody reads any more, end quietly with 0."""
     try:
         click.echo(text)
     except BrokenPipeError:
