@@ -1,19 +1,18 @@
 """Settings: every option of a run, written once.
 
 A field of `Settings` is an option: its name, default, meaning and the function that reads its
-text stand here and nowhere else; the command line is made from them. Secrets are not settings:
-`credentials` finds them.
+text stand here and nowhere else; the command line is made from them, and what a file or the
+environment may hold. Secrets are no options, and are not shown: `credentials` finds them.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
-from batchconv.auth import SIGNATURE_METHODS, SignatureMethod
+from batchconv.auth import SIGNATURE_METHODS, Secret, SignatureMethod, mask_key
 from batchconv.descriptors import most_found
 from batchconv.durations import parse_duration
 from batchconv.formats import FORMATS, FormatName
@@ -22,10 +21,12 @@ from batchconv.options import (
     ACCOUNT,
     FILES,
     ROWS,
+    SETTING,
     SPEED,
     TROUBLE,
     at_least,
     option,
+    options_of,
     read_boolean,
     read_concurrency,
     read_delimiter,
@@ -33,8 +34,10 @@ from batchconv.options import (
     read_mapping,
     read_positive_duration,
     read_rate,
+    read_simulation,
     read_zone,
 )
+from batchconv.simulator import PROFILES
 from batchconv.source import COMPRESSIONS, Compression
 from batchconv.traffic import ErrorLimit, Limits
 
@@ -95,9 +98,14 @@ class ReadSettings:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings(ReadSettings):
-    """Everything about an upload but the account's secrets."""
+    """Everything about an upload.
+
+    Attributes:
+        api_secret, signature_secret: of the account, when they are not in a file or a variable.
+        account_from: where key and secrets were found, for people.
+    """
 
     results: str | None = option(
         None, "-o", "--results", group=FILES, metavar="PATH",
@@ -116,11 +124,12 @@ class Settings(ReadSettings):
         None, "--summary", group=FILES, metavar="PATH", help="Write the books as JSON, too.",
     )  # fmt: skip
     resume: bool = option(
-        False, "--resume", group=FILES,
+        False, "--resume", group=FILES, flag_only=True,
         help="Go on where earlier runs in the results file stopped; start one if there is none.",
     )  # fmt: skip
     overwrite: bool = option(
-        False, "--overwrite", group=FILES, help="Replace results and failed rows that exist.",
+        False, "--overwrite", group=FILES, flag_only=True,
+        help="Replace results and failed rows that exist.",
     )  # fmt: skip
     duplicates: str = option(
         "send", "--duplicates", group=ROWS, choices=("send", "skip"), shown="send",
@@ -209,7 +218,15 @@ class Settings(ReadSettings):
         None, "--max-duration", group=TROUBLE, parse=read_positive_duration, metavar="DURATION",
         shown="none", help="Stop after so long; --resume sends the rest.",
     )  # fmt: skip
-    simulate: str | None = None
+    simulate: str | None = option(
+        None, "--simulate", group=SETTING, parse=read_simulation, metavar="[=PROFILE]",
+        choices=(*PROFILES, "none"),
+        help="Send to an embedded stand-in of the API: calm (the default), flaky, throttled "
+        "or outage.",
+    )  # fmt: skip
+    api_secret: Secret | None = None
+    signature_secret: Secret | None = None
+    account_from: str = "the command line"
 
     @property
     def limits(self) -> Limits:
@@ -224,18 +241,23 @@ class Settings(ReadSettings):
     def shown(self) -> dict[str, Any]:
         """The settings for a summary: no secrets are among them."""
         told: dict[str, Any] = {}
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name == "api_key" and value:
-                value = f"{value[:2]}***"
+        for name in options_of(type(self)):
+            value = getattr(self, name)
+            if name == "api_key" and value:
+                value = mask_key(value)
             elif isinstance(value, tzinfo | ErrorLimit):
                 value = str(value)
-            elif field.name == "concurrency" and value is None:
+            elif name == "concurrency" and value is None:
                 value = "auto"
-            elif field.name == "map":
-                value = [f"{name}={column}" for name, column in value]
-            told[field.name] = value
+            elif name == "map":
+                value = [f"{field}={column}" for field, column in value]
+            told[name] = value
         return told
+
+    def __repr__(self) -> str:
+        usual = Settings().shown()
+        told = ", ".join(f"{k}={v!r}" for k, v in self.shown().items() if v != usual[k])
+        return f"Settings({told})"
 
 
 def results_path(settings: Settings, stem: str) -> str:

@@ -12,8 +12,8 @@ from batchconv.columns import FIELDS
 from batchconv.durations import parse_duration
 from batchconv.traffic import ErrorLimit
 
-GROUPS = ("Files", "Rows", "Account", "Speed", "Trouble", "Telling")
-FILES, ROWS, ACCOUNT, SPEED, TROUBLE, TELLING = GROUPS
+GROUPS = ("Files", "Rows", "Account", "Speed", "Trouble", "Telling", "Setting")
+FILES, ROWS, ACCOUNT, SPEED, TROUBLE, TELLING, SETTING = GROUPS
 
 
 class Option(NamedTuple):
@@ -26,6 +26,8 @@ class Option(NamedTuple):
         choices: the only texts accepted, when they are few.
         many: may be given several times.
         shown: the default as the help shows it; empty to show none.
+        flag_only: it is about one run, and may not stand in a file or in the environment.
+        example: a value for the file that `config init` writes, where the default is none.
     """
 
     flags: tuple[str, ...]
@@ -36,6 +38,8 @@ class Option(NamedTuple):
     choices: Sequence[str]
     many: bool
     shown: str
+    flag_only: bool
+    example: str
 
 
 def option(
@@ -48,9 +52,11 @@ def option(
     choices: Sequence[str] = (),
     many: bool = False,
     shown: str = "",
+    flag_only: bool = False,
+    example: str = "",
 ) -> Any:
     """A dataclass field that is an option; see `Option` for the arguments."""
-    told = Option(flags, group, help, parse, metavar, choices, many, shown)
+    told = Option(flags, group, help, parse, metavar, choices, many, shown, flag_only, example)
     return dataclasses.field(default=default, metadata={"option": told})
 
 
@@ -145,6 +151,11 @@ def read_delimiter(text: str) -> str:
     if len(mark) != 1 or mark in '"\r\n':
         raise ValueError(f"{text!r} is no delimiter; write one character, or tab")
     return mark
+
+
+def read_simulation(text: str) -> str | None:
+    """A profile of the stand-in, or None for `none`; it is one of the choices."""
+    return None if text == "none" else text
 
 
 def read_boolean(text: str) -> bool:

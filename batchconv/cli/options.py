@@ -2,25 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
-from batchconv.options import GROUPS, Option, options_of
+from batchconv.cli.layers import FLAG, account_of, layers_of, profiles_of, remember, told_of
+from batchconv.cli.say import say_aside
+from batchconv.config import Settings
+from batchconv.config_file import Kind
+from batchconv.layers import Value
+from batchconv.options import GROUPS, SETTING, Option, options_of
+
+if TYPE_CHECKING:
+    from batchconv.config_file import Kind
 
 C = TypeVar("C", bound=Callable[..., Any])
 S = TypeVar("S")
-_LAST = "Setting"
+_PATHS = ("PATH", "FILE")
+_NUMBERS = ("N", "DURATION")
 
 
 class GroupedOption(click.Option):
-    """An option that knows under which heading of the help it stands."""
+    """An option under one of the headings of the help, that other places than flags can set.
 
-    def __init__(self, *args: Any, group: str = _LAST, **kwargs: Any) -> None:
+    Args:
+        group: the heading.
+        shown: the default, for people.
+        example: a value, where the default is none.
+        flag_only: it is about one run, and is set by a flag or not at all.
+    """
+
+    def __init__(
+        self, *args: Any, group: str = SETTING, shown: str = "", example: str = "",
+        flag_only: bool = False, **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(*args, **kwargs)
         self.group = group
+        self.shown = shown
+        self.example = example
+        self.flag_only = flag_only
+
+    def consume_value(
+        self, ctx: click.Context, opts: Mapping[str, Any]
+    ) -> tuple[Any, ParameterSource]:
+        """The flag's value; without a flag, what the layers under the command line say."""
+        value, source = super().consume_value(ctx, opts)
+        if self.flag_only or ctx.resilient_parsing:
+            return value, source
+        told = told_of(ctx)
+        if source is ParameterSource.COMMANDLINE:
+            texts = value if self.multiple else (value,)
+            told[self.name] = Value(tuple(map(str, texts)), FLAG)
+            return value, source
+        found = layers_of(ctx).find(self.name or "", opts)
+        if found is None:
+            return value, source
+        told[self.name] = found
+        return found.texts if self.multiple else found.texts[0], ParameterSource.DEFAULT_MAP
+
+    @property
+    def kind(self) -> Kind:
+        """What may be said of it outside the command line."""
+        metavar = self.metavar or ""
+        booleans = None
+        if self.is_flag or metavar == "true|false":
+            booleans = ("false", "true")
+        elif metavar.startswith("["):
+            booleans = ("none", "calm")
+        number = isinstance(self.type, click.types.IntParamType | click.types.FloatParamType)
+        return Kind(
+            self._check,
+            booleans=booleans,
+            numbers=number or metavar.split("|")[0] in _NUMBERS,
+            many=self.multiple,
+            pairs=self.multiple and "=" in metavar,
+            path=metavar in _PATHS,
+            flag_only=self.flag_only,
+        )
+
+    def _check(self, texts: Sequence[str]) -> None:
+        context = click.Context(click.Command("settings"))
+        try:
+            self.type_cast_value(context, texts if self.multiple else texts[0])
+        except click.BadParameter as error:
+            raise ValueError(error.message) from None
 
 
 class GroupedCommand(click.Command):
@@ -32,14 +100,26 @@ class GroupedCommand(click.Command):
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record is not None and isinstance(param, click.Option):
-                sections.setdefault(getattr(param, "group", _LAST), []).append(record)
-        sections[_LAST] = sections.pop(_LAST)
+                sections.setdefault(getattr(param, "group", SETTING), []).append(record)
+        sections[SETTING] = sections.pop(SETTING)
         for name, records in sections.items():
             with formatter.section(name):
                 formatter.write_dl(records)
 
 
-class _Parsed(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 takes no argument here
+class FileName(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 takes no argument here
+    """Any text; shells complete it with the names of files."""
+
+    name = "file"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Leave it to the shell, which knows files best."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+class _Parsed(FileName):
     def __init__(self, option: Option) -> None:
         self.name = option.metavar or "TEXT"
         self._option = option
@@ -51,6 +131,13 @@ class _Parsed(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 ta
             return self._option.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Names of files where one is wanted."""
+        wanted = self._option.metavar in _PATHS
+        return super().shell_complete(ctx, param, incomplete) if wanted else []
 
 
 class _Choice(_Parsed):
@@ -65,15 +152,25 @@ class _Choice(_Parsed):
             return value
         return super().convert(self._texts.convert(value, param, ctx), param, ctx)
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The texts themselves."""
+        return self._texts.shell_complete(ctx, param, incomplete)
+
 
 def settings_options(settings: type[Any], *, only: Iterable[str] | None = None) -> Callable[[C], C]:
-    """A decorator that gives a command an option for each setting, under the setting's name."""
+    """A decorator that gives a command an option for each setting, under the setting's name.
+
+    `--config` and `--profile` come with them: they tell where else settings stand.
+    """
     chosen = options_of(settings)
     names = sorted(
         chosen if only is None else only, key=lambda name: GROUPS.index(chosen[name].group)
     )
 
     def decorate(command: C) -> C:
+        command = _profile_option(_config_option(command))
         for name in reversed(names):
             command = _click_option(name, chosen[name])(command)
         return command
@@ -89,21 +186,49 @@ def _click_option(name: str, option: Option) -> Callable[[C], C]:
     else:
         kind = {
             "type": _Choice(option) if option.choices else _Parsed(option),
-            "metavar": "|".join(option.choices) or option.metavar,
+            "metavar": option.metavar or "|".join(option.choices),
             "multiple": option.many,
         }
     return click.option(
-        name, *option.flags, help=text, cls=GroupedOption, group=option.group, **kind
-    )
+        name, *option.flags, help=text, cls=GroupedOption, group=option.group,
+        shown=option.shown, example=option.example, flag_only=option.flag_only, **kind,
+    )  # fmt: skip
+
+
+class _ProfileName(FileName):
+    name = "NAME"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The profiles of the file; none while that is wrong, which the command will tell."""
+        return [CompletionItem(name) for name in profiles_of(ctx) if name.startswith(incomplete)]
+
+
+_config_option = click.option(
+    "--config", metavar="FILE", type=FileName(), cls=GroupedOption, flag_only=True,
+    is_eager=True, expose_value=False, callback=remember,
+    help="Settings in TOML. [~/.config/batchconv/config.toml if it is there]",
+)  # fmt: skip
+_profile_option = click.option(
+    "--profile", metavar="NAME", type=_ProfileName(), cls=GroupedOption, flag_only=True,
+    is_eager=True, expose_value=False, callback=remember,
+    help="The settings under [profile.NAME] in that file, before all others but flags.",
+)  # fmt: skip
 
 
 def make_settings(settings: type[S], values: dict[str, Any]) -> S:
     """The settings that were given; those that were not keep their defaults."""
     context = click.get_current_context()
-    return settings(
-        **{
-            name: value
-            for name, value in values.items()
-            if context.get_parameter_source(name) is not ParameterSource.DEFAULT
-        }
-    )
+    if not context.params.get("quiet"):
+        for notice in layers_of(context).notices:
+            say_aside(f"batchconv: {notice}")
+    given = {
+        name: value
+        for name, value in values.items()
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    account = account_of(context)
+    if account is not None and issubclass(settings, Settings):
+        given |= {"account_from": account.place, **account.secrets}
+    return settings(**given)
