@@ -16,9 +16,6 @@ from batchconv.config_file import Kind
 from batchconv.layers import Value
 from batchconv.options import GROUPS, SETTING, Option, options_of
 
-if TYPE_CHECKING:
-    from batchconv.config_file import Kind
-
 C = TypeVar("C", bound=Callable[..., Any])
 S = TypeVar("S")
 _PATHS = ("PATH", "FILE")
