@@ -12,7 +12,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
-from batchconv.auth import SIGNATURE_METHODS, Secret, SignatureMethod, mask_key
+from batchconv.auth import SIGNATURE_METHODS, Secret, SignatureMethod
 from batchconv.descriptors import most_found
 from batchconv.durations import parse_duration
 from batchconv.formats import FORMATS, FormatName
@@ -27,6 +27,7 @@ from batchconv.options import (
     at_least,
     option,
     options_of,
+    or_none,
     read_boolean,
     read_concurrency,
     read_delimiter,
@@ -36,6 +37,7 @@ from batchconv.options import (
     read_rate,
     read_simulation,
     read_zone,
+    show,
 )
 from batchconv.simulator import PROFILES
 from batchconv.source import COMPRESSIONS, Compression
@@ -210,13 +212,14 @@ class Settings(ReadSettings):
         help="How long to put up with an outage, or with nothing but 429, before stopping.",
     )  # fmt: skip
     max_errors: ErrorLimit | None = option(
-        None, "--max-errors", group=TROUBLE, parse=read_error_limit, metavar="N|N%", shown="none",
+        None, "--max-errors", group=TROUBLE, parse=or_none(read_error_limit), metavar="N|N%",
+        shown="none",
         help="Stop when more rows are rejected, failed or invalid; a share counts from 1,000 "
         "rows on.",
     )  # fmt: skip
     max_duration: float | None = option(
-        None, "--max-duration", group=TROUBLE, parse=read_positive_duration, metavar="DURATION",
-        shown="none", help="Stop after so long; --resume sends the rest.",
+        None, "--max-duration", group=TROUBLE, parse=or_none(read_positive_duration),
+        metavar="DURATION", shown="none", help="Stop after so long; --resume sends the rest.",
     )  # fmt: skip
     simulate: str | None = option(
         None, "--simulate", group=SETTING, parse=read_simulation, metavar="[=PROFILE]",
@@ -240,19 +243,7 @@ class Settings(ReadSettings):
 
     def shown(self) -> dict[str, Any]:
         """The settings for a summary: no secrets are among them."""
-        told: dict[str, Any] = {}
-        for name in options_of(type(self)):
-            value = getattr(self, name)
-            if name == "api_key" and value:
-                value = mask_key(value)
-            elif isinstance(value, tzinfo | ErrorLimit):
-                value = str(value)
-            elif name == "concurrency" and value is None:
-                value = "auto"
-            elif name == "map":
-                value = [f"{field}={column}" for field, column in value]
-            told[name] = value
-        return told
+        return {name: show(name, getattr(self, name)) for name in options_of(type(self))}
 
     def __repr__(self) -> str:
         usual = Settings().shown()

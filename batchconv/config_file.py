@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import stat
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 from batchconv.auth import Secret
 from batchconv.errors import UsageError
+from batchconv.options import nearest
 
 SECRETS = ("api_secret", "signature_secret")
 """What a file may hold beside the options; they are never arguments and never shown."""
@@ -95,11 +95,6 @@ def read_config(path: str, known: Mapping[str, Kind]) -> ConfigFile:
     data, mode = _read(path)
     text, tables = _parsed(path, data)
     return _Reading(path, text, known).file(tables, mode)
-
-
-def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The one of *names* that was most likely meant, or None."""
-    return next(iter(difflib.get_close_matches(name, list(names), 1, cutoff)), None)
 
 
 def _read(path: str) -> tuple[bytes, int]:

@@ -19,11 +19,11 @@ from batchconv.config_file import (
     Kind,
     Table,
     default_path,
-    nearest,
     read_config,
 )
 from batchconv.credentials import in_environment, method_in_environment
 from batchconv.errors import UsageError
+from batchconv.options import nearest
 
 PREFIX = "BATCHCONV_"
 _ACCOUNT = ("api_key", "api_secret_file", "signature_secret_file")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, tzinfo
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
+from batchconv.auth import mask_key
 from batchconv.columns import FIELDS
 from batchconv.durations import parse_duration
 from batchconv.traffic import ErrorLimit
+
+T = TypeVar("T")
 
 GROUPS = ("Files", "Rows", "Account", "Speed", "Trouble", "Telling", "Setting")
 FILES, ROWS, ACCOUNT, SPEED, TROUBLE, TELLING, SETTING = GROUPS
@@ -69,6 +73,22 @@ def options_of(settings: type[Any]) -> dict[str, Option]:
     }
 
 
+def show(name: str, value: Any) -> Any:
+    """The value of the setting *name* as JSON can hold it and everyone may see it."""
+    if name == "api_key" and value:
+        return mask_key(value)
+    if name == "concurrency" and value is None:
+        return "auto"
+    if name == "map":
+        return [f"{field}={column}" for field, column in value]
+    return str(value) if isinstance(value, tzinfo | ErrorLimit) else value
+
+
+def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The one of *names* that was most likely meant, or None."""
+    return next(iter(difflib.get_close_matches(name, list(names), 1, cutoff)), None)
+
+
 def at_least(least: int) -> Callable[[str], int]:
     """A reader of whole numbers from *least* up."""
 
@@ -114,6 +134,11 @@ def read_error_limit(text: str) -> ErrorLimit:
     if not 0 <= most <= (100 if percent else 1e12):
         raise ValueError(f"{text!r} is no number of rows; write 100, or a share of them: 5%")
     return ErrorLimit(most, percent)
+
+
+def or_none(parse: Callable[[str], T]) -> Callable[[str], T | None]:
+    """A reader that takes `none`, too: what a file sets must be to be undone by a flag."""
+    return lambda text: None if text == "none" else parse(text)
 
 
 def read_positive_duration(text: str) -> float:

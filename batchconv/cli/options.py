@@ -14,7 +14,7 @@ from batchconv.cli.say import say_aside
 from batchconv.config import Settings
 from batchconv.config_file import Kind
 from batchconv.layers import Value
-from batchconv.options import GROUPS, SETTING, Option, options_of
+from batchconv.options import GROUPS, SETTING, Option, nearest, options_of
 
 C = TypeVar("C", bound=Callable[..., Any])
 S = TypeVar("S")
@@ -140,20 +140,25 @@ class _Parsed(FileName):
 class _Choice(_Parsed):
     """One of a few texts."""
 
-    def __init__(self, option: Option) -> None:
-        super().__init__(option)
-        self._texts = click.Choice(option.choices)
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str):
-            return value
-        return super().convert(self._texts.convert(value, param, ctx), param, ctx)
+        choices = self._option.choices
+        if isinstance(value, str) and value not in choices:
+            near = nearest(value, choices)
+            self.fail(
+                f"{value!r} is none of {', '.join(choices)}"
+                + (f"; did you mean {near}?" if near else ""),
+                param,
+                ctx,
+            )
+        return super().convert(value, param, ctx)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """The texts themselves."""
-        return self._texts.shell_complete(ctx, param, incomplete)
+        return [
+            CompletionItem(text) for text in self._option.choices if text.startswith(incomplete)
+        ]
 
 
 def settings_options(settings: type[Any], *, only: Iterable[str] | None = None) -> Callable[[C], C]:
