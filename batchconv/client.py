@@ -23,6 +23,7 @@ from batchconv import __version__
 from batchconv.auth import Auth, Params
 from batchconv.errors import UsageError
 from batchconv.model import Conversion, Reason, Reply
+from batchconv.proxy import Proxy, is_loopback
 
 DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
 _PLAIN = re.compile(r"[0-9A-Za-z_.~-]*").fullmatch  # what RFC 3986 calls unreserved
@@ -58,7 +59,7 @@ def check_base_url(text: str) -> str:
         raise UsageError(
             "--base-url holds a query or a fragment", hint="leave out all after ? or #"
         )
-    if url.scheme == "http" and not _is_loopback(host):
+    if url.scheme == "http" and not is_loopback(host):
         raise UsageError(
             f"--base-url: plain http to {host} would show the credentials to everyone on the way",
             hint="use https",
@@ -66,13 +67,17 @@ def check_base_url(text: str) -> str:
     return str(url).rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+def check_proxy(proxy: Proxy | None, base_url: str) -> None:
+    """Refuse, with a UsageError, a proxy that would be shown the credentials.
+
+    To an https address it is asked for a tunnel. What is sent in plain http, which is only done
+    within this machine, it would read.
+    """
+    if proxy is not None and base_url.startswith("http:") and not is_loopback(proxy.host):
+        raise UsageError(
+            f"--proxy: {proxy} would read the credentials of what is sent to a plain http address",
+            hint="leave out --proxy: --base-url is on this machine",
+        )
 
 
 class _Request(aiohttp.ClientRequest):
@@ -101,6 +106,7 @@ class HttpClient:
             of the answer.
         connections: the most that are open at once; 0 for no bound.
         ca_file: certificates in PEM form to trust instead of the system's.
+        proxy: an HTTP proxy to go through.
     """
 
     def __init__(
@@ -111,9 +117,12 @@ class HttpClient:
         timeout: float = 30.0,
         connections: int = 100,
         ca_file: str | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._auth = auth
         self._base_url = check_base_url(base_url)
+        check_proxy(proxy, self._base_url)
+        self._proxy = proxy
         self._timeout = timeout
         self._connections = connections
         self._ssl = trust(ca_file)
@@ -131,6 +140,7 @@ class HttpClient:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
+            proxy=self._proxy.url if self._proxy else None,
             request_class=_Request,
         )
         return self
@@ -161,7 +171,7 @@ class HttpClient:
                     await _drain(response)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             if status is None:  # else the status line decides, however the body ended
-                return _trouble(error, time.perf_counter() - began)
+                return _trouble(error, time.perf_counter() - began, self._proxy)
         return Reply(status, time.perf_counter() - began, waited)
 
     def _url(self, conversion: Conversion) -> URL:
@@ -203,13 +213,15 @@ async def _drain(response: aiohttp.ClientResponse) -> None:
             size += len(chunk)
 
 
-def _trouble(error: Exception, elapsed: float) -> Reply:
+def _trouble(error: Exception, elapsed: float, proxy: Proxy | None) -> Reply:
     """What went wrong, in a word of ours: the text of *error* holds the URL and its secrets."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return Reply(None, elapsed, trouble=Reason.CONNECTION_LOST, certificate=True)
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return Reply(error.status, elapsed)
-    if isinstance(error, asyncio.TimeoutError):
+        return Reply(error.status, elapsed, proxy=True)
+    at_proxy = proxy is not None and _place(error) == (proxy.host, proxy.port)
+    flaw = None
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        reason, flaw = Reason.CONNECTION_LOST, _flaw(error.certificate_error)
+    elif isinstance(error, asyncio.TimeoutError):
         reason = Reason.TIMEOUT
     elif isinstance(error, aiohttp.ClientConnectorDNSError):
         reason = Reason.UNKNOWN_HOST
@@ -222,4 +234,27 @@ def _trouble(error: Exception, elapsed: float) -> Reply:
         reason = Reason.BAD_REPLY
     else:
         reason = Reason.CONNECTION_LOST
-    return Reply(None, elapsed, trouble=reason)
+    return Reply(None, elapsed, trouble=reason, certificate=flaw, proxy=at_proxy)
+
+
+def _place(error: Exception) -> tuple[str, int | None] | None:
+    """Host and port that could not be connected to."""
+    return (error.host, error.port) if isinstance(error, aiohttp.ClientConnectorError) else None
+
+
+def _flaw(error: Exception) -> str:
+    """What is wrong with a certificate, in words of ours."""
+    return _FLAWS.get(getattr(error, "verify_code", 0), "it cannot be verified")
+
+
+_FLAWS = {  # by OpenSSL's X509_V_ERR numbers
+    9: "it is not valid yet; the clock of this machine may be wrong",
+    10: "it has expired",
+    18: "it is self-signed",
+    19: "it is self-signed, or by an issuer that is not known here",
+    20: "its issuer is not known here",
+    21: "its issuer is not known here",
+    23: "it has been revoked",
+    62: "it is for another host",
+    64: "it is for another host",
+}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from batchconv.auth import SIGNATURE_METHODS, Secret, SignatureMethod
 from batchconv.descriptors import most_found
@@ -39,6 +39,7 @@ from batchconv.options import (
     read_zone,
     show,
 )
+from batchconv.proxy import Proxy, read_proxy
 from batchconv.simulator import PROFILES
 from batchconv.source import COMPRESSIONS, Compression
 from batchconv.traffic import ErrorLimit, Limits
@@ -181,6 +182,10 @@ class Settings(ReadSettings):
     ca_file: str | None = option(
         None, "--ca-file", group=ACCOUNT, metavar="PATH", shown="the system's",
         help="Certificates to trust.",
+    )  # fmt: skip
+    proxy: Proxy | Literal["env"] | None = option(
+        None, "--proxy", group=ACCOUNT, parse=read_proxy, metavar="URL|env", shown="none",
+        help="The HTTP proxy to go through; env for the one that HTTPS_PROXY names.",
     )  # fmt: skip
     rate: float | None = option(
         20.0, "--rate", group=SPEED, parse=read_rate, metavar="N", shown="20",

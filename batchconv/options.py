@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, tzinfo
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from batchconv.auth import mask_key
@@ -81,7 +82,22 @@ def show(name: str, value: Any) -> Any:
         return "auto"
     if name == "map":
         return [f"{field}={column}" for field, column in value]
-    return str(value) if isinstance(value, tzinfo | ErrorLimit) else value
+    if name == "base_url":
+        return show_url(value)
+    return value if value is None or isinstance(value, str | float | bool) else str(value)
+
+
+def show_url(text: str) -> str:
+    """A URL without user, password, query and fragment; hidden where it cannot be told apart."""
+    try:
+        parts = urlsplit(text)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "***"
+    if not parts.hostname or ("@" in text and parts.username is None):
+        return "***"
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
 def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:

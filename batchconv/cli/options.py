@@ -20,6 +20,10 @@ C = TypeVar("C", bound=Callable[..., Any])
 S = TypeVar("S")
 _PATHS = ("PATH", "FILE")
 _NUMBERS = ("N", "DURATION")
+_USERINFO = (
+    "it holds a user or a password, which everyone on this machine can see in an argument; they "
+    "belong in the environment or in a file of settings"
+)
 
 
 class GroupedOption(click.Option):
@@ -51,6 +55,8 @@ class GroupedOption(click.Option):
             return value, source
         told = told_of(ctx)
         if source is ParameterSource.COMMANDLINE:
+            if (self.metavar or "").startswith("URL") and "@" in value:
+                raise click.BadParameter(_USERINFO, ctx, self)
             texts = value if self.multiple else (value,)
             told[self.name] = Value(tuple(map(str, texts)), FLAG)
             return value, source
