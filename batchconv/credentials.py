@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,6 +14,7 @@ from batchconv.auth import (
     Secret,
     SignatureAuth,
     SignatureMethod,
+    mask_key,
 )
 from batchconv.config import Settings
 from batchconv.errors import UsageError
@@ -71,6 +72,20 @@ def find_auth(
 def in_environment(environment: Mapping[str, str]) -> bool:
     """Whether the environment tells anything of the account."""
     return not all(_from_environment(prefix, environment).empty for prefix in ("VONAGE", "NEXMO"))
+
+
+def shown_in_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """What the environment tells of the account: setting, variable, and a text to be shown."""
+    places = ((prefix, _from_environment(prefix, environment)) for prefix in ("VONAGE", "NEXMO"))
+    prefix, place = next(((p, place) for p, place in places if not place.empty), ("", None))
+    if place is None:
+        return
+    if place.key:
+        yield "api_key", f"{prefix}_API_KEY", mask_key(place.key)
+    if place.secret:
+        yield "api_secret", f"{prefix}_API_SECRET", "***"
+    if place.signature_secret:
+        yield "signature_secret", f"{prefix}_SIGNATURE_SECRET", "***"
 
 
 def method_in_environment(environment: Mapping[str, str]) -> str | None:

@@ -72,20 +72,21 @@ class Layers:
     """All that is set outside the command line, in order of rank.
 
     Attributes:
-        path: the file that was read, or None.
-        profiles: the names that a profile can have.
+        config: the file that was read, and who named it, or None.
+        profile: the profile that holds, and who named it, or None.
         notices: sentences about what is better mended.
     """
 
     def __init__(
-        self, layers: list[_Layer], environment: Mapping[str, str], path: str | None,
-        notices: list[str],
+        self, layers: list[_Layer], environment: Mapping[str, str], notices: list[str],
+        config: Value | None = None, profile: Value | None = None,
     ) -> None:  # fmt: skip
         self._layers = layers
         # The vendor's own variables have the rank of this program's; `credentials` reads them.
         self._account_elsewhere = in_environment(environment)
         self._method_elsewhere = method_in_environment(environment) is not None
-        self.path = path
+        self.config = config
+        self.profile = profile
         self.notices = notices
 
     def find(self, name: str, given: Mapping[str, Any]) -> Value | None:
@@ -158,14 +159,32 @@ def load(
                 f"--profile {profile}: there is no file of settings to look for it",
                 hint="write one with `batchconv config init`, or name it with --config",
             )
-        return Layers(layers, environment, None, notices)
-    chosen = environment.get(f"{PREFIX}PROFILE") or file.default_profile
-    if profile is not None:
-        layers.insert(0, _profile(file, profile, f"--profile {profile}"))
-    elif chosen is not None:
-        layers.append(_profile(file, chosen, f"profile {chosen}"))
+        return Layers(layers, environment, notices)
+    chosen = _chosen_profile(file, environment, profile)
+    if chosen is not None:
+        # One that a flag names comes first; any other is but a part of the file.
+        layers.insert(0 if profile else 1, _profile(file, chosen))
     layers.append(_Layer(file.path, file.top))
-    return Layers(layers, environment, file.path, notices + file.notices)
+    return Layers(
+        layers,
+        environment,
+        notices + file.notices,
+        Value((file.path,), _who(config, environment, "CONFIG", "default")),
+        chosen,
+    )
+
+
+def _chosen_profile(
+    file: ConfigFile, environment: Mapping[str, str], profile: str | None
+) -> Value | None:
+    name = profile or environment.get(f"{PREFIX}PROFILE") or file.default_profile
+    return Value((name,), _who(profile, environment, "PROFILE", file.path)) if name else None
+
+
+def _who(flag: str | None, environment: Mapping[str, str], variable: str, otherwise: str) -> str:
+    if flag:
+        return "flag"
+    return f"environment {PREFIX}{variable}" if environment.get(PREFIX + variable) else otherwise
 
 
 def open_config(
@@ -188,13 +207,15 @@ def open_config(
     )
 
 
-def _profile(file: ConfigFile, name: str, asked: str) -> _Layer:
+def _profile(file: ConfigFile, chosen: Value) -> _Layer:
+    name = chosen.texts[0]
     if name in file.profiles:
         return _Layer(f"profile {name}", file.profiles[name])
     near = nearest(name, file.profiles)
     names = ", ".join(file.profiles)
     raise UsageError(
-        f"{asked}: {file.path} holds no such profile" + (f"; did you mean {near}?" if near else ""),
+        f"{file.path} holds no profile {name}, which the {chosen.origin} names"
+        + (f"; did you mean {near}?" if near else ""),
         hint=f"its profiles are: {names}" if names else "a profile is a table: [profile.NAME]",
     )
 

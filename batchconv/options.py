@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, tzinfo
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -32,7 +33,7 @@ class Option(NamedTuple):
         many: may be given several times.
         shown: the default as the help shows it; empty to show none.
         flag_only: it is about one run, and may not stand in a file or in the environment.
-        example: a value for the file that `config init` writes, where the default is none.
+        default: the value when nobody says anything.
     """
 
     flags: tuple[str, ...]
@@ -44,7 +45,15 @@ class Option(NamedTuple):
     many: bool
     shown: str
     flag_only: bool
-    example: str
+    default: Any
+
+    @property
+    def default_text(self) -> str | None:
+        """The text that gives the default, or None where no text does."""
+        with suppress(ValueError):
+            if self.shown and self.parse(self.shown) == self.default:
+                return self.shown
+        return None
 
 
 def option(
@@ -58,10 +67,9 @@ def option(
     many: bool = False,
     shown: str = "",
     flag_only: bool = False,
-    example: str = "",
 ) -> Any:
     """A dataclass field that is an option; see `Option` for the arguments."""
-    told = Option(flags, group, help, parse, metavar, choices, many, shown, flag_only, example)
+    told = Option(flags, group, help, parse, metavar, choices, many, shown, flag_only, default)
     return dataclasses.field(default=default, metadata={"option": told})
 
 

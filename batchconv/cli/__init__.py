@@ -18,6 +18,7 @@ _COMMANDS = {
     "validate": "Read everything, send nothing, tell what is wrong.",
     "resend": "Send the rows again that failed in an earlier run.",
     "audit": "Prove that every row has an outcome and no outcome lacks a row.",
+    "config": "Tell what is set and by whom, or write a file of settings.",
     "simulate": "Run a local stand-in of the Conversion API.",
 }
 

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from batchconv.config_file import Kind
 from batchconv.errors import UsageError
 from batchconv.layers import Account, Layers, Value, load, open_config
+from batchconv.options import GROUPS
 
 if TYPE_CHECKING:
     from batchconv.cli.options import GroupedOption
@@ -68,10 +69,11 @@ def known_settings() -> dict[str, Kind]:
 
 
 def options_of_upload() -> list[GroupedOption]:
-    """Upload has every option; without those that tell where the others stand."""
+    """Upload has every option; by group, without those that tell where the others stand."""
     from batchconv.cli.options import GroupedOption  # noqa: PLC0415 - it imports this room
     from batchconv.cli.upload import upload  # noqa: PLC0415 - the same
 
-    return [
+    found = [
         param for param in upload.params if isinstance(param, GroupedOption) and param.expose_value
     ]
+    return sorted(found, key=lambda option: GROUPS.index(option.group))

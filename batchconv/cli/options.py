@@ -32,18 +32,18 @@ class GroupedOption(click.Option):
     Args:
         group: the heading.
         shown: the default, for people.
-        example: a value, where the default is none.
+        default_text: the text that gives the default, or None where no text does.
         flag_only: it is about one run, and is set by a flag or not at all.
     """
 
     def __init__(
-        self, *args: Any, group: str = SETTING, shown: str = "", example: str = "",
+        self, *args: Any, group: str = SETTING, shown: str = "", default_text: str | None = None,
         flag_only: bool = False, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(*args, **kwargs)
         self.group = group
         self.shown = shown
-        self.example = example
+        self.default_text = default_text
         self.flag_only = flag_only
 
     def consume_value(
@@ -57,8 +57,8 @@ class GroupedOption(click.Option):
         if source is ParameterSource.COMMANDLINE:
             if (self.metavar or "").startswith("URL") and "@" in value:
                 raise click.BadParameter(_USERINFO, ctx, self)
-            texts = value if self.multiple else (value,)
-            told[self.name] = Value(tuple(map(str, texts)), FLAG)
+            texts = value if self.multiple else ("true" if value is True else value,)
+            told[self.name] = Value(tuple(texts), FLAG)
             return value, source
         found = layers_of(ctx).find(self.name or "", opts)
         if found is None:
@@ -199,7 +199,7 @@ def _click_option(name: str, option: Option) -> Callable[[C], C]:
         }
     return click.option(
         name, *option.flags, help=text, cls=GroupedOption, group=option.group,
-        shown=option.shown, example=option.example, flag_only=option.flag_only, **kind,
+        shown=option.shown, default_text=option.default_text, flag_only=option.flag_only, **kind,
     )  # fmt: skip
 
 

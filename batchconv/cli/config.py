@@ -1,0 +1,135 @@
+"""`batchconv config`: what is set and by whom, and a file to begin with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from batchconv.cli.layers import account_of, layers_of, options_of_upload, told_of
+from batchconv.cli.options import FileName, GroupedOption, make_settings, settings_options
+from batchconv.cli.running import SendingCommand, sending_options
+from batchconv.cli.say import say, say_aside
+from batchconv.config import Settings
+from batchconv.config_file import SECRETS, default_path
+from batchconv.config_starter import Explained, starter, write_starter
+from batchconv.credentials import shown_in_environment
+from batchconv.errors import UsageError
+from batchconv.layers import Value
+from batchconv.options import show_url
+
+
+@click.group("config", context_settings={"help_option_names": ["-h", "--help"]})
+def config() -> None:
+    """Tell what is set and by whom, or write a file of settings to begin with."""
+
+
+class _Line(NamedTuple):
+    name: str
+    value: str
+    origin: str
+
+
+@config.command("show", cls=SendingCommand)
+@settings_options(Settings)
+@sending_options
+@click.pass_context
+def show(ctx: click.Context, /, **values: Any) -> None:
+    """Tell every setting that an upload with these options would have, and who says so.
+
+    Secrets are masked. What is about one run, such as --resume, is left out.
+
+    \b
+      batchconv config show
+      batchconv config show --profile staging --rate 5
+    """
+    make_settings(Settings, values)  # tells of what is better mended
+    lines = [*_sources(ctx), *_settings(ctx)]
+    names, shown = (max(len(line[column]) for line in lines) for column in (0, 1))
+    for line in lines:
+        say(f"{line.name:{names}}  {line.value:{shown}}  {line.origin}")
+
+
+def _sources(ctx: click.Context) -> Iterator[_Line]:
+    """Where settings are looked for."""
+    layers = layers_of(ctx)
+    for name, told in (("config", layers.config), ("profile", layers.profile)):
+        if told is not None:
+            yield _Line(name, _printable(told.texts[0]), told.origin)
+    if layers.config is None:
+        yield _Line("config", "-", f"default: there is no {default_path(os.environ)}")
+
+
+def _settings(ctx: click.Context) -> Iterator[_Line]:
+    told = told_of(ctx) | _account(ctx)
+    if "simulate" in told and "rate" not in told:
+        told["rate"] = Value(("none",), "default of a simulated run")
+    for option in options_of_upload():
+        name = option.name or ""
+        if option.flag_only:
+            continue
+        if name in told:
+            yield _Line(name, _value(option, told[name].texts), told[name].origin)
+        else:
+            words = f"default: {option.shown}" if option.default_text is None else "default"
+            usual = "false" if option.is_flag else option.default_text or "-"
+            yield _Line(name, usual, words if option.shown else "default")
+        secret = name.removesuffix("_file")
+        if secret in SECRETS and secret in told:
+            yield _Line(secret, "***", told[secret].origin)
+
+
+def _account(ctx: click.Context) -> dict[str, Value]:
+    """What is told of the account elsewhere than in options."""
+    account = account_of(ctx)
+    if account is not None:
+        return {name: Value(("***",), account.place) for name in account.secrets}
+    if any(name in told_of(ctx) for name in ("api_key", *(f"{each}_file" for each in SECRETS))):
+        return {}
+    found = shown_in_environment(os.environ)
+    return {name: Value((text,), f"environment {variable}") for name, variable, text in found}
+
+
+def _value(option: GroupedOption, texts: tuple[str, ...]) -> str:
+    if option.name == "api_key":
+        return texts[0][:2] + "***"
+    if option.name in (f"{name}_file" for name in SECRETS) and not Path(texts[0]).is_file():
+        return "*** (no such file)"  # whoever took it for the secret's own place gave the secret
+    if option.name == "proxy" or (option.metavar or "").startswith("URL"):
+        texts = tuple(text if text in ("env", "none") else show_url(text) for text in texts)
+    return _printable(", ".join(texts))
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else ascii(text)
+
+
+@config.command("init")
+@click.argument("path", metavar="[FILE]", required=False, type=FileName())
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+def init(path: str | None, overwrite: bool) -> None:
+    """Write a file of settings in which every setting is explained and none is set.
+
+    FILE is by default the one that is read without --config; - is standard output.
+    """
+    text = starter(_explained(option) for option in options_of_upload() if not option.flag_only)
+    if path == "-":
+        say(text.rstrip("\n"))
+        return
+    target = path or default_path(os.environ)
+    if target is None:
+        raise UsageError("there is no home folder to write to", hint="name a FILE")
+    write_starter(target, text, overwrite=overwrite, make_folder=path is None)
+    say_aside(f"wrote {target}; `batchconv config show` tells what it sets")
+
+
+def _explained(option: GroupedOption) -> Explained:
+    said = (option.help or "").removesuffix(f" [{option.shown}]")
+    values = "" if option.is_flag else (option.metavar or "TEXT")
+    return Explained(
+        option.name or "", option.group, said, option.shown, option.default_text, values,
+        option.kind,
+    )  # fmt: skip
