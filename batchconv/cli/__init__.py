@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from importlib import import_module
 
@@ -20,6 +21,7 @@ _COMMANDS = {
     "audit": "Prove that every row has an outcome and no outcome lacks a row.",
     "config": "Tell what is set and by whom, or write a file of settings.",
     "simulate": "Run a local stand-in of the Conversion API.",
+    "completion": "Make bash, zsh or fish complete commands, options and values.",
 }
 
 
@@ -65,7 +67,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit with the contract's code."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = _run()
     except click.ClickException as error:
         error.show()
         code = 2
@@ -81,6 +83,17 @@ def main() -> None:
         tell_error(BooksError(stop.why, hint=stop.hint))
         code = stop.exit_code
     sys.exit(code)
+
+
+def _run() -> int | None:
+    instruction = os.environ.get("_BATCHCONV_COMPLETE")
+    if not instruction:
+        code: int | None = cli.main(standalone_mode=False)
+        return code
+    from batchconv.cli.completion import answer  # noqa: PLC0415 - only a shell asks for it
+
+    answer(instruction, cli)
+    return 0
 
 
 def tell_error(error: BatchconvError) -> None:

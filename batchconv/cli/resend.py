@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from batchconv.cli.options import settings_options
+from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_options, sending_settings
 from batchconv.config import ReadSettings, Settings
 from batchconv.options import options_of
@@ -16,7 +16,7 @@ _ABOUT_INPUTS = {*options_of(ReadSettings), "failed", "no_failed"}
 
 
 @click.command("resend", cls=SendingCommand)
-@click.argument("earlier", metavar="RESULTS")
+@click.argument("earlier", metavar="RESULTS", type=FileName())
 @click.option(
     "--include", type=click.Choice(["rejected"]), help="Send the rejected rows again, too."
 )

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from batchconv.cli.options import settings_options
+from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_options, sending_settings
 from batchconv.config import Settings
 
 
 @click.command("upload", cls=SendingCommand)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=FileName())
 @settings_options(Settings)
 @sending_options
 def upload(inputs: Sequence[str], quiet: bool, verbose: bool, **values: Any) -> None:
