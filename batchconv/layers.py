@@ -153,14 +153,15 @@ def load(
     variables, notices = _from_environment(environment, known)
     file = open_config(known, environment, config)
     layers = [_Layer("environment", variables, variables=True)]
+    chosen = _chosen_profile(environment, profile, file)
     if file is None:
-        if profile is not None:
+        if chosen is not None:
             raise UsageError(
-                f"--profile {profile}: there is no file of settings to look for it",
+                f"profile {chosen.texts[0]}, chosen by {chosen.origin}: there is no file of "
+                "settings to hold it",
                 hint="write one with `batchconv config init`, or name it with --config",
             )
         return Layers(layers, environment, notices)
-    chosen = _chosen_profile(file, environment, profile)
     if chosen is not None:
         # One that a flag names comes first; any other is but a part of the file.
         layers.insert(0 if profile else 1, _profile(file, chosen))
@@ -175,10 +176,13 @@ def load(
 
 
 def _chosen_profile(
-    file: ConfigFile, environment: Mapping[str, str], profile: str | None
+    environment: Mapping[str, str], profile: str | None, file: ConfigFile | None
 ) -> Value | None:
-    name = profile or environment.get(f"{PREFIX}PROFILE") or file.default_profile
-    return Value((name,), _who(profile, environment, "PROFILE", file.path)) if name else None
+    default = file.default_profile if file else None
+    name = profile or environment.get(f"{PREFIX}PROFILE") or default
+    if not name:
+        return None
+    return Value((name,), _who(profile, environment, "PROFILE", file.path if file else ""))
 
 
 def _who(flag: str | None, environment: Mapping[str, str], variable: str, otherwise: str) -> str:
@@ -214,7 +218,7 @@ def _profile(file: ConfigFile, chosen: Value) -> _Layer:
     near = nearest(name, file.profiles)
     names = ", ".join(file.profiles)
     raise UsageError(
-        f"{file.path} holds no profile {name}, which the {chosen.origin} names"
+        f"{file.path} holds no profile {name}, chosen by {chosen.origin}"
         + (f"; did you mean {near}?" if near else ""),
         hint=f"its profiles are: {names}" if names else "a profile is a table: [profile.NAME]",
     )

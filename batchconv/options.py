@@ -92,7 +92,7 @@ def show(name: str, value: Any) -> Any:
         return [f"{field}={column}" for field, column in value]
     if name == "base_url":
         return show_url(value)
-    return value if value is None or isinstance(value, str | float | bool) else str(value)
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def show_url(text: str) -> str:

@@ -37,7 +37,7 @@ class _Line(NamedTuple):
 @settings_options(Settings)
 @sending_options
 @click.pass_context
-def show(ctx: click.Context, /, **values: Any) -> None:
+def show(ctx: click.Context, /, **_: Any) -> None:
     """Tell every setting that an upload with these options would have, and who says so.
 
     Secrets are masked. What is about one run, such as --resume, is left out.
@@ -46,7 +46,7 @@ def show(ctx: click.Context, /, **values: Any) -> None:
       batchconv config show
       batchconv config show --profile staging --rate 5
     """
-    make_settings(Settings, values)  # tells of what is better mended
+    make_settings(Settings, {})  # tells of what is better mended
     lines = [*_sources(ctx), *_settings(ctx)]
     names, shown = (max(len(line[column]) for line in lines) for column in (0, 1))
     for line in lines:
