@@ -123,6 +123,9 @@ class HttpClient:
         self._base_url = check_base_url(base_url)
         check_proxy(proxy, self._base_url)
         self._proxy = proxy
+        # A proxy is sent a session's headers, too: then each request has to carry its own.
+        self._session_headers = {} if proxy else self._auth.headers
+        self._request_headers = self._auth.headers if proxy else None
         self._timeout = timeout
         self._connections = connections
         self._ssl = trust(ca_file)
@@ -135,7 +138,7 @@ class HttpClient:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._ssl),
             timeout=aiohttp.ClientTimeout(total=self._timeout),
-            headers={"User-Agent": f"batchconv/{__version__}", **self._auth.headers},
+            headers={"User-Agent": f"batchconv/{__version__}", **self._session_headers},
             skip_auto_headers=("Content-Type", "Accept-Encoding"),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -164,7 +167,9 @@ class HttpClient:
         status: int | None = None
         waited: str | None = None
         try:
-            async with session.post(url, allow_redirects=False) as response:
+            async with session.post(
+                url, allow_redirects=False, headers=self._request_headers
+            ) as response:
                 status = response.status
                 waited = response.headers.get("Retry-After")
                 if not response.content.is_eof():
