@@ -66,7 +66,8 @@ _ACCOUNT = {
     ),
     407: ("a proxy wants credentials of its own", "check the proxy"),
 }
-_PROXY = {407: "it wants a user and a password, or others"}
+_WANTS_OTHERS = "it wants a user and a password, or others"
+_PROXY = {401: _WANTS_OTHERS, 407: _WANTS_OTHERS}
 _NO_WAY = "it does not let this machine connect to the API"
 _ASK = (
     "check --proxy with whoever runs it; user and password belong in the URL of BATCHCONV_PROXY "

@@ -100,11 +100,11 @@ class Authority:
         self.file = str(folder / "ca.pem")
         self._ca.cert_pem.write_to_path(self.file)
 
-    def certificate(self, *hosts: str, expired: bool = False) -> trustme.LeafCert:
-        """For these hosts, until tomorrow or until yesterday."""
-        day = timedelta(days=1)
-        until = datetime.now(UTC) + (-day if expired else day)
-        return self._ca.issue_cert(*hosts, not_before=until - 9 * day, not_after=until)
+    def certificate(self, *hosts: str, days: int = -1, expired: bool = False) -> trustme.LeafCert:
+        """For these hosts, from that many days from now on, for two days or for one hour."""
+        since = datetime.now(UTC) + timedelta(days=days)
+        until = since + (timedelta(hours=1) if expired else timedelta(days=2))
+        return self._ca.issue_cert(*hosts, not_before=since, not_after=until)
 
     def server(self, *hosts: str) -> ssl.SSLContext:
         """What a server with such a certificate needs."""
