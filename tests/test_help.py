@@ -99,6 +99,18 @@ def test_a_wrong_command_line_exits_with_2_and_says_why(arguments):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["upload", "a.csv", "--rate"], "Write --rate N: Requests a second"),
+        (["upload", "a.csv", "-o"], "Write -o PATH: Where outcomes go"),
+        (["validate", "a.csv", "--config"], "Write --config FILE: Settings in TOML"),
+    ],
+)
+def test_an_option_without_its_value_says_what_the_value_is(arguments, wanted):
+    assert wanted in run(*arguments).stderr
+
+
 def test_an_unknown_profile_names_the_known_ones(tmp_path):
     (tmp_path / "a.csv").write_text("message-id,delivered\na,true\n")
     done = run("upload", str(tmp_path / "a.csv"), "--simulate=stormy")

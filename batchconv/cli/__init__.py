@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from importlib import import_module
@@ -11,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from batchconv import __version__
+from batchconv.cli.groups import SuggestingGroup
 from batchconv.cli.say import say_aside
 from batchconv.errors import BatchconvError, BooksError
 from batchconv.stops import defect_stop
@@ -26,7 +26,7 @@ _COMMANDS = {
 }
 
 
-class _Commands(click.Group):
+class _Commands(SuggestingGroup):
     """Commands that are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -38,15 +38,6 @@ class _Commands(click.Group):
         command = getattr(import_module(f"batchconv.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - a fault of ours if not
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Refuse an unknown command with the nearest one that there is."""
-        near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
-        if args[0] not in _COMMANDS and near:
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
-        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands and options that begin with *incomplete*; from the table, too."""
@@ -71,6 +62,11 @@ def cli() -> None:
     """Send a file of conversion records to the Vonage (Nexmo) Conversion API.
 
     Every row reaches the API or is accounted for by name.
+
+    \b
+      batchconv validate export.csv             what would be sent
+      batchconv upload --simulate export.csv    a rehearsal
+      batchconv upload --auth basic export.csv
     """
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from batchconv.cli.groups import SuggestingGroup
 from batchconv.cli.layers import account_of, layers_of, options_of_upload, told_of
 from batchconv.cli.options import FileName, GroupedOption, make_settings, settings_options
 from batchconv.cli.running import SendingCommand, sending_options
@@ -22,7 +23,9 @@ from batchconv.layers import Value
 from batchconv.options import show_url
 
 
-@click.group("config", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "config", cls=SuggestingGroup, context_settings={"help_option_names": ["-h", "--help"]}
+)
 def config() -> None:
     """Tell what is set and by whom, or write a file of settings to begin with."""
 
@@ -33,7 +36,7 @@ class _Line(NamedTuple):
     origin: str
 
 
-@config.command("show", cls=SendingCommand)
+@config.command("show", cls=SendingCommand, short_help="Tell every setting and who says so.")
 @settings_options(Settings)
 @sending_options
 @click.pass_context
@@ -107,7 +110,7 @@ def _printable(text: str) -> str:
     return text if text.isprintable() else ascii(text)
 
 
-@config.command("init")
+@config.command("init", short_help="Write a file in which every setting is explained.")
 @click.argument("path", metavar="[FILE]", required=False, type=FileName())
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 def init(path: str | None, overwrite: bool) -> None:

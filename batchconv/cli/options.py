@@ -97,6 +97,17 @@ class GroupedOption(click.Option):
 class GroupedCommand(click.Command):
     """A command whose help has a section for each group of options."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Say of an option without its value what the value should be."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadOptionUsage as error:
+            option = next((p for p in self.params if error.option_name in p.opts), None)
+            wanted = ""
+            if isinstance(option, click.Option):
+                wanted = f" Write {error.option_name} {option.make_metavar(ctx)}: {option.help}"
+            raise click.BadOptionUsage(error.option_name, error.message + wanted, ctx) from None
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections in the order in which the groups first appear."""
         sections: dict[str, list[tuple[str, str]]] = {}

@@ -26,6 +26,9 @@ def upload(inputs: Sequence[str], quiet: bool, verbose: bool, **values: Any) -> 
       batchconv upload export.csv
       batchconv upload --simulate export.csv
       zcat old/*.gz | batchconv upload - -o old.results.jsonl
+
+    Options can also stand in a file and in the environment (BATCHCONV_RATE=50): see
+    `batchconv config`.
     """
     settings = sending_settings(values)
 
