@@ -76,16 +76,19 @@ def in_environment(environment: Mapping[str, str]) -> bool:
 
 def shown_in_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """What the environment tells of the account: setting, variable, and a text to be shown."""
-    places = ((prefix, _from_environment(prefix, environment)) for prefix in ("VONAGE", "NEXMO"))
-    prefix, place = next(((p, place) for p, place in places if not place.empty), ("", None))
-    if place is None:
-        return
-    if place.key:
-        yield "api_key", f"{prefix}_API_KEY", mask_key(place.key)
-    if place.secret:
-        yield "api_secret", f"{prefix}_API_SECRET", "***"
-    if place.signature_secret:
-        yield "signature_secret", f"{prefix}_SIGNATURE_SECRET", "***"
+    for prefix in ("VONAGE", "NEXMO"):
+        place = _from_environment(prefix, environment)
+        if place.key:
+            yield "api_key", f"{prefix}_API_KEY", mask_key(place.key)
+        if place.secret:
+            yield "api_secret", f"{prefix}_API_SECRET", "***"
+        if place.signature_secret:
+            yield "signature_secret", f"{prefix}_SIGNATURE_SECRET", "***"
+        if not place.empty:
+            break
+    method = method_in_environment(environment)
+    if method is not None:
+        yield "signature_method", method, environment[method]
 
 
 def method_in_environment(environment: Mapping[str, str]) -> str | None:

@@ -25,6 +25,7 @@ import pytest
 from batchconv import errors
 from batchconv.cli.options import GroupedOption
 from batchconv.model import Reason
+from batchconv.options import GROUPS
 from batchconv.results import ResultLine
 from batchconv.simulator import FAULT_WORDS, PROFILES
 from batchconv.summary import Summary
@@ -160,9 +161,10 @@ def options_of(name: str) -> Iterator[tuple[str, click.Option, click.Context]]:
     """The options of a command with the groups in which they stand, but for `--help`."""
     found = command(name)
     context = click.Context(found, info_name=name)
-    for param in found.params:
-        if isinstance(param, click.Option):
-            yield getattr(param, "group", ""), param, context
+    options = [param for param in found.params if isinstance(param, click.Option)]
+    order = ["", *GROUPS]
+    for option in sorted(options, key=lambda option: order.index(getattr(option, "group", ""))):
+        yield getattr(option, "group", ""), option, context
 
 
 def with_option_tables(page: str) -> str:

@@ -203,13 +203,17 @@ async def test_show_tells_where_the_account_is_from_and_no_secret(shell):
     found = await shown(shell)
     assert found["api_key"] == ("Fi***", str(path))
     assert found["api_secret"] == ("***", str(path))
-    shell.env |= secrets
+    shell.env |= secrets | {"VONAGE_SIGNATURE_METHOD": "sha1"}
     found = await shown(shell)
+    assert found["signature_method"] == ("sha1", "environment VONAGE_SIGNATURE_METHOD")
     assert found["api_key"] == ("Ky***", "environment VONAGE_API_KEY")
     assert found["api_secret"] == ("***", "environment VONAGE_API_SECRET")
     assert found["signature_secret"] == ("***", "environment VONAGE_SIGNATURE_SECRET")
     (shell.folder / "s").write_text("CANARY")
-    found = await shown(shell, "--api-key", "FlCANARY", "--api-secret-file", "s")
+    flags = ("--api-key", "FlCANARY", "--api-secret-file", "s", "--signature-method", "md5")
+    found = await shown(shell, *flags, "--proxy", "proxy:3128")
+    assert found["signature_method"] == ("md5", "flag")
+    assert found["proxy"] == ("http://proxy:3128", "flag")
     assert found["api_key"] == ("Fl***", "flag")
     assert found["api_secret_file"] == ("s", "flag")
     assert "api_secret" not in found
@@ -217,6 +221,8 @@ async def test_show_tells_where_the_account_is_from_and_no_secret(shell):
 
 
 async def test_show_tells_what_a_simulation_changes(shell):
+    found = await shown(shell, "--simulate=none")
+    assert found["rate"] == ("20", "default")
     found = await shown(shell, "--simulate=flaky")
     assert found["simulate"] == ("flaky", "flag")
     assert found["rate"] == ("none", "default of a simulated run")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from batchconv.auth import mask_key
 from batchconv.cli.groups import SuggestingGroup
 from batchconv.cli.layers import account_of, layers_of, options_of_upload, told_of
 from batchconv.cli.options import FileName, GroupedOption, make_settings, settings_options
@@ -20,7 +21,12 @@ from batchconv.config_starter import Explained, starter, write_starter
 from batchconv.credentials import shown_in_environment
 from batchconv.errors import UsageError
 from batchconv.layers import Value
-from batchconv.options import show_url
+from batchconv.options import options_of, show_url
+from batchconv.proxy import read_proxy
+
+_NOBODY = Value(("none",), "")
+_SECRET_FILES = tuple(f"{name}_file" for name in SECRETS)
+_LASTING = [name for name, option in options_of(Settings).items() if not option.flag_only]
 
 
 @click.group(
@@ -37,7 +43,7 @@ class _Line(NamedTuple):
 
 
 @config.command("show", cls=SendingCommand, short_help="Tell every setting and who says so.")
-@settings_options(Settings)
+@settings_options(Settings, only=_LASTING)
 @sending_options
 @click.pass_context
 def show(ctx: click.Context, /, **_: Any) -> None:
@@ -67,15 +73,15 @@ def _sources(ctx: click.Context) -> Iterator[_Line]:
 
 
 def _settings(ctx: click.Context) -> Iterator[_Line]:
-    told = told_of(ctx) | _account(ctx)
-    if "simulate" in told and "rate" not in told:
+    told = _account(ctx) | told_of(ctx)
+    if "rate" not in told and told.get("simulate", _NOBODY).texts != ("none",):
         told["rate"] = Value(("none",), "default of a simulated run")
     for option in options_of_upload():
         name = option.name or ""
         if option.flag_only:
             continue
         if name in told:
-            yield _Line(name, _value(option, told[name].texts), told[name].origin)
+            yield _Line(name, _value(name, told[name].texts), told[name].origin)
         else:
             words = f"default: {option.shown}" if option.default_text is None else "default"
             usual = "false" if option.is_flag else option.default_text or "-"
@@ -90,20 +96,26 @@ def _account(ctx: click.Context) -> dict[str, Value]:
     account = account_of(ctx)
     if account is not None:
         return {name: Value(("***",), account.place) for name in account.secrets}
-    if any(name in told_of(ctx) for name in ("api_key", *(f"{each}_file" for each in SECRETS))):
-        return {}
-    found = shown_in_environment(os.environ)
-    return {name: Value((text,), f"environment {variable}") for name, variable, text in found}
+    by_flag = any(name in told_of(ctx) for name in ("api_key", *_SECRET_FILES))
+    return {
+        name: Value((text,), f"environment {variable}")
+        for name, variable, text in shown_in_environment(os.environ)
+        if name == "signature_method" or not by_flag
+    }
 
 
-def _value(option: GroupedOption, texts: tuple[str, ...]) -> str:
-    if option.name == "api_key":
-        return texts[0][:2] + "***"
-    if option.name in (f"{name}_file" for name in SECRETS) and not Path(texts[0]).is_file():
-        return "*** (no such file)"  # whoever took it for the secret's own place gave the secret
-    if option.name == "proxy" or (option.metavar or "").startswith("URL"):
-        texts = tuple(text if text in ("env", "none") else show_url(text) for text in texts)
-    return _printable(", ".join(texts))
+def _value(name: str, texts: tuple[str, ...]) -> str:
+    """The texts as everyone may see them."""
+    text = ", ".join(texts)
+    if name == "api_key":
+        text = mask_key(text)
+    elif name in _SECRET_FILES and not Path(text).is_file():
+        text = "*** (no such file)"  # whoever took it for the secret's own place gave the secret
+    elif name == "proxy":
+        text = str(read_proxy(text) or "none")
+    elif name == "base_url":
+        text = show_url(text)
+    return _printable(text)
 
 
 def _printable(text: str) -> str:

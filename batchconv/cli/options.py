@@ -189,7 +189,7 @@ def settings_options(settings: type[Any], *, only: Iterable[str] | None = None) 
     )
 
     def decorate(command: C) -> C:
-        command = _profile_option(_config_option(command))
+        command = _config_option(_profile_option(command))
         for name in reversed(names):
             command = _click_option(name, chosen[name])(command)
         return command
