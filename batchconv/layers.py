@@ -27,8 +27,11 @@ from batchconv.options import nearest
 
 PREFIX = "BATCHCONV_"
 _ACCOUNT = ("api_key", "api_secret_file", "signature_secret_file")
-# A setting is not taken from where one that excludes it is overruled by it.
-_RIVALS = {"failed": "no_failed", "no_failed": "failed", "ledger": "simulate"}
+# A setting counts for nothing where one that excludes it is set in a higher place. A rehearsal
+# keeps its hands off the files that a lower place names for the real runs.
+_RIVALS = {"failed": "no_failed", "no_failed": "failed"} | dict.fromkeys(
+    ("results", "summary", "ledger", "metrics_file"), "simulate"
+)
 _NO = ("false", "none")
 # What Kubernetes adds to the environment when a service is called batchconv.
 _SERVICE = re.compile(

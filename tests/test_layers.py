@@ -242,6 +242,14 @@ def test_what_excludes_another_overrules_it_from_a_higher_place(layers):
     assert value(layers('failed = "x"', BATCHCONV_NO_FAILED="false"), "failed") == "x"
 
 
+@pytest.mark.parametrize("name", ["results", "summary"])
+def test_a_rehearsal_keeps_off_the_files_of_the_real_runs(layers, name):
+    file = f'{name} = "f"\n'
+    assert value(layers(file), name) == "f"
+    assert value(layers(file), name, ["simulate"]) is None
+    assert value(layers(f'{file}[profile.p]\nsimulate = "calm"', "p"), name) is None
+
+
 def test_a_simulation_forgets_the_ledger_of_a_lower_place(layers):
     """Else nobody whose file names a ledger could simulate anything."""
     file = 'ledger = "l"\n'

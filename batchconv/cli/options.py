@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -178,10 +178,17 @@ class _Choice(_Parsed):
         ]
 
 
-def settings_options(settings: type[Any], *, only: Iterable[str] | None = None) -> Callable[[C], C]:
+def settings_options(
+    settings: type[Any], *, only: Iterable[str] | None = None, flag_only: Collection[str] = ()
+) -> Callable[[C], C]:
     """A decorator that gives a command an option for each setting, under the setting's name.
 
     `--config` and `--profile` come with them: they tell where else settings stand.
+
+    Args:
+        settings: the dataclass.
+        only: the settings to take from it; all of them for None.
+        flag_only: settings that mean something else to this command, and are set by flags alone.
     """
     chosen = options_of(settings)
     names = sorted(
@@ -191,7 +198,10 @@ def settings_options(settings: type[Any], *, only: Iterable[str] | None = None) 
     def decorate(command: C) -> C:
         command = _config_option(_profile_option(command))
         for name in reversed(names):
-            command = _click_option(name, chosen[name])(command)
+            option = chosen[name]
+            if name in flag_only:
+                option = option._replace(flag_only=True)
+            command = _click_option(name, option)(command)
         return command
 
     return decorate

@@ -20,7 +20,11 @@ _ABOUT_INPUTS = {*options_of(ReadSettings), "failed", "no_failed"}
 @click.option(
     "--include", type=click.Choice(["rejected"]), help="Send the rejected rows again, too."
 )
-@settings_options(Settings, only=[n for n in options_of(Settings) if n not in _ABOUT_INPUTS])
+@settings_options(
+    Settings,
+    only=[n for n in options_of(Settings) if n not in _ABOUT_INPUTS],
+    flag_only=("results",),  # in a file it names the upload's, which are the input here
+)
 @sending_options
 def resend(earlier: str, include: str | None, quiet: bool, verbose: bool, **values: Any) -> None:
     """Send the rows again that failed in RESULTS, into a results file of their own.
