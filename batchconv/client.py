@@ -123,9 +123,6 @@ class HttpClient:
         self._base_url = check_base_url(base_url)
         check_proxy(proxy, self._base_url)
         self._proxy = proxy
-        # A proxy is sent a session's headers, too: then each request has to carry its own.
-        self._session_headers = {} if proxy else self._auth.headers
-        self._request_headers = self._auth.headers if proxy else None
         self._timeout = timeout
         self._connections = connections
         self._ssl = trust(ca_file)
@@ -135,10 +132,12 @@ class HttpClient:
         return f"{type(self).__name__}({self._base_url}, {self._auth!r})"
 
     async def __aenter__(self) -> Self:
+        # A proxy is sent a session's headers, too: then each request has to carry its own.
+        own = {} if self._proxy else self._auth.headers
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._ssl),
             timeout=aiohttp.ClientTimeout(total=self._timeout),
-            headers={"User-Agent": f"batchconv/{__version__}", **self._session_headers},
+            headers={"User-Agent": f"batchconv/{__version__}", **own},
             skip_auto_headers=("Content-Type", "Accept-Encoding"),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -167,9 +166,8 @@ class HttpClient:
         status: int | None = None
         waited: str | None = None
         try:
-            async with session.post(
-                url, allow_redirects=False, headers=self._request_headers
-            ) as response:
+            headers = self._auth.headers if self._proxy else None
+            async with session.post(url, allow_redirects=False, headers=headers) as response:
                 status = response.status
                 waited = response.headers.get("Retry-After")
                 if not response.content.is_eof():
