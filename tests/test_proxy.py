@@ -138,18 +138,24 @@ async def test_a_proxy_that_wants_credentials_stops_the_run_with_4(setting, url)
 
 
 async def test_the_file_netrc_is_not_read(setting, tmp_path):
-    """A library that reads proxy variables likes to read it, too."""
+    """A library that reads proxy variables likes to read it, too; for either host."""
     async with setting(HttpProxy(KNOWN)) as here:
-        host = here.address.partition(":")[0]
-        (tmp_path / ".netrc").write_text(
-            f"machine {host} login user password p@ss\nmachine {HOST} login a password b\n"
-        )
-        (tmp_path / ".netrc").chmod(0o600)
-        here.shell.env |= {"HOME": str(tmp_path), "NETRC": str(tmp_path / ".netrc")}
+        netrc = tmp_path / ".netrc"
+        netrc.write_text(f"machine 127.0.0.1 login user password p@ss\nmachine {HOST} login a\n")
+        netrc.chmod(0o600)
+        here.shell.env |= {"HOME": str(tmp_path), "NETRC": str(netrc)}
         here.shell.env["HTTPS_PROXY"] = f"http://{here.address}"
         ended = await here.upload("--proxy", "env")
         assert ended.code == 4
         assert "uthorization" not in here.seen.requests[0]
+        # What is sent to the API itself can be read where it is sent in plain http.
+        looking = HttpProxy()
+        async with looking.running() as port:
+            plain = ("--base-url", here.simulator.base_url, "--proxy", f"127.0.0.1:{port}")
+            ended = await here.upload(*plain, "--overwrite")
+        assert ended.code == 0, ended.err
+        assert looking.seen.requests[0].startswith("POST http://127.0.0.1:")
+        assert "uthorization" not in looking.seen.requests[0]
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
