@@ -8,74 +8,38 @@ and carry the credentials to another host.
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 import time
 from collections.abc import Coroutine
-from ipaddress import ip_address
 from types import TracebackType
-from typing import Any, NamedTuple, Self
-from urllib.parse import quote
+from typing import Any, Self
 
 import aiohttp
-from yarl import URL
 
 from batchconv import __version__
-from batchconv.auth import Auth, Secret
+from batchconv.auth import Auth
 from batchconv.deadlines import Deadlines
 from batchconv.errors import UsageError
 from batchconv.model import Conversion, Reason, Reply
+from batchconv.proxy import Proxy, is_loopback
+from batchconv.urls import UrlMaker, check_base_url
 
 DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
-_PLAIN = re.compile(r"[0-9A-Za-z_.~-]*").fullmatch  # what RFC 3986 calls unreserved
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}").fullmatch
 _MOST_OF_A_BODY = 1 << 16  # bytes; only the status counts
 _LONGEST_OF_A_BODY = 1.0  # seconds, once the status is known
 
 
-def check_base_url(text: str) -> str:
-    """The base URL in its canonical form, without a trailing slash.
+def check_proxy(proxy: Proxy | None, base_url: str) -> None:
+    """Refuse, with a UsageError, a proxy that would be shown the credentials.
 
-    It is taken apart by the library that connects, so that what is checked is what is meant.
-
-    Raises:
-        UsageError: it is no HTTP URL, holds user-info, a query or a fragment, or is plain HTTP to
-            a host that is not this machine: credentials would travel for everyone to read.
+    To an https address it is asked for a tunnel. What is sent in plain http, which is only done
+    within this machine, it would read.
     """
-    try:
-        url = URL(text.strip())
-        host = url.raw_host or ""
-        if ":" in host:
-            ip_address(host)
-        else:
-            host.encode("idna")  # refuses what no name can be, such as an empty label
-    except ValueError:
-        url, host = URL(), ""
-    if "@" in text:
+    if proxy is not None and base_url.startswith("http:") and not is_loopback(proxy.host):
         raise UsageError(
-            "--base-url holds a user or a password", hint="credentials belong in the environment"
+            f"--proxy: {proxy} would read the credentials of what is sent to a plain http address",
+            hint="leave out --proxy: --base-url is on this machine",
         )
-    if url.scheme not in ("http", "https") or not host:
-        raise UsageError("--base-url is no http or https URL with a host")
-    if "?" in text or "#" in text:
-        raise UsageError(
-            "--base-url holds a query or a fragment", hint="leave out all after ? or #"
-        )
-    if url.scheme == "http" and not _is_loopback(host):
-        raise UsageError(
-            f"--base-url: plain http to {host} would show the credentials to everyone on the way",
-            hint="use https",
-        )
-    return str(url).rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class _Request(aiohttp.ClientRequest):
@@ -106,6 +70,7 @@ class HttpClient:
             of the answer.
         connections: the most that are open at once; 0 for no bound.
         ca_file: certificates in PEM form to trust instead of the system's.
+        proxy: an HTTP proxy to go through.
     """
 
     def __init__(
@@ -116,13 +81,13 @@ class HttpClient:
         timeout: float = 30.0,
         connections: int = 100,
         ca_file: str | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._auth = auth
         self._base_url = check_base_url(base_url)
-        self._address = _Address.of(self._base_url)
-        self._constant = Secret(
-            "".join(f"&{name}={_quote(value)}" for name, value in auth.constant)
-        )
+        self._url = UrlMaker(self._base_url, auth)
+        check_proxy(proxy, self._base_url)
+        self._proxy = proxy
         self._timeout = timeout
         self._connections = connections
         self._ssl = trust(ca_file)
@@ -133,14 +98,18 @@ class HttpClient:
 
     async def __aenter__(self) -> Self:
         self._deadlines = Deadlines(self._timeout)
+        # A proxy is sent a session's headers, too: then each request has to carry its own.
+        own = {} if self._proxy else self._auth.headers
+        self._own_headers = self._auth.headers if self._proxy else None
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._ssl),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-            headers={"User-Agent": f"batchconv/{__version__}", **self._auth.headers},
+            headers={"User-Agent": f"batchconv/{__version__}", **own},
             skip_auto_headers=("Content-Type", "Accept", "Accept-Encoding"),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
+            proxy=self._proxy.url if self._proxy else None,
             request_class=_Request,
         )
         return self
@@ -166,7 +135,7 @@ class HttpClient:
         began = time.perf_counter()
         task = self._deadlines.begin()
         try:
-            response = await session.post(url, allow_redirects=False)
+            response = await session.post(url, allow_redirects=False, headers=self._own_headers)
             status = response.status
             if status >= 400:
                 waited = response.headers.get("Retry-After")
@@ -179,55 +148,10 @@ class HttpClient:
                 return Reply(None, time.perf_counter() - began, trouble=Reason.TIMEOUT)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             if status is None:  # else the status line decides, however the body ended
-                return _trouble(error, time.perf_counter() - began)
+                return _trouble(error, time.perf_counter() - began, self._proxy)
         finally:
             self._deadlines.end(task)
         return Reply(status, time.perf_counter() - began, waited)
-
-    def _url(self, conversion: Conversion) -> URL:
-        delivered = "true" if conversion.delivered else "false"
-        if self._auth.signs:
-            params = [("message-id", conversion.message_id), ("delivered", delivered)]
-            if conversion.timestamp is not None:
-                params.append(("timestamp", conversion.timestamp))
-            query = "&".join(f"{name}={_quote(value)}" for name, value in self._auth.sign(params))
-        else:
-            query = f"message-id={_quote(conversion.message_id)}&delivered={delivered}"
-            if conversion.timestamp is not None:
-                query += f"&timestamp={_quote(conversion.timestamp)}"
-            query += self._constant.reveal()
-        scheme, authority, path = self._address
-        return URL.build(
-            scheme=scheme,
-            authority=authority,
-            path=path + conversion.channel,
-            query_string=query,
-            encoded=True,
-        )
-
-
-class _Address(NamedTuple):
-    """The parts of the base URL that stay."""
-
-    scheme: str
-    authority: str
-    path: str
-
-    @classmethod
-    def of(cls, base_url: str) -> Self:
-        url = URL(base_url)
-        return cls(url.scheme, url.raw_authority, url.raw_path.rstrip("/") + "/")
-
-
-def _quote(value: str) -> str:
-    """The value as it stands in a query, wholly percent-encoded; most need none of that.
-
-    Text glued together as it is would lose `+`, `#` and `&`.
-    """
-    if _PLAIN(value):
-        return value
-    # Every row has a time, and its colons may stand in a query as they are (RFC 3986, 3.4).
-    return value.replace(" ", "%20") if _TIME(value) else quote(value, safe="")
 
 
 def trust(ca_file: str | None) -> ssl.SSLContext | bool:
@@ -254,13 +178,15 @@ async def _drain(response: aiohttp.ClientResponse) -> None:
         response.release()
 
 
-def _trouble(error: Exception, elapsed: float) -> Reply:
+def _trouble(error: Exception, elapsed: float, proxy: Proxy | None) -> Reply:
     """What went wrong, in a word of ours: the text of *error* holds the URL and its secrets."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return Reply(None, elapsed, trouble=Reason.CONNECTION_LOST, certificate=True)
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return Reply(error.status, elapsed)
-    if isinstance(error, asyncio.TimeoutError):
+        return Reply(error.status, elapsed, proxy=True)
+    at_proxy = proxy is not None and _place(error) == (proxy.host, proxy.port)
+    flaw = None
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        reason, flaw = Reason.CONNECTION_LOST, _flaw(error.certificate_error)
+    elif isinstance(error, asyncio.TimeoutError):
         reason = Reason.TIMEOUT
     elif isinstance(error, aiohttp.ClientConnectorDNSError):
         reason = Reason.UNKNOWN_HOST
@@ -273,4 +199,27 @@ def _trouble(error: Exception, elapsed: float) -> Reply:
         reason = Reason.BAD_REPLY
     else:
         reason = Reason.CONNECTION_LOST
-    return Reply(None, elapsed, trouble=reason)
+    return Reply(None, elapsed, trouble=reason, certificate=flaw, proxy=at_proxy)
+
+
+def _place(error: Exception) -> tuple[str, int | None] | None:
+    """Host and port that could not be connected to."""
+    return (error.host, error.port) if isinstance(error, aiohttp.ClientConnectorError) else None
+
+
+def _flaw(error: Exception) -> str:
+    """What is wrong with a certificate, in words of ours."""
+    return _FLAWS.get(getattr(error, "verify_code", 0), "it cannot be verified")
+
+
+_FLAWS = {  # by OpenSSL's X509_V_ERR numbers
+    9: "it is not valid yet; the clock of this machine may be wrong",
+    10: "it has expired",
+    18: "it is self-signed",
+    19: "it is self-signed, or by an issuer that is not known here",
+    20: "its issuer is not known here",
+    21: "its issuer is not known here",
+    23: "it has been revoked",
+    62: "it is for another host",
+    64: "it is for another host",
+}

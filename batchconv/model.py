@@ -156,14 +156,16 @@ class Reply(NamedTuple):
         elapsed: seconds from handing the request over to the end of the exchange.
         retry_after: the header's value as sent, or None.
         trouble: what went wrong when there is no status, else None.
-        certificate: the server's certificate was refused.
+        certificate: what is wrong with a certificate that was refused, else None.
+        proxy: it is the proxy that answered, or that could not be reached.
     """
 
     status: int | None
     elapsed: float
     retry_after: str | None = None
     trouble: Reason | None = None
-    certificate: bool = False
+    certificate: str | None = None
+    proxy: bool = False
 
 
 class Result(StrEnum):

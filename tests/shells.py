@@ -20,6 +20,7 @@ from batchconv.simulator import API_KEY, API_SECRET, Simulator
 from batchconv.summary import Summary
 from batchconv.target import Target
 from batchconv.uploading import prepare_upload
+from tests.bench.processes import undisturbed
 
 ROOT = Path(__file__).parent.parent
 ACCOUNT = {"VONAGE_API_KEY": API_KEY, "VONAGE_API_SECRET": API_SECRET}
@@ -123,11 +124,11 @@ class Shell:
     def __init__(self, folder: Path, base_url: str, *options: str) -> None:
         self.folder = folder
         self.options = ("--base-url", base_url, "--rate", "none", *options)
-        self.env = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("VONAGE", "NEXMO", "BATCHCONV"))
-        } | {**ACCOUNT, "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(folder)}
+        self.env = undisturbed(os.environ) | {
+            **ACCOUNT,
+            "PYTHONPATH": str(ROOT),
+            "XDG_CONFIG_HOME": str(folder),
+        }
         self._started: list[subprocess.Popen[bytes]] = []
         atexit.register(self.close)
 

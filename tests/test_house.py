@@ -29,7 +29,7 @@ CODE = [path for path in TEXTS if path.suffix == ".py"]
 JOINED_BY_THE_PIPELINE = ("reader", "mapping", "pool", "client", "results")
 ROOMS = {
     "aiohttp": {"batchconv.client", "batchconv.simulator", "batchconv.source.filesystems"},
-    "yarl": {"batchconv.client"},
+    "yarl": {"batchconv.urls"},
     "click": {"batchconv.cli"},
     "fsspec": {"batchconv.source.filesystems"},
     "pyarrow": {"batchconv.formats.parquet", "batchconv.formats.arrow"},

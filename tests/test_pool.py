@@ -241,7 +241,7 @@ def test_three_403_in_a_row_stop_the_run():
 
 
 def test_a_refused_certificate_stops_the_run():
-    refused = Reply(None, 0.01, trouble=Reason.CONNECTION_LOST, certificate=True)
+    refused = Reply(None, 0.01, trouble=Reason.CONNECTION_LOST, certificate="it has expired")
     bench = Bench(100, always(refused, range(1, 101)), Limits(2)).run()
     assert len(bench.sent) == 2
     assert "certificate" in bench.pool.stops[0].why

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
+import os
 import sys
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from batchconv import __version__
+from batchconv.cli.groups import SuggestingGroup
 from batchconv.cli.say import say_aside
 from batchconv.errors import BatchconvError, BooksError
 from batchconv.stops import defect_stop
@@ -19,11 +21,13 @@ _COMMANDS = {
     "resend": "Send the rows again that failed in an earlier run.",
     "audit": "Prove that every row has an outcome and no outcome lacks a row.",
     "report": "Tell what happened, as tables, JSON or a page.",
+    "config": "Tell what is set and by whom, or write a file of settings.",
     "simulate": "Run a local stand-in of the Conversion API.",
+    "completion": "Make bash, zsh or fish complete commands, options and values.",
 }
 
 
-class _Commands(click.Group):
+class _Commands(SuggestingGroup):
     """Commands that are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -36,14 +40,14 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - a fault of ours if not
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Refuse an unknown command with the nearest one that there is."""
-        near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
-        if args[0] not in _COMMANDS and near:
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
-        return super().resolve_command(ctx, args)
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands and options that begin with *incomplete*; from the table, too."""
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return options + [
+            CompletionItem(name, help=what)
+            for name, what in _COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # From the table, so that `--help` imports no command.
@@ -59,13 +63,18 @@ def cli() -> None:
     """Send a file of conversion records to the Vonage (Nexmo) Conversion API.
 
     Every row reaches the API or is accounted for by name.
+
+    \b
+      batchconv validate export.csv             what would be sent
+      batchconv upload --simulate export.csv    a rehearsal
+      batchconv upload --auth basic export.csv
     """
 
 
 def main() -> None:
     """Run the command line and exit with the contract's code."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = _run()
     except click.ClickException as error:
         error.show()
         code = 2
@@ -81,6 +90,17 @@ def main() -> None:
         tell_error(BooksError(stop.why, hint=stop.hint))
         code = stop.exit_code
     sys.exit(code)
+
+
+def _run() -> int | None:
+    instruction = os.environ.get("_BATCHCONV_COMPLETE")
+    if not instruction:
+        code: int | None = cli.main(standalone_mode=False)
+        return code
+    from batchconv.cli.completion import answer  # noqa: PLC0415 - only a shell asks for it
+
+    answer(instruction, cli)
+    return 0
 
 
 def tell_error(error: BatchconvError) -> None:

@@ -16,6 +16,7 @@ import click
 from click.core import ParameterSource
 
 from batchconv.auth import mask_key
+from batchconv.cli.layers import FLAG, told_of
 from batchconv.cli.options import GroupedCommand, GroupedOption, make_settings
 from batchconv.cli.say import say_aside
 from batchconv.config import Settings
@@ -44,11 +45,6 @@ def sending_options(command: C) -> C:
     """The options that are not settings of the run itself."""
     for option in (
         click.option(
-            "--simulate", metavar="[=PROFILE]", cls=GroupedOption,
-            help="Send to an embedded stand-in of the API: calm (the default), flaky, throttled "
-            "or outage.",
-        ),
-        click.option(
             "-v", "--verbose", is_flag=True, cls=GroupedOption, group=TELLING,
             help="Tell of every attempt that was not accepted.",
         ),
@@ -64,8 +60,11 @@ def sending_options(command: C) -> C:
 def sending_settings(values: dict[str, Any]) -> Settings:
     """The settings of a command that sends; a simulated run has no rate unless one is given."""
     settings = make_settings(Settings, values)
-    source = click.get_current_context().get_parameter_source("rate")
-    if settings.simulate and source is ParameterSource.DEFAULT:
+    context = click.get_current_context()
+    told = told_of(context).get("simulate")
+    if settings.simulate and told and told.origin != FLAG and not context.params.get("quiet"):
+        say_aside(f"simulated: nothing goes to the API; so says the {told.origin}")
+    if settings.simulate and context.get_parameter_source("rate") is ParameterSource.DEFAULT:
         return dataclasses.replace(settings, rate=None)
     return settings
 

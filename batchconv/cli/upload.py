@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from batchconv.cli.options import settings_options
+from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_options, sending_settings
 from batchconv.config import Settings
 
 
 @click.command("upload", cls=SendingCommand)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=FileName())
 @settings_options(Settings)
 @sending_options
 def upload(inputs: Sequence[str], quiet: bool, verbose: bool, **values: Any) -> None:
@@ -26,6 +26,9 @@ def upload(inputs: Sequence[str], quiet: bool, verbose: bool, **values: Any) -> 
       batchconv upload export.csv
       batchconv upload --simulate export.csv
       zcat old/*.gz | batchconv upload - -o old.results.jsonl
+
+    Options can also stand in a file and in the environment (BATCHCONV_RATE=50): see
+    `batchconv config`.
     """
     settings = sending_settings(values)
 

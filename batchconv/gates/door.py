@@ -188,7 +188,7 @@ class Door:
             self._throttle.passed()
             self._silence("throttled")
         if verdict is Verdict.AGAIN:
-            self._troubled(row, left, now)
+            self._troubled(row, left, now, proxy=judged.reply.proxy)
         else:
             if self._outage.final():
                 self._end_outage()
@@ -224,7 +224,7 @@ class Door:
         self._places.resize(self._width.limit)
         return explained
 
-    def _troubled(self, row: Row, left: float, now: float) -> None:
+    def _troubled(self, row: Row, left: float, now: float, *, proxy: bool) -> None:
         since = self._outage.since
         if since is not None:
             if left > since:  # only probes leave during an outage
@@ -232,7 +232,7 @@ class Door:
         elif self._outage.troubled((row.source, row.number), now):
             self._open = False
             self._outage_began = self._wall()
-            self._alarm("outage", outage_stop(self._patience))
+            self._alarm("outage", outage_stop(self._patience, proxy=proxy))
 
     def _probe_failed(self, now: float) -> None:
         self._outage.probe_failed(now)
