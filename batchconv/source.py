@@ -95,6 +95,7 @@ class _Raw(io.RawIOBase):
     """An open file whose first bytes can be looked at before they are read."""
 
     def __init__(self, file: io.FileIO) -> None:
+        self.position = 0  # bytes read so far
         self._file = file
         self._head = b""
 
@@ -106,6 +107,7 @@ class _Raw(io.RawIOBase):
             if not chunk:
                 break
             self._head += chunk
+            self.position += len(chunk)
         return self._head
 
     def _wait(self) -> None:
@@ -125,11 +127,17 @@ class _Raw(io.RawIOBase):
             return size
         while (size := self._file.readinto(buffer)) is None:
             self._wait()
+        self.position += size
         return size
 
 
 class ByteStream:
     """The decompressed bytes of one input, in chunks.
+
+    Attributes:
+        size: bytes of the file as it lies there; None for a pipe.
+        lines: line ends among the bytes handed out.
+        fresh_lines: those of the last chunk, which may not have been taken apart yet.
 
     Raises:
         InputError: from the constructor when the input cannot be opened, from iteration when it
@@ -139,7 +147,9 @@ class ByteStream:
     def __init__(self, name: str, compression: Compression | None = None) -> None:
         self.name = name
         self._file = _open(name)
-        raw = _Raw(self._file)
+        self.size = _size_of(self._file)
+        self.lines = self.fresh_lines = 0
+        self._raw = raw = _Raw(self._file)
         try:
             packed = (compression or _told_by(name, raw.look())) == "gz"
         except OSError as error:
@@ -163,7 +173,10 @@ class ByteStream:
     def _read_chunks(self) -> Iterator[bytes]:
         try:
             while chunk := self._read():
+                self.fresh_lines = chunk.count(b"\n")
+                self.lines += self.fresh_lines
                 yield chunk
+            self.fresh_lines = 0
         except EOFError:
             raise InputError(
                 f"{self.name} is damaged: the compressed data end too early",
@@ -176,6 +189,11 @@ class ByteStream:
             ) from None
         except OSError as error:
             raise _unreadable(self.name, error) from None
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file that have been read, packed as they are."""
+        return self._raw.position
 
     def peek(self) -> bytes:
         """The first decompressed bytes, which iteration will still yield.
@@ -224,6 +242,11 @@ def _open(name: str) -> io.FileIO:
         raise InputError(f"{name} does not exist", hint="check the name and the folder") from None
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from None
+
+
+def _size_of(file: io.FileIO) -> int | None:
+    found = os.fstat(file.fileno())
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _unreadable(name: str, error: OSError | ValueError) -> InputError:

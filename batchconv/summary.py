@@ -3,49 +3,21 @@
 from __future__ import annotations
 
 import json
-import math
-import os
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from batchconv.durations import show_duration
 from batchconv.errors import BatchconvError, BooksError, OutputError
+from batchconv.latencies import Latencies
 from batchconv.model import Outcome, Result
 from batchconv.output import PRIVATE
 from batchconv.stops import Stop, exit_code_of, file_stop
 from batchconv.traffic import Traffic
+from batchconv.whole import write_whole
 
 BAD_RESULTS = frozenset({Result.REJECTED, Result.FAILED, Result.INVALID})
-_STEPS = 50  # buckets for each factor of e: a bucket is 2 % wide
-
-
-class Latencies:
-    """Quantiles of many durations in little memory, right to 1 %."""
-
-    def __init__(self) -> None:
-        self._buckets: Counter[int] = Counter()
-        self._count = 0
-        self.longest = 0.0
-
-    def add(self, seconds: float) -> None:
-        """Count one duration."""
-        self._buckets[math.floor(math.log(max(seconds, 1e-6)) * _STEPS)] += 1
-        self._count += 1
-        self.longest = max(self.longest, seconds)
-
-    def quantile(self, share: float) -> float | None:
-        """Seconds that *share* of all durations do not exceed; None when there are none."""
-        wanted = share * self._count
-        seen = 0
-        for bucket in sorted(self._buckets):
-            seen += self._buckets[bucket]
-            if seen >= wanted:
-                return min(math.exp((bucket + 0.5) / _STEPS), self.longest)
-        return None
 
 
 @dataclass(slots=True)
@@ -191,24 +163,15 @@ class Summary:
             self.stops.append(file_stop(error))
 
     def write(self, path: str) -> None:
-        """Write the summary file, whole or not at all: beside it first, then renamed.
+        """Write the summary file, whole or not at all.
 
         Raises:
             OutputError: it cannot be written.
         """
-        target = Path(path)
         text = json.dumps(self.as_dict(), indent=2) + "\n"
-        beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
-            if target.exists() and not target.is_file():
-                target.write_text(text, encoding="utf-8")  # a device or a pipe is not replaced
-                return
-            beside.touch(PRIVATE)
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(target)
+            write_whole(path, text.encode(), PRIVATE)
         except OSError as error:
-            with suppress(OSError):
-                beside.unlink()
             raise OutputError(
                 f"{path} cannot be written: {error.strerror}", hint="mend --summary"
             ) from None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from batchconv.config import Settings, results_path
 from batchconv.descriptors import check_concurrency
@@ -17,7 +18,9 @@ from batchconv.ledger import Ledger
 from batchconv.model import Conversion, Outcome
 from batchconv.outputs import Outputs
 from batchconv.pipeline import Item, Run, Watch, read
+from batchconv.reader import Reader
 from batchconv.results import Stamp
+from batchconv.sight import Expectation
 from batchconv.source import require, stem
 from batchconv.target import Target
 
@@ -65,7 +68,13 @@ def prepare_upload(
             damages=reader.damages,
             run_id=run_id,
             watch=watch,
+            expect=partial(_expected, reader, settings.limit),
         )
+
+
+def _expected(reader: Reader, limit: int | None, read: int) -> float | None:
+    rows = reader.expect(read)
+    return rows if rows is None or limit is None else min(rows, limit)
 
 
 @contextmanager
@@ -88,6 +97,7 @@ def open_run(
     damages: list[BatchconvError],
     run_id: str,
     watch: Watch | None,
+    expect: Expectation,
 ) -> Run:
     """A run over what earlier runs in the same results file have left of *items*.
 
@@ -107,6 +117,7 @@ def open_run(
         run_id=run_id,
         once=_open_once(settings, target, outputs, run_id),
         watch=watch,
+        expect=expect,
     )
     run.summary.earlier = journal.outcomes
     run.summary.torn = outputs.torn
