@@ -23,6 +23,7 @@ from batchconv.options import (
     FILES,
     ROWS,
     SPEED,
+    TELLING,
     TROUBLE,
     at_least,
     option,
@@ -208,6 +209,19 @@ class Settings(ReadSettings):
     max_duration: float | None = option(
         None, "--max-duration", group=TROUBLE, parse=read_positive_duration, metavar="DURATION",
         shown="none", help="Stop after so long; --resume sends the rest.",
+    )  # fmt: skip
+    progress: str = option(
+        "auto", "--progress", group=TELLING, choices=("auto", "bar", "plain", "none"),
+        shown="auto",
+        help="A bar on a terminal, elsewhere a plain line a minute; a bar is for terminals only.",
+    )  # fmt: skip
+    log_format: str = option(
+        "text", "--log-format", group=TELLING, choices=("text", "json"), shown="text",
+        help="Sentences for people, or an event a line as JSON.",
+    )  # fmt: skip
+    metrics_file: str | None = option(
+        None, "--metrics-file", group=TELLING, metavar="PATH",
+        help="Write figures for Prometheus, every 10 seconds and at the end.",
     )  # fmt: skip
     simulate: str | None = None
 

@@ -16,6 +16,7 @@ from batchconv.errors import BatchconvError, UsageError
 from batchconv.journal import Journal
 from batchconv.ledger import Ledger
 from batchconv.model import Conversion, Outcome
+from batchconv.observers import require_metrics
 from batchconv.outputs import Outputs
 from batchconv.pipeline import Item, Run, Watch, read
 from batchconv.reader import Reader
@@ -155,6 +156,8 @@ def check_flags(settings: Settings) -> None:
         check_concurrency(settings.concurrency, embedded=settings.simulate is not None)
     if settings.resume and settings.overwrite:
         raise UsageError("--resume goes on with a file and --overwrite empties it: give only one")
+    if settings.metrics_file is not None:
+        require_metrics()
 
 
 def skip_settled(items: Iterable[Conversion | Outcome], journal: Journal) -> Iterable[Item]:

@@ -1,0 +1,105 @@
+"""Standard error during a run: lines, and below them a bar where there is a terminal.
+
+A thread writes it. Whoever reads it may be slow, stuck or gone: the run goes on.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import sys
+from typing import IO, TYPE_CHECKING, cast
+
+from batchconv.cli.say import visible
+from batchconv.observers.thread import InThread
+
+if TYPE_CHECKING:
+    from batchconv.observers.bar import Bar
+    from batchconv.sight import Sight
+
+_DESCRIPTOR = 2
+_MOST_LINES = 10_000  # that wait for a slow reader; then the oldest are lost
+
+
+class _Descriptor(io.TextIOBase):
+    """Text straight to standard error; when nobody takes it any more, it is dropped."""
+
+    def __init__(self) -> None:
+        self._encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+        self._gone = sys.stderr is None
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # of the base it is a plain attribute
+        return self._encoding
+
+    def isatty(self) -> bool:
+        return not self._gone and os.isatty(_DESCRIPTOR)
+
+    def write(self, text: str) -> int:
+        left = memoryview(text.encode(self._encoding, "backslashreplace"))
+        while left and not self._gone:
+            try:
+                left = left[os.write(_DESCRIPTOR, left) :]
+            except BlockingIOError:  # another user of the terminal has made it so
+                poller = select.poll()
+                poller.register(_DESCRIPTOR, select.POLLOUT)
+                poller.poll()
+            except OSError:
+                self._gone = True
+        return len(text)
+
+
+class Stderr:
+    """Writes lines and looks at the run, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._file = _Descriptor()
+        self._bar: Bar | None = None
+        self._latest: Sight | None = None
+        self._work: InThread[str | None] = InThread(
+            self._do, most=_MOST_LINES, name="batchconv-stderr"
+        )
+
+    def line(self, text: str) -> None:
+        """Write a line."""
+        self._work.give(visible(text))
+
+    def show(self, sight: Sight) -> None:
+        """Draw the bar; of looks that come faster than they can be drawn, the latest."""
+        drawn, self._latest = self._latest is None, sight
+        if drawn:
+            self._work.give(None)
+
+    def take_away_bar(self) -> None:
+        """Have the bar no more."""
+        self._latest = None
+        self._work.give(None)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._work.close()
+        if self._work.lost:
+            self._file.write(
+                f"batchconv: {self._work.lost} lines are missing above: they were not read\n"
+            )
+
+    def _do(self, line: str | None) -> None:
+        if line is None:
+            self._draw()
+        elif self._bar is not None:
+            self._bar.say(line)
+        else:
+            self._file.write(line + "\n")
+
+    def _draw(self) -> None:
+        sight, self._latest = self._latest, None
+        if self._bar is None and sight is not None:
+            from batchconv.observers.bar import Bar  # noqa: PLC0415 - few runs need rich
+
+            self._bar = Bar(cast("IO[str]", self._file), _DESCRIPTOR)
+        if self._bar is not None and sight is not None:
+            self._bar.show(sight)
+        elif self._bar is not None:
+            self._bar.close()
+            self._bar = None
