@@ -98,7 +98,11 @@ class ReadSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(ReadSettings):
-    """Everything about an upload but the account's secrets."""
+    """Everything about an upload but the account's secrets.
+
+    `progress` and `log_format` are about the command's words, and a program that uses the library
+    gets none.
+    """
 
     results: str | None = option(
         None, "-o", "--results", group=FILES, metavar="PATH",

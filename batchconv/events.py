@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from batchconv.model import Reply, Row
+
 log = logging.getLogger("batchconv")
 
 EVENTS = {
@@ -22,8 +24,8 @@ EVENTS = {
     "row": "a row that was settled and not accepted (`-v`)",
     "notice": "something that may be good to know",
     "error": "what is wrong, and in `hint` what to do",
-    "run-ended": "the books and all else that the summary has, `results`, `failed_rows` and "
-    "`next`, the commands that go on",
+    "run-ended": "the last word: what the summary has, an example of each reason, `results`, "
+    "`failed_rows`, and in `next` the commands that go on",
     "library": "a warning of a library, without its text: `logger` and `where`",
 }
 """Every event and what it tells."""
@@ -38,3 +40,21 @@ def tell(level: int, event: str, message: str, **fields: Any) -> None:
 def notice(message: str, **fields: Any) -> None:
     """Tell of something that may be good to know and ends nothing."""
     tell(logging.WARNING, "notice", message, **fields)
+
+
+def tell_attempt(row: Row, attempt: int, reply: Reply, verdict: str) -> None:
+    """Tell of an exchange that was not accepted."""
+    if log.isEnabledFor(logging.DEBUG):  # an outage has very many, and mostly nobody asks
+        got = reply.status or reply.trouble
+        tell(
+            logging.DEBUG,
+            "attempt",
+            f"{row.source} row {row.number}, attempt {attempt}: {got}, {verdict}",
+            source=row.source,
+            row=row.number,
+            attempt=attempt,
+            status=reply.status,
+            trouble=reply.trouble,
+            elapsed_ms=round(reply.elapsed * 1000, 1),
+            verdict=verdict.replace(" ", "-"),
+        )

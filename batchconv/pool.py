@@ -10,7 +10,6 @@ can fail to balance if this room is wrong.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import cast
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from batchconv.errors import BatchconvError
+from batchconv.events import tell_attempt
 from batchconv.gates import Door
 from batchconv.model import Conversion, Outcome, Reply, Result
 from batchconv.retry import (
@@ -32,8 +32,6 @@ from batchconv.retry import (
 )
 from batchconv.stops import Stop, account_stop, defect_stop, file_stop
 from batchconv.traffic import Limits, Traffic
-
-_log = logging.getLogger(__name__)
 
 GRACE = 5.0
 """Seconds that requests in flight are given when the run stops."""
@@ -288,13 +286,6 @@ class Pool:
 
     def _note(self, judged: Judged, delivery: _Delivery) -> None:
         row, reply = delivery.conversion.row, judged.reply
-        _log.debug(
-            "%s row %d, attempt %d: %s, %s",
-            row.source,
-            row.number,
-            delivery.attempts,
-            reply.status or reply.trouble,
-            judged.verdict.value,
-        )
+        tell_attempt(row, delivery.attempts, reply, judged.verdict.value)
         if judged.verdict is Verdict.STOP:
             self.stop(account_stop(reply))

@@ -11,7 +11,7 @@ from typing import Any
 from batchconv.durations import show_duration
 from batchconv.errors import BatchconvError, BooksError, OutputError
 from batchconv.latencies import Latencies
-from batchconv.model import Outcome, Result
+from batchconv.model import Outcome, Result, show
 from batchconv.output import PRIVATE
 from batchconv.stops import Stop, exit_code_of, file_stop
 from batchconv.traffic import Traffic
@@ -99,9 +99,7 @@ class Summary:
             reason = outcome.reason.value
             self.reasons[reason] += 1
             if reason not in self.examples:
-                where = f"{outcome.row.source} row {outcome.row.number}"
-                line = f" (line {outcome.row.line})" if outcome.row.line else ""
-                self.examples[reason] = f"{where}{line}: {outcome.detail}"
+                self.examples[reason] = _example(outcome)
 
     @property
     def rate(self) -> float:
@@ -203,6 +201,14 @@ class Summary:
         for reason, count in self.reasons.most_common():
             said.append(f"  {count} x {reason}, first {self.examples[reason]}")
         return said
+
+
+def _example(outcome: Outcome) -> str:
+    """Where a row is and what is wrong with it; its message id, personal data, is left out."""
+    row = outcome.row
+    where = f"{row.source} row {row.number}" + (f" (line {row.line})" if row.line else "")
+    detail = (outcome.detail or "").replace(f"message id {show(row.fields.message_id)}", "its id")
+    return f"{where}: {detail}"
 
 
 def _many(count: int, one: str, more: str | None = None) -> str:

@@ -32,6 +32,8 @@ ROOMS = {
     "yarl": {"batchconv.client"},
     "click": {"batchconv.cli"},
     "tenacity": {"batchconv.retry", "batchconv.pool"},
+    "rich": {"batchconv.observers.bar"},
+    "prometheus_client": {"batchconv.observers.metrics"},
 }
 
 
@@ -94,7 +96,7 @@ def test_only_the_pipeline_joins_reader_mapping_pool_client_and_results():
 
 def test_a_familys_members_do_not_know_the_pipeline():
     for module in MODULES:
-        if module.split(".")[1:2] in (["formats"], ["gates"], ["simulator"]):
+        if module.split(".")[1:2] in (["formats"], ["gates"], ["simulator"], ["observers"]):
             known = imports_of(module).all
             assert not known & {"batchconv.pipeline", "batchconv.pool", "batchconv.cli"}, module
 
@@ -144,6 +146,7 @@ def test_help_and_version_wait_for_no_library_that_they_do_not_need(arguments):
     )
     modules = set(json.loads(done.stdout.splitlines()[-1]))
     heavy = {"aiohttp", "tenacity", "asyncio", "yarl", "ssl", "sqlite3", "concurrent.futures"}
+    heavy |= {"rich", "prometheus_client", "logging"}
     assert modules & heavy == set()
 
 

@@ -76,13 +76,11 @@ def next_steps(summary: Summary, given: Given) -> Iterator[Step]:
     results = summary.books.results + summary.earlier
     failed = results[Result.FAILED] > 0 and summary.results != "-"
     if failed:
-        yield Step("send what failed once more with", given.resend(summary.results))
+        yield Step("resend with", given.resend(summary.results))
     to_mend = [path for path in summary.failed if not path.endswith(".raw")]
     if to_mend and results[Result.REJECTED] + results[Result.INVALID]:
         yield Step(
-            "or mend the failed rows, and send all of them with"
-            if failed
-            else "mend the failed rows, and send them with",
+            "or mend the failed rows, then" if failed else "mend the failed rows, then",
             given.feed_back(to_mend),
         )
 
@@ -93,6 +91,7 @@ def fields(summary: Summary, given: Given) -> dict[str, Any]:
     del told["run"], told["options"]  # every event has the one, and the first event the other
     return {
         **told,
+        "examples": summary.examples,
         "stops": [
             {"exit_code": stop.exit_code, "why": stop.why, "hint": stop.hint}
             for stop in summary.stops

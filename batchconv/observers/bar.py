@@ -12,14 +12,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from batchconv.durations import show_duration
 from batchconv.model import Result
 from batchconv.observers import words
 from batchconv.observers.speed import Speed
 from batchconv.sight import Sight
 
 _WINDOW = 20.0  # seconds over which the speed is measured
-_MOST_LINES = 4
+_MOST_LINES = 6
 _LEAST_BAR = 8  # columns; a shorter one tells nothing
 _GAP = "  "
 _STYLES = {
@@ -101,20 +100,22 @@ class Bar:
             return True  # it is not the terminal that this process is controlled from
 
 
-def draw(sight: Sight, rate: float, left: float | None, size: Size) -> RenderableType:
+def draw(sight: Sight, rate: float | None, left: float | None, size: Size) -> RenderableType:
     """The bar with what is told beside and below it, never wider or higher than the terminal.
 
     Args:
         sight: the run.
-        rate: rows a second.
+        rate: rows a second, or None when that is not known yet.
         left: seconds, or None when nobody can tell.
         size: of the terminal.
     """
     width = max(1, size.columns - 1)  # in its last column some terminals begin a new line
-    head = [Text(text) for text in (words.percent(sight), words.rows(sight)) if text]
-    head.append(Text(f"{rate:,.1f}/s"))
+    told = [words.percent(sight), words.rows(sight, about="~")]
+    if rate is not None:
+        told.append(f"{rate:,.1f}/s")
     if left is not None:
-        head.append(Text(f"{show_duration(left)} left"))
+        told.append(words.left(left))
+    head = [Text(text) for text in told if text]
     beside = sum(len(text) + len(_GAP) for text in head)
     lines: list[RenderableType] = []
     counts = [*_outcomes(sight), *map(Text, words.others(sight))]

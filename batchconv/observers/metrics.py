@@ -16,7 +16,7 @@ from prometheus_client.core import (
 from prometheus_client.parser import text_string_to_metric_families
 
 from batchconv import __version__
-from batchconv.errors import OutputError
+from batchconv.errors import OutputError, UsageError
 from batchconv.events import notice
 from batchconv.model import Reason, Result
 from batchconv.observers.thread import InThread
@@ -39,6 +39,7 @@ LAST = {
 
 _PATIENCE = 10.0  # seconds that the last write may take
 _MOST_READ = 1 << 20  # bytes of a file that is there; ours have a few thousand
+_BEGINNING = b"# HELP batchconv_"
 _WAITS = ("throttled", "outage")
 
 
@@ -50,6 +51,7 @@ class MetricsFile:
         first: what can be seen of the run before it starts.
 
     Raises:
+        UsageError: it holds something else.
         OutputError: it cannot be written.
     """
 
@@ -58,6 +60,11 @@ class MetricsFile:
         self._path = path
         self._last = read_last(path)
         self._told = False
+        if not _may_replace(path):
+            raise UsageError(
+                f"{path} is there and holds something else than metrics of batchconv",
+                hint="name another file with --metrics-file",
+            )
         try:
             write_whole(path, _encode(*_families(first), *_last_families(self._last)), READABLE)
         except OSError as error:
@@ -93,6 +100,8 @@ def record_failure(path: str, now: float, exit_code: int) -> None:
         now: Unix seconds.
         exit_code: of the run.
     """
+    if not _may_replace(path):
+        return
     last = _ended(read_last(path), now, exit_code)
     running = _gauge("batchconv_running", "Whether a run is under way.", 0)
     try:
@@ -114,6 +123,15 @@ def read_last(path: str) -> dict[str, float]:
     except Exception:  # noqa: BLE001 - whatever somebody else's file does to the parser
         return {}
     return found
+
+
+def _may_replace(path: str) -> bool:
+    """Whether nobody misses what is there: nothing, metrics of ours, or what is no file."""
+    try:
+        file = Path(path)
+        return not file.is_file() or file.read_bytes()[: len(_BEGINNING)] in (b"", _BEGINNING)
+    except OSError:
+        return True  # writing will tell what is wrong
 
 
 def _ended(last: Mapping[str, float], now: float, exit_code: int) -> dict[str, float]:

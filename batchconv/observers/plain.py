@@ -30,20 +30,22 @@ class Plain:
         pass  # the books are told anyway
 
 
-def line(sight: Sight, rate: float, left: float | None) -> str:
+def line(sight: Sight, rate: float | None, left: float | None) -> str:
     """How far a run is, in one line."""
     share = words.percent(sight)
     how_far = f"{words.rows(sight)} ({share})" if share else words.rows(sight)
-    head = f"{how_far} after {show_duration(sight.seconds)}, {rate:.1f} a second"
+    head = f"{how_far} after {show_duration(sight.seconds)}"
+    if rate is not None:
+        head += f", {rate:,.1f} a second"
     if left is not None:
-        head += f", {show_duration(left)} left"
+        head += f", {words.left(left)}"
     counts = ", ".join(text for _, text in words.outcomes(sight))
     parts = [head, counts, *words.others(sight)]
     waiting = words.state(sight)
     return "; ".join([*parts, waiting] if waiting else parts)
 
 
-def fields(sight: Sight, rate: float, left: float | None) -> dict[str, object]:
+def fields(sight: Sight, rate: float | None, left: float | None) -> dict[str, object]:
     """The same for programs."""
     books, traffic = sight.books.counts(), sight.traffic
     del books["unsent"]  # the end tells
@@ -51,7 +53,7 @@ def fields(sight: Sight, rate: float, left: float | None) -> dict[str, object]:
     return {
         **books,
         "expected": None if sight.expected is None else round(sight.expected),
-        "rows_per_second": round(rate, 3),
+        "rows_per_second": None if rate is None else round(rate, 3),
         "seconds": round(sight.seconds, 3),
         "seconds_left": None if left is None else round(left, 3),
         "requests": traffic.requests,

@@ -25,16 +25,16 @@ class Speed:
             self._seen.popleft()
 
     @property
-    def rate(self) -> float:
-        """Rows a second; 0 as long as nothing is known."""
+    def rate(self) -> float | None:
+        """Rows a second; None as long as nothing is known."""
         if len(self._seen) < 2:
-            return 0.0
+            return None
         (since, before), (now, done) = self._seen[0], self._seen[-1]
-        return (done - before) / (now - since) if now > since else 0.0
+        return (done - before) / (now - since) if now > since else None
 
     def left(self, sight: Sight) -> float | None:
         """Seconds that the rest will take at this speed; None when nobody can tell."""
         rate = self.rate
-        if sight.expected is None or rate <= 0 or sight.pause is not None:
+        if sight.expected is None or not rate or sight.pause is not None:
             return None
         return max(0.0, sight.expected - sight.done) / rate

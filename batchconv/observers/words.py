@@ -13,13 +13,20 @@ ALWAYS = (Result.ACCEPTED, Result.REJECTED, Result.FAILED, Result.INVALID)
 """What is told of even when there are none."""
 
 
-def rows(sight: Sight) -> str:
-    """`22,800 of about 40,000 rows`."""
-    if sight.expected is None:
+def rows(sight: Sight, about: str = "about ") -> str:
+    """`22,800 of about 40,000 rows`; a guess has three digits that count."""
+    expected = sight.expected
+    if expected is None:
         return f"{sight.done:,} rows"
-    total = math.ceil(sight.expected)
-    about = "" if isinstance(sight.expected, int) else "about "
+    if isinstance(expected, int):
+        return f"{sight.done:,} of {expected:,} rows"
+    total = max(round(float(f"{expected:.3g}")), sight.done)
     return f"{sight.done:,} of {about}{total:,} rows"
+
+
+def left(seconds: float) -> str:
+    """`14 min 3 s left`."""
+    return f"{f'{math.ceil(seconds)} s' if seconds < 60 else show_duration(seconds)} left"
 
 
 def percent(sight: Sight) -> str:
