@@ -16,6 +16,8 @@ from typing import Any
 
 import pyte
 
+PROGRAM = (sys.executable, "-m", "batchconv")
+
 
 class Terminal:
     """`batchconv ARGUMENTS`, started at a terminal of its own.
@@ -25,7 +27,9 @@ class Terminal:
         folder: where it runs.
         env: its environment.
         columns, lines: of the terminal.
-        streams: which of the program's streams are the terminal; the others are pipes or given.
+        streams: which of the program's streams are the terminal.
+        program: what is started.
+        others: streams that are no terminal, as `subprocess.Popen` takes them.
 
     Attributes:
         written: every byte that came out of the terminal.
@@ -40,6 +44,7 @@ class Terminal:
         columns: int = 80,
         lines: int = 24,
         streams: tuple[str, ...] = ("stdin", "stdout", "stderr"),
+        program: tuple[str, ...] = PROGRAM,
         **others: Any,
     ) -> None:
         self._screen = pyte.Screen(columns, lines)
@@ -50,18 +55,24 @@ class Terminal:
         self._size(columns, lines)
         wired = dict.fromkeys(streams, slave)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "batchconv", *arguments],
+            [*program, *arguments],
             cwd=folder,
-            env=env,
+            env={"TERM": "xterm-256color", **env},
             start_new_session=True,
             preexec_fn=lambda: _take(slave),  # noqa: PLW1509 - makes it the process's own terminal
-            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **others, **wired},
+            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **others, **wired},
         )
         os.close(slave)
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._ended = False
         self._loop.add_reader(self._master, self._read)
+
+    async def __aenter__(self) -> "Terminal":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
 
     def _size(self, columns: int, lines: int) -> None:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
@@ -116,12 +127,16 @@ class Terminal:
             await self._changed.wait()
         return await asyncio.to_thread(self.process.wait)
 
-    def close(self) -> None:
-        """Hang up, and end the program if it is still there."""
+    def hang_up(self) -> None:
+        """Be gone, as when a window is closed."""
         if self._master >= 0:
             self._loop.remove_reader(self._master)
             os.close(self._master)
             self._master = -1
+
+    def close(self) -> None:
+        """Hang up, and end the program if it is still there."""
+        self.hang_up()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
