@@ -102,16 +102,15 @@ def logging_to(
     """Have events written as lines for as long as the context lasts."""
     handler = _Handler(write)
     handler.setFormatter(formatter)
-    as_json = isinstance(formatter, JsonFormatter)
     if quiet and not verbose:
         handler.setLevel(_NOTHING)
-    elif not (verbose or as_json):
+    elif not (verbose or isinstance(formatter, JsonFormatter)):
         handler.addFilter(_worth_a_line)
     root = logging.getLogger()
     before = log.level
     root.addHandler(handler)
     log.setLevel(logging.DEBUG if verbose else logging.INFO)
-    logging.captureWarnings(as_json)
+    logging.captureWarnings(capture=True)
     try:
         yield
     finally:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Protocol
 
 from batchconv.config import Settings
 from batchconv.errors import BatchconvError, HeldError, UsageError
+from batchconv.events import notice
 from batchconv.sight import Sight
+from batchconv.stops import defect_stop
 from batchconv.summary import Summary
 
 LOOK_EVERY = 0.25
@@ -56,16 +58,28 @@ class Observed(Protocol):
 
 
 async def observed(run: Observed, observers: Sequence[Observer]) -> Summary:
-    """Run *run* to its end while *observers* look at it."""
+    """Run *run* to its end while *observers* look at it; what goes wrong with them is told."""
     following = asyncio.create_task(_follow(run, observers))
     try:
         return await run.run()
     finally:
         following.cancel()
-        with suppress(asyncio.CancelledError):
+        with _unharmed():
             await following
         for observer in observers:
-            await asyncio.to_thread(observer.end, run.sight())
+            with _unharmed():
+                await asyncio.to_thread(observer.end, run.sight())
+
+
+@contextmanager
+def _unharmed() -> Iterator[None]:
+    """Tell of a defect in an observer and let the run be what it is."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        pass
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold a secret
+        notice(f"{defect_stop(error).why}; the run itself is not affected")
 
 
 async def _follow(run: Observed, observers: Sequence[Observer]) -> None:

@@ -39,7 +39,6 @@ LAST = {
 
 _PATIENCE = 10.0  # seconds that the last write may take
 _MOST_READ = 1 << 20  # bytes of a file that is there; ours have a few thousand
-_BEGINNING = b"# HELP batchconv_"
 _WAITS = ("throttled", "outage")
 
 
@@ -60,7 +59,7 @@ class MetricsFile:
         self._path = path
         self._last = read_last(path)
         self._told = False
-        if not _may_replace(path):
+        if not (_is_ours(path) or _is_free(path)):
             raise UsageError(
                 f"{path} is there and holds something else than metrics of batchconv",
                 hint="name another file with --metrics-file",
@@ -93,14 +92,16 @@ class MetricsFile:
 
 
 def record_failure(path: str, now: float, exit_code: int) -> None:
-    """Write that a run came to its end before it began; a file that cannot be written is let be.
+    """Note in a file that is there that a run came to its end before it began.
+
+    None is made: where it would be may be what was wrong with the run.
 
     Args:
         path: of the metrics.
         now: Unix seconds.
         exit_code: of the run.
     """
-    if not _may_replace(path):
+    if not _is_ours(path):
         return
     last = _ended(read_last(path), now, exit_code)
     running = _gauge("batchconv_running", "Whether a run is under way.", 0)
@@ -125,11 +126,18 @@ def read_last(path: str) -> dict[str, float]:
     return found
 
 
-def _may_replace(path: str) -> bool:
-    """Whether nobody misses what is there: nothing, metrics of ours, or what is no file."""
+def _is_ours(path: str) -> bool:
+    """Whether there are metrics of batchconv."""
     try:
-        file = Path(path)
-        return not file.is_file() or file.read_bytes()[: len(_BEGINNING)] in (b"", _BEGINNING)
+        return Path(path).is_file() and Path(path).read_bytes().startswith(b"# HELP batchconv_")
+    except OSError:
+        return False
+
+
+def _is_free(path: str) -> bool:
+    """Whether nobody would miss what is there: nothing, an empty file, or what is none."""
+    try:
+        return not Path(path).is_file() or not Path(path).stat().st_size
     except OSError:
         return True  # writing will tell what is wrong
 
