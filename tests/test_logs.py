@@ -13,10 +13,17 @@ import pytest
 from batchconv import Settings, upload
 from batchconv.events import EVENTS, log
 from batchconv.simulator import API_SECRET, Behaviour, FaultRule, Simulator
+from batchconv.summary import Summary
 from tests.shells import ROOT, Ended, Shell, ids
 
 HEAD = ["at", "level", "event", "run", "message"]
 SECRET_ID = "0C0000C1-the-id"
+_PAGE = (ROOT / "README.md").read_text(encoding="utf-8").split("\n### Events\n")[1]
+_ROWS = [line.split(" | ") for line in _PAGE.split("\n### ")[0].splitlines() if " | " in line]
+ON_PAGE = {row[0].strip("| `"): row for row in _ROWS[1:]}
+"""Event → its row in README's table."""
+FIELDS = {event: set(re.findall("`([a-z_0-9]+)`", row[-1])) for event, row in ON_PAGE.items()}
+FIELDS["run-ended"] |= set(Summary("", 0.0).as_dict())
 
 
 def events(ended: Ended) -> list[dict]:
@@ -26,11 +33,16 @@ def events(ended: Ended) -> list[dict]:
         assert list(one)[: len(HEAD)] == HEAD
         assert one["event"] in EVENTS
         assert one["level"] in ("debug", "info", "warning", "error")
+        assert set(one) - set(HEAD) <= FIELDS[one["event"]]
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", one["at"])
         assert datetime.fromisoformat(one["at"])
         assert one["message"].isprintable()
     assert ended.err.isascii()
     return told
+
+
+def test_every_event_is_on_the_page_and_no_other():
+    assert set(ON_PAGE) == set(EVENTS)
 
 
 def named(told: list[dict], *names: str) -> list[dict]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from batchconv.model import Reason, Result
@@ -298,3 +300,84 @@ async def test_prometheus_own_tool_finds_nothing_wrong(tmp_path, simulator):
     )  # fmt: skip
     told, _ = await checked.communicate(job.file.read_bytes())
     assert (checked.returncode, told) == (0, b"")
+
+
+ALERTS = EXAMPLES / "prometheus-alerts.yml"
+DASHBOARD = EXAMPLES / "grafana-dashboard.json"
+
+
+def alert_rules() -> list[dict]:
+    (group,) = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"]
+    return group["rules"]
+
+
+def dashboard() -> dict:
+    return json.loads(DASHBOARD.read_text(encoding="utf-8"))
+
+
+async def test_what_the_examples_ask_for_is_in_a_real_file(tmp_path, simulator):
+    """Every metric that an alert or a panel names, and every value of a label that it picks."""
+    _, told = await Job(tmp_path, simulator).run()
+    names, values = {key[0] for key in told}, {value for key in told for value in key[1:]}
+    asked = [rule["expr"] for rule in alert_rules()]
+    asked += [target["expr"] for panel in dashboard()["panels"] for target in panel["targets"]]
+    for expression in asked:
+        found = re.findall(r"batchconv_\w+", expression)
+        assert found, expression
+        assert set(found) <= names, expression
+        for picked in re.findall(r'(?:why|outcome|reason)=~?"([^"]+)"', expression):
+            assert set(picked.split("|")) <= values, expression
+    variables = [one["query"] for one in dashboard()["templating"]["list"]]
+    assert {name for text in variables for name in re.findall(r"batchconv_\w+", text)} <= names
+
+
+def test_the_dashboard_is_whole():
+    panels = dashboard()["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken = set()
+    for panel in panels:
+        at = panel["gridPos"]
+        assert at["x"] + at["w"] <= 24
+        cells = {
+            (x, y)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        }
+        assert not taken & cells, panel["title"]
+        taken |= cells
+        assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
+
+
+def test_every_alert_says_what_is_the_matter():
+    rules = alert_rules()
+    assert len({rule["alert"] for rule in rules}) == len(rules)
+    for rule in rules:
+        assert rule["labels"]["severity"] in ("page", "warning", "info")
+        assert rule["annotations"]["summary"].startswith("{{ $labels.instance }}: ")
+
+
+def test_every_metric_is_on_the_page(tmp_path):
+    """And no other: the table of README's section is made of what a real file holds."""
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = page.split("\n### Metrics\n")[1].split("\n##")[0]
+    on_page = set(re.findall(r"`(batchconv_\w+)", table))
+    (tmp_path / "in.csv").write_text("message_id,delivered\nid,true\n")
+    subprocess.run(
+        [sys.executable, "-m", "batchconv", "upload", "--simulate", "in.csv",
+         "--metrics-file", "job.prom"],
+        cwd=tmp_path, check=True, capture_output=True,
+    )  # fmt: skip
+    text = (tmp_path / "job.prom").read_text()
+    types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE))
+    assert on_page == set(types)
+    for name, kind in types.items():
+        row = next(line for line in table.splitlines() if f"`{name}" in line)
+        assert f"| {kind} |" in row
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="Prometheus brings it")
+def test_prometheus_own_tool_reads_the_alerts():
+    checked = subprocess.run(
+        ["promtool", "check", "rules", str(ALERTS)], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr

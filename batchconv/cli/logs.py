@@ -42,7 +42,7 @@ def json_line(
         "run": run,
         "message": message,
     }
-    return json.dumps(told | {name: fields[name] for name in fields if name not in told})
+    return json.dumps({**told, **fields}, separators=(",", ":"))
 
 
 def error_line(message: str, hint: str | None, exit_code: int) -> str:
