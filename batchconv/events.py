@@ -14,21 +14,20 @@ from batchconv.model import Reply, Row
 
 log = logging.getLogger("batchconv")
 
-EVENTS = {
-    "run-started": "the first request may leave",
-    "progress": "how far it is, every minute",
-    "paused": "nothing leaves: `why` is `throttled` or `outage`",
-    "resumed": "requests leave again, after `seconds`",
-    "stopping": "the run ends before its time: `message` says why, `exit_code` how",
-    "attempt": "an exchange that was not accepted, and its `verdict` (`-v`)",
-    "row": "a row that was settled and not accepted (`-v`)",
-    "notice": "something that may be good to know",
-    "error": "what is wrong, and in `hint` what to do",
-    "run-ended": "the last word: what the summary has, an example of each reason, `results`, "
-    "`failed_rows`, and in `next` the commands that go on",
-    "library": "a warning of a library, without its text: `logger` and `where`",
-}
-"""Every event and what it tells."""
+EVENTS = (
+    "run-started",
+    "progress",
+    "paused",
+    "resumed",
+    "stopping",
+    "attempt",
+    "row",
+    "notice",
+    "error",
+    "run-ended",
+    "library",
+)
+"""Every event; README tells what each is and which fields it has."""
 
 
 def tell(level: int, event: str, message: str, **fields: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from batchconv.cli.say import fitted
 from batchconv.simulator import API_SECRET, Behaviour, FaultRule, Simulator
-from tests.shells import Ended, Shell, ids
+from tests.shells import Ended, Shell, behave, ids
 from tests.terminals import Terminal
 
 BOOKS = re.compile(r"read \d+ = settled \d+ \+ .* \+ unsent \d+")
@@ -19,10 +19,6 @@ BOOKS = re.compile(r"read \d+ = settled \d+ \+ .* \+ unsent \d+")
 async def simulator():
     async with Simulator(Behaviour()) as running:
         yield running
-
-
-def behave(simulator: Simulator, *faults: FaultRule, **more) -> None:
-    simulator.behaviour = simulator._judge._behaviour = Behaviour(faults=faults, **more)  # noqa: SLF001 - changed
 
 
 def commands(ended: Ended) -> list[str]:

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from batchconv.model import Reason, Result
 from batchconv.observers.metrics import BUCKETS
 from batchconv.simulator import Behaviour, FaultRule, Simulator
-from tests.shells import ROOT, Shell, ids
+from tests.shells import ROOT, Shell, behave, ids
 
 EXAMPLES = ROOT / "examples"
 
@@ -54,10 +54,6 @@ class Job:
 async def simulator():
     async with Simulator(Behaviour()) as running:
         yield running
-
-
-def behave(simulator: Simulator, *faults: FaultRule, **more) -> None:
-    simulator.behaviour = simulator._judge._behaviour = Behaviour(faults=faults, **more)  # noqa: SLF001 - changed
 
 
 async def test_at_the_end_the_file_says_what_the_summary_says(tmp_path, simulator):

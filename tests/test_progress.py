@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from batchconv.simulator import Behaviour, FaultRule, Simulator
-from tests.shells import Ended, Shell, ids
+from tests.shells import Ended, Shell, behave, ids
 from tests.terminals import PROGRAM, Terminal
 
 HANG = Behaviour(latency=0.01, faults=(FaultRule("hang", every=30),))
@@ -22,10 +22,6 @@ async def simulator():
     """29 rows are accepted, and the thirtieth hangs until it is asked to behave."""
     async with Simulator(HANG) as running:
         yield running
-
-
-def mend(simulator: Simulator, behaviour: Behaviour | None = None) -> None:
-    simulator.behaviour = simulator._judge._behaviour = behaviour or Behaviour()  # noqa: SLF001 - mended
 
 
 class Desk:
@@ -48,7 +44,7 @@ async def test_a_bar_tells_how_far_it_is_and_leaves_with_the_run(columns, tmp_pa
     async with Desk(tmp_path, simulator).upload(columns=columns) as terminal:
         await terminal.shows(lambda screen: screen.text)
         bars = list(terminal.screens)
-        mend(simulator)
+        behave(simulator)
         assert await terminal.end() == 0
         seen = "\n".join(terminal.display).replace("\n", "")
     assert re.search(r"\d+%", "".join(bars[-1]))
@@ -72,7 +68,7 @@ async def test_no_line_of_the_bar_is_wider_than_the_terminal_also_after_it_was_r
         await terminal.shows(lambda screen: _fits(screen.display, 40))
         terminal.resize(90, 24)
         await terminal.shows(lambda screen: "━" in screen.text and _fits(screen.display, 90))
-        mend(simulator)
+        behave(simulator)
         assert await terminal.end() == 0
         assert "unsent 0" in terminal.text.replace("\n", "")
 
@@ -84,27 +80,27 @@ def _fits(display, columns):
 
 
 async def test_it_tells_of_an_outage_while_it_lasts(tmp_path, simulator):
-    mend(simulator, Behaviour(status_for_all=503))
+    behave(simulator, status_for_all=503)
     async with Desk(tmp_path, simulator).upload("--backoff-base", "10ms") as terminal:
         await terminal.shows(lambda screen: re.search("outage for .*; next probe", screen.text))
         above = terminal.text.split("━")[0]
-        mend(simulator)
+        behave(simulator)
         assert await terminal.end() == 0
         assert "batchconv: outage: over after" in terminal.text
     assert "batchconv: outage: the server is down" in above
 
 
 async def test_it_tells_of_throttling_while_it_lasts(tmp_path, simulator):
-    mend(simulator, Behaviour(status_for_all=429, retry_after="1"))
+    behave(simulator, status_for_all=429, retry_after="1")
     async with Desk(tmp_path, simulator).upload() as terminal:
         await terminal.shows(lambda screen: "throttled for " in screen.text)
-        mend(simulator)
+        behave(simulator)
         assert await terminal.end() == 0
         assert "throttled for" not in terminal.text
 
 
 async def test_it_tells_that_it_stops_and_what_it_still_waits_for(tmp_path, simulator):
-    mend(simulator, Behaviour(faults=(FaultRule("hang", share=1.0),)))
+    behave(simulator, FaultRule("hang", share=1.0))
     async with Desk(tmp_path, simulator).upload("--timeout", "30s") as terminal:
         await terminal.shows(lambda screen: "3 in flight" in screen.text)
         terminal.type(b"\x03")
@@ -131,7 +127,7 @@ async def test_from_a_pipe_it_waits_for_input_and_claims_no_end(tmp_path, simula
 
 
 async def test_what_is_logged_stands_above_the_bar_in_whole_lines(tmp_path, simulator):
-    mend(simulator, Behaviour(latency=0.05, faults=(FaultRule("420", every=2),)))
+    behave(simulator, FaultRule("420", every=2), latency=0.05)
     async with Desk(tmp_path, simulator, rows=40).upload("-v", lines=200) as terminal:
         assert await terminal.end() == 1
         assert "━" in "".join("".join(screen) for screen in terminal.screens)
@@ -144,16 +140,16 @@ async def test_without_colours_nothing_is_coloured(tmp_path, simulator):
     for env, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
         async with Desk(tmp_path, simulator, **env).upload("--overwrite") as terminal:
             await terminal.shows(lambda screen: "in flight" in screen.text)
-            mend(simulator)
+            behave(simulator)
             assert await terminal.end() == 0
             colours = re.findall(rb"\x1b\[[0-9;]*m", terminal.written)
             assert any(re.search(rb"[\[;]3[0-9]", one) for one in colours) is coloured
-        mend(simulator, HANG)
+        behave(simulator, *HANG.faults, latency=HANG.latency)
 
 
 @pytest.mark.parametrize("term", ["dumb", ""])
 async def test_a_terminal_that_cannot_draw_gets_lines(term, tmp_path, simulator):
-    mend(simulator)
+    behave(simulator)
     async with Desk(tmp_path, simulator, TERM=term).upload("--progress", "bar") as terminal:
         assert await terminal.end() == 0
         assert BOOKS in terminal.text
@@ -162,7 +158,7 @@ async def test_a_terminal_that_cannot_draw_gets_lines(term, tmp_path, simulator)
 
 @pytest.mark.parametrize("arguments", [["-q"], ["--progress", "none"], ["--progress", "plain"]])
 async def test_who_wants_no_bar_gets_none(arguments, tmp_path, simulator):
-    mend(simulator, Behaviour(latency=0.05))
+    behave(simulator, latency=0.05)
     async with Desk(tmp_path, simulator).upload(*arguments) as terminal:
         assert await terminal.end() == 0
         assert ("unsent 0" in terminal.text.replace("\n", "")) is (arguments != ["-q"])
@@ -171,7 +167,7 @@ async def test_who_wants_no_bar_gets_none(arguments, tmp_path, simulator):
 
 
 async def test_rows_and_bar_do_not_mix_on_one_terminal(tmp_path, simulator):
-    mend(simulator, Behaviour(latency=0.05))
+    behave(simulator, latency=0.05)
     desk = Desk(tmp_path, simulator)
     async with desk.upload("-o", "-", "--progress", "bar", columns=1000) as terminal:
         assert await terminal.end() == 0
@@ -184,14 +180,14 @@ async def test_rows_to_a_file_and_a_bar_do(tmp_path, simulator):
     with (tmp_path / "rows").open("wb") as rows:
         async with desk.upload("-o", "-", streams=("stdin", "stderr"), stdout=rows) as terminal:
             await terminal.shows(lambda screen: "━" in screen.text)
-            mend(simulator)
+            behave(simulator)
             assert await terminal.end() == 0
     assert (tmp_path / "rows").read_bytes().count(b"\n") == 59
 
 
 async def test_in_the_background_it_does_not_draw(tmp_path, simulator):
     """`batchconv ... &` at an interactive shell, which goes on using the terminal."""
-    mend(simulator, Behaviour(latency=0.05))
+    behave(simulator, latency=0.05)
     desk = Desk(tmp_path, simulator)
     async with desk.upload(
         program=("sh", "-c", 'set -m; "$@" & wait $!', "sh", *PROGRAM)
@@ -207,7 +203,7 @@ def _controls(written: bytes) -> list[bytes]:
 
 @pytest.mark.parametrize("progress", ["auto", "bar", "plain", "none"])
 async def test_a_log_never_gets_a_control_character(progress, tmp_path, simulator):
-    mend(simulator, Behaviour(faults=(FaultRule("420", every=3),)))
+    behave(simulator, FaultRule("420", every=3))
     desk = Desk(tmp_path, simulator)
     ended = await desk.shell.uploaded("in.csv", "--progress", progress, "-v")
     assert ended.code == 1
@@ -234,7 +230,7 @@ async def minutely(shell: Shell, *arguments: str, minute: float = 0.2) -> Ended:
 
 
 async def test_elsewhere_a_plain_line_a_minute_tells_the_same(tmp_path, simulator):
-    mend(simulator, Behaviour(latency=0.05))
+    behave(simulator, latency=0.05)
     desk = Desk(tmp_path, simulator)
     ended = await minutely(desk.shell, "in.csv")
     lines = ended.err.splitlines()
@@ -251,13 +247,13 @@ async def test_elsewhere_a_plain_line_a_minute_tells_the_same(tmp_path, simulato
 
 
 async def test_a_run_of_less_than_a_minute_has_no_such_line(tmp_path, simulator):
-    mend(simulator, Behaviour(latency=0.05))
+    behave(simulator, latency=0.05)
     ended = await Desk(tmp_path, simulator).shell.uploaded("in.csv")
     assert ended.err.startswith(BOOKS)
 
 
 async def test_a_reader_of_the_log_that_leaves_harms_nothing(tmp_path, simulator):
-    mend(simulator, Behaviour(latency=0.01, faults=(FaultRule("420", every=2),)))
+    behave(simulator, FaultRule("420", every=2), latency=0.01)
     desk = Desk(tmp_path, simulator)
     reading, writing = os.pipe()
     process = start(
@@ -272,7 +268,7 @@ async def test_a_reader_of_the_log_that_leaves_harms_nothing(tmp_path, simulator
 
 async def test_a_reader_of_the_log_that_is_stuck_holds_up_nothing(tmp_path, simulator):
     """All rows are settled while nobody reads what is told of them, a pipe's worth and more."""
-    mend(simulator, Behaviour(faults=(FaultRule("420", share=1.0),)))
+    behave(simulator, FaultRule("420", share=1.0))
     desk = Desk(tmp_path, simulator, rows=3000)
     running = start(desk.shell, *PROGRAM, "upload", *desk.shell.options, "in.csv", "-v")
     await simulator.wait_for_requests(3000)
@@ -294,7 +290,7 @@ async def _ended(process: subprocess.Popen[bytes]) -> bytes:
 
 @pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-", ">&- 2>&-"])
 async def test_without_standard_error_nothing_of_it_lands_in_a_file(closed, tmp_path, simulator):
-    mend(simulator, Behaviour(faults=(FaultRule("420", every=2),)))
+    behave(simulator, FaultRule("420", every=2))
     desk = Desk(tmp_path, simulator)
     process = start(
         desk.shell, "sh", "-c", f'exec "$@" {closed}', "sh", *PROGRAM, "upload",
@@ -309,7 +305,7 @@ async def test_without_standard_error_nothing_of_it_lands_in_a_file(closed, tmp_
 
 
 async def test_without_standard_output_rows_cannot_go_there(tmp_path, simulator):
-    mend(simulator)
+    behave(simulator)
     desk = Desk(tmp_path, simulator)
     process = start(
         desk.shell, "sh", "-c", 'exec "$@" >&-', "sh", *PROGRAM, "upload",
@@ -324,7 +320,7 @@ async def test_a_terminal_that_hangs_up_ends_the_run_in_good_order(tmp_path, sim
     desk = Desk(tmp_path, simulator)
     terminal = desk.upload("--timeout", "30s")
     await terminal.shows(lambda screen: "in flight" in screen.text)
-    mend(simulator)
+    behave(simulator)
     process = terminal.process
     terminal.hang_up()
     await _ended(process)
