@@ -326,3 +326,37 @@ async def test_a_terminal_that_hangs_up_ends_the_run_in_good_order(tmp_path, sim
     await _ended(process)
     assert process.returncode == 128 + signal.SIGHUP
     assert desk.shell.results("in.results.jsonl")
+
+
+async def test_while_it_gets_ready_it_says_so(tmp_path, simulator):
+    """A pipe that has not given its header yet."""
+    behave(simulator)
+    desk = Desk(tmp_path, simulator)
+    async with Terminal(
+        "upload", *desk.shell.options, "-", folder=tmp_path, env=desk.shell.env,
+        streams=("stdout", "stderr"), stdin=subprocess.PIPE,
+    ) as terminal:  # fmt: skip
+        await terminal.shows(lambda screen: screen.text)
+        assert terminal.display == [
+            "getting ready: looking at the inputs, and at what earlier runs settled"
+        ]
+        terminal.process.stdin.write(b"message_id,delivered\na,true\n")
+        terminal.process.stdin.close()
+        assert await terminal.end() == 0
+        assert "getting ready" not in terminal.text
+
+
+async def test_rows_that_are_typed_are_not_written_over(tmp_path, simulator):
+    behave(simulator)
+    desk = Desk(tmp_path, simulator)
+    async with Terminal(
+        "upload", *desk.shell.options, "-", folder=tmp_path, env=desk.shell.env
+    ) as terminal:
+        terminal.type(b"message_id,delivered\na,true\n")
+        await simulator.wait_for_requests(1)
+        terminal.type(b"b,true\n")
+        await simulator.wait_for_requests(2)
+        terminal.type(b"\x04")
+        assert await terminal.end() == 0
+        assert terminal.display[:3] == ["message_id,delivered", "a,true", "b,true"]
+    assert not _controls(terminal.written)

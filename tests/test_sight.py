@@ -256,10 +256,10 @@ def test_what_is_given_to_a_thread_that_is_stuck_is_bounded_and_the_latest_is_ke
     go, done = threading.Event(), []
     started = threading.Event()
 
-    def work(item):
+    def work(items):
         started.set()
         go.wait()
-        done.append(item)
+        done.append(items)
 
     thread = InThread(work, most=3, name="test")
     thread.give(0)
@@ -270,4 +270,4 @@ def test_what_is_given_to_a_thread_that_is_stuck_is_bounded_and_the_latest_is_ke
     assert thread.lost == 7
     go.set()
     thread.close()
-    assert done == [0, 8, 9, 10]
+    assert done == [[0], [8, 9, 10]]

@@ -76,9 +76,12 @@ def run_and_exit(
     from batchconv.observers import note_failure, observed  # noqa: PLC0415 - the same
 
     raise_limit()
-    with telling(settings, quiet=quiet, verbose=verbose) as voice:
+    context = click.get_current_context()
+    inputs = context.params.get("inputs", ())
+    with telling(settings, inputs, quiet=quiet, verbose=verbose) as voice:
         try:
-            run = prepare(voice.watch)
+            with voice.getting_ready():
+                run = prepare(voice.watch)
             observers = voice.observers(run)
         except BatchconvError as error:
             note_failure(settings, error)
@@ -86,7 +89,6 @@ def run_and_exit(
             sys.exit(error.exit_code)
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             summary = runner.run(_with_signals(run, observed(run, observers)))
-        context = click.get_current_context()
         voice.last_word(summary, Given(context, sys.argv[1:], context.meta[_PARSED]))
     sys.exit(summary.exit_code)
 

@@ -9,6 +9,7 @@ import io
 import os
 import select
 import sys
+from itertools import groupby
 from typing import IO, TYPE_CHECKING, cast
 
 from batchconv.cli.say import visible
@@ -51,12 +52,12 @@ class _Descriptor(io.TextIOBase):
 
 
 class Stderr:
-    """Writes lines and looks at the run, in the order in which they came."""
+    """Writes lines and draws the bar, in the order in which they came."""
 
     def __init__(self) -> None:
         self._file = _Descriptor()
         self._bar: Bar | None = None
-        self._latest: Sight | None = None
+        self._latest: Sight | str | None = None
         self._work: InThread[str | None] = InThread(
             self._do, most=_MOST_LINES, name="batchconv-stderr"
         )
@@ -65,9 +66,9 @@ class Stderr:
         """Write a line."""
         self._work.give(visible(text))
 
-    def show(self, sight: Sight) -> None:
-        """Draw the bar; of looks that come faster than they can be drawn, the latest."""
-        drawn, self._latest = self._latest is None, sight
+    def show(self, what: Sight | str) -> None:
+        """Draw the bar, or words in its place; the latest, if they come faster than that."""
+        drawn, self._latest = self._latest is None, what
         if drawn:
             self._work.give(None)
 
@@ -78,28 +79,31 @@ class Stderr:
 
     def close(self) -> None:
         """Write what is left."""
+        self.take_away_bar()
         self._work.close()
         if self._work.lost:
-            self._file.write(
-                f"batchconv: {self._work.lost} lines are missing above: they were not read\n"
-            )
+            self._file.write(f"batchconv: {self._work.lost} lines are missing: nobody read them\n")
 
-    def _do(self, line: str | None) -> None:
-        if line is None:
-            self._draw()
-        elif self._bar is not None:
-            self._bar.say(line)
-        else:
-            self._file.write(line + "\n")
+    def _do(self, items: list[str | None]) -> None:
+        for are_lines, group in groupby(items, lambda item: item is not None):
+            if are_lines:
+                text = "\n".join(map(str, group))  # one write for all, and the bar drawn once
+                if self._bar is not None:
+                    self._bar.say(text)
+                else:
+                    self._file.write(text + "\n")
+            else:
+                self._draw()
 
     def _draw(self) -> None:
-        sight, self._latest = self._latest, None
-        if self._bar is None and sight is not None:
+        what, self._latest = self._latest, None
+        if what is None:
+            if self._bar is not None:
+                self._bar.close()
+                self._bar = None
+            return
+        if self._bar is None:
             from batchconv.observers.bar import Bar  # noqa: PLC0415 - few runs need rich
 
             self._bar = Bar(cast("IO[str]", self._file), _DESCRIPTOR)
-        if self._bar is not None and sight is not None:
-            self._bar.show(sight)
-        elif self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        self._bar.show(what)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from batchconv.sight import Sight
     from batchconv.summary import Summary
 
+_PATIENCE = 1.0  # seconds without a word
+_GETTING_READY = "getting ready: looking at the inputs, and at what earlier runs settled"
 _NO_CURSOR = ("", "dumb", "unknown")  # terminals (TERM) on which nothing can be drawn
 
 
@@ -40,16 +43,32 @@ class Telling:
     Args:
         settings: of the run.
         stderr: where it speaks.
+        progress: `bar`, `plain` or `none`.
         quiet, verbose: how much is said.
     """
 
-    def __init__(self, settings: Settings, stderr: Stderr, *, quiet: bool, verbose: bool) -> None:
+    def __init__(
+        self, settings: Settings, stderr: Stderr, progress: str, *, quiet: bool, verbose: bool
+    ) -> None:
         self._settings = settings
         self._stderr = stderr
         self._quiet = quiet
         self._json = JsonFormatter() if settings.log_format == "json" else None
         self.formatter = self._json or TextFormatter()
         self.watch = RowsNotAccepted() if verbose else None
+        self._progress = progress
+
+    @contextmanager
+    def getting_ready(self) -> Iterator[None]:
+        """Say that something happens when the preparations take their time."""
+        timer = threading.Timer(_PATIENCE, self._stderr.show, [_GETTING_READY])
+        if self._progress == "bar":
+            timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self._stderr.take_away_bar()
 
     def observers(self, run: Run) -> list[Observer]:
         """Those who look at *run*; raises UsageError or OutputError for a metrics file."""
@@ -64,10 +83,9 @@ class Telling:
             )
         if not self._quiet or self.watch is not None:
             observers.append(Turns(results=summary.results, options=summary.options))
-        kind = progress_kind(self._settings, os.environ, quiet=self._quiet)
-        if kind == "bar":
+        if self._progress == "bar":
             observers.append(_Bar(self._stderr))
-        elif kind == "plain":
+        elif self._progress == "plain":
             observers.append(Plain())
         return observers
 
@@ -98,11 +116,16 @@ class Telling:
 
 
 @contextmanager
-def telling(settings: Settings, *, quiet: bool, verbose: bool) -> Iterator[Telling]:
+def telling(
+    settings: Settings, inputs: Sequence[str], *, quiet: bool, verbose: bool
+) -> Iterator[Telling]:
     """A voice for one run; when the context has been left, all of it has been said."""
+    progress = progress_kind(
+        settings, os.environ, quiet=quiet, typed="-" in inputs and os.isatty(0)
+    )
     stderr = Stderr()
     try:
-        voice = Telling(settings, stderr, quiet=quiet, verbose=verbose)
+        voice = Telling(settings, stderr, progress, quiet=quiet, verbose=verbose)
         with logging_to(stderr.line, voice.formatter, quiet=quiet, verbose=verbose):
             yield voice
     finally:
@@ -125,13 +148,16 @@ class _Bar:
         self._stderr.take_away_bar()
 
 
-def progress_kind(settings: Settings, environment: Mapping[str, str], *, quiet: bool) -> str:
+def progress_kind(
+    settings: Settings, environment: Mapping[str, str], *, quiet: bool, typed: bool
+) -> str:
     """`bar`, `plain` or `none`: what `--progress` comes to where this run speaks.
 
     Args:
         settings: say what is asked for.
         environment: says what the terminal can do.
         quiet: nothing is to be told.
+        typed: rows are typed at the terminal, where a bar would be written over them.
     """
     asked = settings.progress
     if quiet or asked == "none":
@@ -141,7 +167,7 @@ def progress_kind(settings: Settings, environment: Mapping[str, str], *, quiet: 
     data = settings.results == "-"
     if data and os.isatty(1) and os.isatty(2):
         return "none"  # rows and bar would be written over each other
-    if not os.isatty(2) or environment.get("TERM", "") in _NO_CURSOR:
+    if typed or not os.isatty(2) or environment.get("TERM", "") in _NO_CURSOR:
         return "plain"
     # Whoever reads the rows from a pipe may print them to the same terminal.
     return "plain" if data and asked == "auto" and not _is_file(1) else "bar"

@@ -66,21 +66,30 @@ class Bar:
         )
         self._speed = Speed(_WINDOW)
 
-    def show(self, sight: Sight) -> None:
-        """Draw it anew, unless the run is in the background, where it would be in the way."""
-        self._speed.add(sight)
+    def show(self, what: Sight | str) -> None:
+        """Draw it anew, unless the run is in the background, where it would be in the way.
+
+        Args:
+            what: the run, or words that stand in the bar's place.
+        """
+        if not isinstance(what, str):
+            self._speed.add(what)
         if not self._in_foreground():
             return
         size = self._size()
         self._console.size = size
         if not self._live.is_started:
             self._live.start()
-        drawn = draw(sight, self._speed.rate, self._speed.left(sight), size)
+        drawn: RenderableType
+        if isinstance(what, str):
+            drawn = _waiting(what, size)
+        else:
+            drawn = draw(what, self._speed.rate, self._speed.left(what), size)
         self._live.update(drawn, refresh=True)
 
-    def say(self, line: str) -> None:
-        """Print a line above the bar."""
-        self._console.print(Text(line), soft_wrap=True)
+    def say(self, lines: str) -> None:
+        """Print lines above the bar."""
+        self._console.print(Text(lines), soft_wrap=True)
 
     def close(self) -> None:
         """Take the bar away."""
@@ -125,9 +134,13 @@ def draw(sight: Sight, rate: float | None, left: float | None, size: Size) -> Re
         counts = head + counts
     waiting = words.state(sight)
     if waiting:
-        lines.append(Text(waiting[:width], style="bold yellow", no_wrap=True))
+        lines.append(_waiting(waiting, size))
     lines += _flow(counts, width)
     return Group(*lines[: max(1, min(_MOST_LINES, size.lines - 1))])
+
+
+def _waiting(text: str, size: Size) -> Text:
+    return Text(text[: max(1, size.columns - 1)], style="bold yellow", no_wrap=True)
 
 
 def _bar_line(sight: Sight, beside: list[Text], width: int) -> RenderableType:

@@ -81,9 +81,9 @@ class MetricsFile:
         self.see(sight)
         self._writing.close(_PATIENCE)
 
-    def _write(self, content: bytes) -> None:
+    def _write(self, contents: list[bytes]) -> None:
         try:
-            write_whole(self._path, content, READABLE)
+            write_whole(self._path, contents[-1], READABLE)
         except OSError as error:
             # Not worth ending a run for: whoever watches the file sees it grow old.
             if not self._told:

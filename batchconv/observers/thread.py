@@ -11,12 +11,12 @@ T = TypeVar("T")
 
 
 class InThread(Generic[T]):
-    """Hands items to *do*, in order, in a thread of its own.
+    """Hands items to *do*, in order and as many at once as wait, in a thread of its own.
 
     The thread is a daemon: one that is stuck does not keep the program alive.
 
     Args:
-        do: called with each item; raises nothing.
+        do: called with one item or more; raises nothing.
         most: items that may wait; when more are given, the oldest are lost.
         name: of the thread.
 
@@ -24,7 +24,7 @@ class InThread(Generic[T]):
         lost: how many were.
     """
 
-    def __init__(self, do: Callable[[T], None], *, most: int, name: str) -> None:
+    def __init__(self, do: Callable[[list[T]], None], *, most: int, name: str) -> None:
         self.lost = 0
         self._do = do
         self._items: deque[T] = deque(maxlen=most)
@@ -53,5 +53,6 @@ class InThread(Generic[T]):
                 self._changed.wait_for(lambda: self._items or self._closed)
                 if not self._items:
                     return
-                item = self._items.popleft()
-            self._do(item)
+                items = list(self._items)
+                self._items.clear()
+            self._do(items)
