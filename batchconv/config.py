@@ -217,7 +217,7 @@ class Settings(ReadSettings):
     progress: str = option(
         "auto", "--progress", group=TELLING, choices=("auto", "bar", "plain", "none"),
         shown="auto",
-        help="A bar on a terminal, elsewhere a plain line a minute; a bar is for terminals only.",
+        help="How far the run is: a bar on a terminal, elsewhere a line a minute.",
     )  # fmt: skip
     log_format: str = option(
         "text", "--log-format", group=TELLING, choices=("text", "json"), shown="text",

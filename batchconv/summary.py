@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from batchconv.durations import show_duration
-from batchconv.errors import BatchconvError, BooksError, OutputError
+from batchconv.errors import BatchconvError, BooksError
 from batchconv.latencies import Latencies
 from batchconv.model import Outcome, Result, show
-from batchconv.output import PRIVATE
 from batchconv.stops import Stop, exit_code_of, file_stop
 from batchconv.traffic import Traffic
 from batchconv.whole import write_whole
@@ -166,13 +165,7 @@ class Summary:
         Raises:
             OutputError: it cannot be written.
         """
-        text = json.dumps(self.as_dict(), indent=2) + "\n"
-        try:
-            write_whole(path, text.encode(), PRIVATE)
-        except OSError as error:
-            raise OutputError(
-                f"{path} cannot be written: {error.strerror}", hint="mend --summary"
-            ) from None
+        write_whole(path, json.dumps(self.as_dict(), indent=2) + "\n", hint="mend --summary")
 
     def lines(self) -> list[str]:
         """The last word of a run, for people."""

@@ -1,4 +1,4 @@
-"""A file that is replaced: whole or not at all."""
+"""Files that are written whole, or not at all."""
 
 from __future__ import annotations
 
@@ -6,33 +6,36 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from batchconv.errors import OutputError
+from batchconv.output import PRIVATE
 
-def write_whole(path: str, content: bytes, mode: int) -> None:
-    """Write a file beside *path* first, and then give it that name.
 
-    What is no file (a device, a pipe) is written to as it is, because it must not be replaced.
+def write_whole(path: str, text: str, *, hint: str, mode: int = PRIVATE) -> None:
+    """Write a file beside *path* first, and rename it then.
 
     Args:
-        path: where to.
-        content: all of it.
-        mode: of the new file, whatever the process's umask is.
+        path: replaced if it is there; a device or a pipe is written to.
+        text: of the file.
+        hint: what to do when that fails.
+        mode: of the file, whatever the umask; by default others cannot read it.
 
     Raises:
-        OSError: it cannot be written; what was there before is still there.
+        OutputError: it cannot be written; what was there before is still there.
     """
     target = Path(path)
-    if target.exists() and not target.is_file():
-        target.write_bytes(content)
-        return
     beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+            return
         beside.unlink(missing_ok=True)
         # Exclusively: in a folder that others may write to, they cannot have put a link there.
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(descriptor, mode)
+            file.write(text)
         beside.replace(target)
-    except OSError:
+    except OSError as error:
         with suppress(OSError):
             beside.unlink()
-        raise
+        raise OutputError(f"{path} cannot be written: {error.strerror}", hint=hint) from None

@@ -231,6 +231,14 @@ def test_a_bar_is_never_wider_nor_higher_than_the_terminal(
         assert f"{done:,}" in "".join(told)
 
 
+def test_a_terminal_does_not_obey_what_a_file_is_named():
+    seen = sight(stops=[Stop(5, "a\x1b]0;title\x07\n.csv cannot be written")])
+    written = io.StringIO()
+    Console(file=written, width=80, color_system=None).print(draw(seen, None, None, Size(80, 24)))
+    assert "a\\x1b]0;title\\x07\\x0a.csv cannot be written" in written.getvalue()
+    assert "\x1b" not in written.getvalue()
+
+
 def _bare(text: str) -> str:
     return "".join(
         piece.partition("m")[2] if index else piece

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 import click
 
-# Files may be named with control characters, and a terminal would obey them.
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+from batchconv.visible import visible
 
 
 def say(text: str) -> None:
@@ -28,11 +27,6 @@ def say_aside(text: str) -> None:
         click.echo(visible(text), err=True)
     except OSError:
         _silence(2)
-
-
-def visible(text: str) -> str:
-    """A line whose control characters, if any, are written out: `\\x1b`."""
-    return text if text.isprintable() else text.translate(_CONTROLS)
 
 
 def error_lines(text: str, hint: str | None) -> Iterator[str]:

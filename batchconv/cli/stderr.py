@@ -12,8 +12,8 @@ import sys
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, cast
 
-from batchconv.cli.say import visible
 from batchconv.observers.thread import InThread
+from batchconv.visible import visible
 
 if TYPE_CHECKING:
     from batchconv.observers.bar import Bar

@@ -16,6 +16,7 @@ from batchconv.model import Result
 from batchconv.observers import words
 from batchconv.observers.speed import Speed
 from batchconv.sight import Sight
+from batchconv.visible import visible
 
 _WINDOW = 20.0  # seconds over which the speed is measured
 _MOST_LINES = 6
@@ -140,7 +141,7 @@ def draw(sight: Sight, rate: float | None, left: float | None, size: Size) -> Re
 
 
 def _waiting(text: str, size: Size) -> Text:
-    return Text(text[: max(1, size.columns - 1)], style="bold yellow", no_wrap=True)
+    return Text(visible(text)[: max(1, size.columns - 1)], style="bold yellow", no_wrap=True)
 
 
 def _bar_line(sight: Sight, beside: list[Text], width: int) -> RenderableType:

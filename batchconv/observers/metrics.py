@@ -64,16 +64,13 @@ class MetricsFile:
                 f"{path} is there and holds something else than metrics of batchconv",
                 hint="name another file with --metrics-file",
             )
-        try:
-            write_whole(path, _encode(*_families(first), *_last_families(self._last)), READABLE)
-        except OSError as error:
-            raise OutputError(
-                f"{path} cannot be written: {error.strerror}", hint="mend --metrics-file"
-            ) from None
-        self._writing: InThread[bytes] = InThread(self._write, most=1, name="batchconv-metrics")
+        _write(path, *_families(first), *_last_families(self._last))
+        self._writing: InThread[list[Metric]] = InThread(
+            self._rewrite, most=1, name="batchconv-metrics"
+        )
 
     def see(self, sight: Sight) -> None:
-        self._writing.give(_encode(*_families(sight), *_last_families(self._last)))
+        self._writing.give([*_families(sight), *_last_families(self._last)])
 
     def end(self, sight: Sight) -> None:
         if sight.exit_code is not None:
@@ -81,13 +78,13 @@ class MetricsFile:
         self.see(sight)
         self._writing.close(_PATIENCE)
 
-    def _write(self, contents: list[bytes]) -> None:
+    def _rewrite(self, waiting: list[list[Metric]]) -> None:
         try:
-            write_whole(self._path, contents[-1], READABLE)
-        except OSError as error:
+            _write(self._path, *waiting[-1])
+        except OutputError as error:
             # Not worth ending a run for: whoever watches the file sees it grow old.
             if not self._told:
-                notice(f"{self._path} cannot be written: {error.strerror}; the run goes on")
+                notice(f"{error}; the run goes on")
             self._told = True
 
 
@@ -106,9 +103,9 @@ def record_failure(path: str, now: float, exit_code: int) -> None:
     last = _ended(read_last(path), now, exit_code)
     running = _gauge("batchconv_running", "Whether a run is under way.", 0)
     try:
-        write_whole(path, _encode(running, *_last_families(last)), READABLE)
-    except OSError as error:
-        notice(f"{path} cannot be written: {error.strerror}")
+        _write(path, running, *_last_families(last))
+    except OutputError as error:
+        notice(str(error))
 
 
 def read_last(path: str) -> dict[str, float]:
@@ -159,10 +156,11 @@ class _Families:
         return self._families
 
 
-def _encode(*families: Metric) -> bytes:
+def _write(path: str, *families: Metric) -> None:
     registry = CollectorRegistry()
     registry.register(_Families(families))
-    return generate_latest(registry)
+    text = generate_latest(registry).decode()
+    write_whole(path, text, hint="mend --metrics-file", mode=READABLE)
 
 
 def _last_families(last: Mapping[str, float]) -> Iterator[Metric]:
