@@ -368,3 +368,20 @@ async def test_rows_that_are_typed_are_not_written_over(tmp_path, simulator):
         assert await terminal.end() == 0
         assert terminal.display[:3] == ["message_id,delivered", "a,true", "b,true"]
     assert not _controls(terminal.written)
+
+
+async def test_a_bar_that_cannot_be_drawn_is_told_of_and_done_without(tmp_path, simulator):
+    behave(simulator, latency=0.05)
+    desk = Desk(tmp_path, simulator)
+    script = (
+        "import batchconv.observers.bar as bar\n"
+        "def broken(*_):\n    raise LookupError('a secret')\n"
+        "bar.draw = broken\n"
+        "from batchconv.cli import main\nmain()"
+    )
+    async with desk.upload(program=(sys.executable, "-c", script), columns=400) as terminal:
+        assert await terminal.end() == 0
+        told, books, *_ = terminal.display
+    assert re.fullmatch("batchconv: a defect in batchconv: LookupError at .* without a bar", told)
+    assert books.startswith(BOOKS)
+    assert "a secret" not in terminal.text

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import IO, TYPE_CHECKING, cast
 
 from batchconv.observers.thread import InThread
+from batchconv.stops import defect_stop
 from batchconv.visible import visible
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Stderr:
         self._file = _Descriptor()
         self._bar: Bar | None = None
         self._latest: Sight | str | None = None
+        self._undrawable = False
         self._work: InThread[str | None] = InThread(
             self._do, most=_MOST_LINES, name="batchconv-stderr"
         )
@@ -87,23 +89,29 @@ class Stderr:
     def _do(self, items: list[str | None]) -> None:
         for are_lines, group in groupby(items, lambda item: item is not None):
             if are_lines:
-                text = "\n".join(map(str, group))  # one write for all, and the bar drawn once
-                if self._bar is not None:
-                    self._bar.say(text)
-                else:
-                    self._file.write(text + "\n")
-            else:
+                # One write for all, and the bar drawn once.
+                self._write("\n".join(map(str, group)))
+            elif not self._undrawable:
                 self._draw()
+
+    def _write(self, lines: str) -> None:
+        if self._bar is not None:
+            self._bar.say(lines)
+        else:
+            self._file.write(lines + "\n")
 
     def _draw(self) -> None:
         what, self._latest = self._latest, None
-        if what is None:
-            if self._bar is not None:
+        try:
+            if self._bar is None and what is not None:
+                from batchconv.observers.bar import Bar  # noqa: PLC0415 - few runs need rich
+
+                self._bar = Bar(cast("IO[str]", self._file), _DESCRIPTOR)
+            if self._bar is not None and what is not None:
+                self._bar.show(what)
+            elif self._bar is not None:
                 self._bar.close()
                 self._bar = None
-            return
-        if self._bar is None:
-            from batchconv.observers.bar import Bar  # noqa: PLC0415 - few runs need rich
-
-            self._bar = Bar(cast("IO[str]", self._file), _DESCRIPTOR)
-        self._bar.show(what)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the last word must still be told
+            self._bar, self._undrawable = None, True
+            self._write(f"batchconv: {defect_stop(error).why}; the run goes on without a bar")

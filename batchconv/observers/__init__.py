@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Protocol
 
@@ -64,22 +63,10 @@ async def observed(run: Observed, observers: Sequence[Observer]) -> Summary:
         return await run.run()
     finally:
         following.cancel()
-        with _unharmed():
-            await following
-        for observer in observers:
-            with _unharmed():
-                await asyncio.to_thread(observer.end, run.sight())
-
-
-@contextmanager
-def _unharmed() -> Iterator[None]:
-    """Tell of a defect in an observer and let the run be what it is."""
-    try:
-        yield
-    except asyncio.CancelledError:
-        pass
-    except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold a secret
-        notice(f"{defect_stop(error).why}; the run itself is not affected")
+        ending = [asyncio.to_thread(observer.end, run.sight()) for observer in observers]
+        for ended in await asyncio.gather(following, *ending, return_exceptions=True):
+            if isinstance(ended, Exception):
+                notice(f"{defect_stop(ended).why}; the run itself is not affected")
 
 
 async def _follow(run: Observed, observers: Sequence[Observer]) -> None:
