@@ -66,7 +66,7 @@ oldest: ## the tests with the oldest dependencies that pyproject.toml allows
 	$(PYTHON) -m venv $(VENV)/oldest
 	$(VENV)/oldest/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
 		--editable '.[dev]' $$($(PYTHON) -c $(LOWER_BOUNDS))
-	$(VENV)/oldest/bin/python -m pip list --disable-pip-version-check | grep -iE '^(aiohttp|click|tenacity) '
+	$(VENV)/oldest/bin/python -m pip list --disable-pip-version-check | grep -iE '^(aiohttp|click|rich|tenacity) '
 	$(VENV)/oldest/bin/python -m pytest
 
 clean: ## remove what the other targets made

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from batchconv.events import tell_attempt
 from batchconv.gates import Door
 from batchconv.model import Conversion, Reply
 from batchconv.retry import Judge, Judged, Verdict, outcome_unknown
 from batchconv.stops import Stop, account_stop
 from batchconv.traffic import Traffic
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -102,13 +100,6 @@ class Attempts:
 
     def _note(self, judged: Judged, delivery: Delivery) -> None:
         row, reply = delivery.conversion.row, judged.reply
-        _log.debug(
-            "%s row %d, attempt %d: %s, %s",
-            row.source,
-            row.number,
-            delivery.attempts,
-            reply.status or reply.trouble,
-            judged.verdict.value,
-        )
+        tell_attempt(row, delivery.attempts, reply, judged.verdict.value)
         if judged.verdict is Verdict.STOP:
             self._stop(account_stop(reply))

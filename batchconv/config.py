@@ -23,6 +23,7 @@ from batchconv.options import (
     ROWS,
     SETTING,
     SPEED,
+    TELLING,
     TROUBLE,
     at_least,
     option,
@@ -104,6 +105,9 @@ class ReadSettings:
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings(ReadSettings):
     """Everything about an upload.
+
+    `progress` and `log_format` are about the command's words, and a program that uses the library
+    gets none.
 
     Attributes:
         api_secret, signature_secret: of the account, when they are not in a file or a variable.
@@ -231,6 +235,19 @@ class Settings(ReadSettings):
         choices=(*PROFILES, "none"),
         help="Send to an embedded stand-in of the API: calm (the default), flaky, throttled "
         "or outage.",
+    )  # fmt: skip
+    progress: str = option(
+        "auto", "--progress", group=TELLING, choices=("auto", "bar", "plain", "none"),
+        shown="auto",
+        help="How far the run is: a bar on a terminal, elsewhere a line a minute.",
+    )  # fmt: skip
+    log_format: str = option(
+        "text", "--log-format", group=TELLING, choices=("text", "json"), shown="text",
+        help="Sentences for people, or an event a line as JSON.",
+    )  # fmt: skip
+    metrics_file: str | None = option(
+        None, "--metrics-file", group=TELLING, metavar="PATH",
+        help="Write figures for Prometheus, every 10 seconds and at the end.",
     )  # fmt: skip
     api_secret: Secret | None = None
     signature_secret: Secret | None = None

@@ -39,6 +39,16 @@ class Feed(Generic[T]):
         self._error: Exception | None = None
         threading.Thread(target=self._read, name="batchconv-reader", daemon=True).start()
 
+    @property
+    def ended(self) -> bool:
+        """Whether all there is has been read."""
+        return self._ended
+
+    @property
+    def ahead(self) -> int:
+        """Items that have been read and not been taken."""
+        return len(self._ready)
+
     async def take(self) -> T | None:
         """The next item; None when there are no more. Several tasks may take.
 

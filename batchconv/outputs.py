@@ -50,7 +50,8 @@ class Outputs:
         self._settings = settings
         self._stamp = stamp
         self._inputs = inputs
-        self._named = [name for name in (path, settings.summary, settings.ledger) if name]
+        named = (path, settings.summary, settings.ledger, settings.metrics_file)
+        self._named = [name for name in named if name]
         self._failed: FailedRows | None = None
         self._results: Results
         refuse_inputs(self._named, inputs)

@@ -25,6 +25,7 @@ from batchconv.pool import Pool
 from batchconv.reader import Reader
 from batchconv.retry import Backoff
 from batchconv.settling import Settling, Watch
+from batchconv.sight import Expectation, Sight, look
 from batchconv.stops import Stop, duration_stop, file_stop, signal_stop
 from batchconv.summary import Summary
 from batchconv.target import Target
@@ -79,6 +80,7 @@ class Run:
         run_id: what the outputs are stamped with.
         once: keeps equal rows from being sent again; None to send them.
         watch: told of every outcome, and waited for.
+        expect: tells how many rows there are.
 
     Attributes:
         summary: what has happened so far.
@@ -95,6 +97,7 @@ class Run:
         run_id: str,
         once: Once | None = None,
         watch: Watch | None = None,
+        expect: Expectation | None = None,
     ) -> None:
         self._settings = settings
         self._target = target
@@ -103,6 +106,7 @@ class Run:
         self._damages = damages
         self._once = once
         self._watch = watch
+        self._expect = expect
         self.summary = Summary(run_id, time.time(), settings.shown(), results=outputs.path)
         self._feed: Feed[Item]
         self._settling: Settling
@@ -132,6 +136,7 @@ class Run:
                 rate=settings.rate,
                 backoff=Backoff(settings.backoff_base, settings.backoff_max, time.time),
             )
+            self.summary.traffic = pool.traffic
             for stop in self._early:
                 pool.stop(stop)
             syncing = asyncio.create_task(self._keep_synced())
@@ -169,6 +174,12 @@ class Run:
             self._outputs.abandon()
             if self._pool is not None:
                 self._pool.abort()
+
+    def sight(self) -> Sight:
+        """What can be seen of the run now; asking costs its rows nothing."""
+        if self._pool is None:
+            return look(self.summary, None, None, self._early, self._expect)
+        return look(self.summary, self._pool.door, self._feed, self._pool.stops, self._expect)
 
     def discard(self) -> None:
         """Let go of the files of a run that does not take place after all."""

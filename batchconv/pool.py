@@ -74,9 +74,9 @@ class Pool:
         self._grace: asyncio.TimerHandle | None = None
 
     @property
-    def width(self) -> int:
-        """Requests that may be in flight now."""
-        return self._door.width
+    def door(self) -> Door:
+        """What all requests pass."""
+        return self._door
 
     async def run(self, take: Callable[[], Awaitable[Conversion | None]]) -> None:
         """Send what *take* gives until it gives None or the pool is stopped."""

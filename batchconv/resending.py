@@ -47,7 +47,7 @@ def prepare_resend(
     target = Target(settings, environment)
     wanted = {Result.FAILED.value} | ({Result.REJECTED.value} if include_rejected else set())
     LineFile.check_free(path)
-    sources = _check(path, frozenset(wanted), target.name)
+    sources, rows = _check(path, frozenset(wanted), target.name)
     run_id = new_run_id()
     outputs = Outputs(
         settings.results or resend_path(path),
@@ -65,6 +65,7 @@ def prepare_resend(
             damages=[],
             run_id=run_id,
             watch=watch,
+            expect=lambda _: rows,
         )
 
 
@@ -77,9 +78,10 @@ def resend_path(path: str) -> str:
     return f"{Path(name).stem}.resend.results.jsonl"
 
 
-def _check(path: str, wanted: frozenset[str], target: str) -> list[str]:
-    """The inputs that the rows come from; every row is looked at before one is sent."""
+def _check(path: str, wanted: frozenset[str], target: str) -> tuple[list[str], int]:
+    """The inputs that the rows come from, and how many rows there are; each is looked at."""
     sources: dict[str, None] = {}
+    rows = 0
     for line in read_lines(path, wanted):
         if line.target != target:
             raise UsageError(
@@ -88,7 +90,8 @@ def _check(path: str, wanted: frozenset[str], target: str) -> list[str]:
                 hint="send to the same target, or feed the failed-rows file to upload",
             )
         sources[line.source] = None
-    return list(sources)
+        rows += 1
+    return list(sources), rows
 
 
 def _conversions(path: str, wanted: frozenset[str]) -> Iterator[Conversion]:

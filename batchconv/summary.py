@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,56 +10,13 @@ from typing import Any
 
 from batchconv.durations import show_duration
 from batchconv.errors import BatchconvError, BooksError
-from batchconv.model import Outcome, Result
+from batchconv.latencies import Latencies
+from batchconv.model import Outcome, Result, show
 from batchconv.stops import Stop, exit_code_of, file_stop
 from batchconv.traffic import Traffic
 from batchconv.whole import write_whole
 
 BAD_RESULTS = frozenset({Result.REJECTED, Result.FAILED, Result.INVALID})
-_STEPS = 50  # buckets for each factor of e: a bucket is 2 % wide
-
-
-class Latencies:
-    """Quantiles of many durations in little memory, right to 1 %.
-
-    Attributes:
-        count: of durations.
-        longest: of them, in seconds.
-    """
-
-    def __init__(self) -> None:
-        self._buckets: Counter[int] = Counter()
-        self.count = 0
-        self.longest = 0.0
-
-    def add(self, seconds: float, times: int = 1) -> None:
-        """Count a duration."""
-        self._buckets[math.floor(math.log(max(seconds, 1e-6)) * _STEPS)] += times
-        self.count += times
-        self.longest = max(self.longest, seconds)
-
-    def absorb(self, other: Latencies) -> None:
-        """Count all that *other* has counted, too."""
-        self._buckets.update(other._buckets)
-        self.count += other.count
-        self.longest = max(self.longest, other.longest)
-
-    def buckets(self) -> list[tuple[float, float, int]]:
-        """From how many seconds, to how many, and how many durations; the shortest first."""
-        return [
-            (math.exp(bucket / _STEPS), math.exp((bucket + 1) / _STEPS), count)
-            for bucket, count in sorted(self._buckets.items())
-        ]
-
-    def quantile(self, share: float) -> float | None:
-        """Seconds that *share* of all durations do not exceed; None when there are none."""
-        wanted = share * self.count
-        seen = 0
-        for bucket in sorted(self._buckets):
-            seen += self._buckets[bucket]
-            if seen >= wanted:
-                return min(math.exp((bucket + 0.5) / _STEPS), self.longest)
-        return None
 
 
 @dataclass(slots=True)
@@ -144,9 +100,7 @@ class Summary:
             reason = outcome.reason.value
             self.reasons[reason] += 1
             if reason not in self.examples:
-                where = f"{outcome.row.source} row {outcome.row.number}"
-                line = f" (line {outcome.row.line})" if outcome.row.line else ""
-                self.examples[reason] = f"{where}{line}: {outcome.detail}"
+                self.examples[reason] = _example(outcome)
 
     @property
     def rate(self) -> float:
@@ -208,7 +162,7 @@ class Summary:
             self.stops.append(file_stop(error))
 
     def write(self, path: str) -> None:
-        """Write the summary file, whole or not at all: beside it first, then renamed.
+        """Write the summary file, whole or not at all.
 
         Raises:
             OutputError: it cannot be written.
@@ -242,6 +196,14 @@ class Summary:
         for reason, count in self.reasons.most_common():
             said.append(f"  {count} x {reason}, first {self.examples[reason]}")
         return said
+
+
+def _example(outcome: Outcome) -> str:
+    """Where a row is and what is wrong with it; its message id, personal data, is left out."""
+    row = outcome.row
+    where = f"{row.source} row {row.number}" + (f" (line {row.line})" if row.line else "")
+    detail = (outcome.detail or "").replace(f"message id {show(row.fields.message_id)}", "its id")
+    return f"{where}: {detail}"
 
 
 def _many(count: int, one: str, more: str | None = None) -> str:

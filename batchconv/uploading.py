@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from batchconv.config import Settings, results_path
 from batchconv.descriptors import check_concurrency
@@ -15,11 +16,14 @@ from batchconv.errors import BatchconvError, UsageError
 from batchconv.journal import Journal
 from batchconv.ledger import Ledger
 from batchconv.model import Conversion, Outcome
+from batchconv.observers import require_metrics
 from batchconv.output import refuse_remote
 from batchconv.outputs import Outputs
 from batchconv.pipeline import Item, Run, read
+from batchconv.reader import Reader
 from batchconv.results import Stamp
 from batchconv.settling import Watch
+from batchconv.sight import Expectation
 from batchconv.source import expand, run_stem
 from batchconv.target import Target
 
@@ -68,9 +72,15 @@ def prepare_upload(
             damages=reader.damages,
             run_id=run_id,
             watch=watch,
+            expect=partial(_expected, reader, settings.limit),
         )
         run.summary.note = expanded.note()
         return run
+
+
+def _expected(reader: Reader, limit: int | None, read: int) -> float | None:
+    rows = reader.expect(read)
+    return rows if rows is None or limit is None else min(rows, limit)
 
 
 @contextmanager
@@ -93,6 +103,7 @@ def open_run(
     damages: list[BatchconvError],
     run_id: str,
     watch: Watch | None,
+    expect: Expectation,
 ) -> Run:
     """A run over what earlier runs in the same results file have left of *items*.
 
@@ -112,6 +123,7 @@ def open_run(
         run_id=run_id,
         once=_open_once(settings, target, outputs, run_id),
         watch=watch,
+        expect=expect,
     )
     run.summary.earlier = journal.outcomes
     run.summary.torn = outputs.torn
@@ -157,6 +169,8 @@ def check_flags(settings: Settings) -> None:
         check_concurrency(settings.concurrency, embedded=settings.simulate is not None)
     if settings.resume and settings.overwrite:
         raise UsageError("--resume goes on with a file and --overwrite empties it: give only one")
+    if settings.metrics_file is not None:
+        require_metrics()
 
 
 def skip_settled(items: Iterable[Conversion | Outcome], journal: Journal) -> Iterable[Item]:

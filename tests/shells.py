@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from batchconv.config import Settings
 from batchconv.model import Conversion, Reply
-from batchconv.simulator import API_KEY, API_SECRET, Simulator
+from batchconv.simulator import API_KEY, API_SECRET, Behaviour, FaultRule, Simulator
 from batchconv.summary import Summary
 from batchconv.target import Target
 from batchconv.uploading import prepare_upload
@@ -186,6 +186,12 @@ def results(path: Path, *, may_be_torn: bool = False) -> list[dict[str, Any]]:
 
 def ids(count: int, prefix: str = "id") -> list[str]:
     return [f"{prefix}{number}" for number in range(count)]
+
+
+def behave(simulator: Simulator, *faults: FaultRule, **more: Any) -> None:
+    """Let the stand-in answer in another way from now on."""
+    behaviour = Behaviour(faults=faults, **more)
+    simulator.behaviour = simulator._judge._behaviour = behaviour  # noqa: SLF001 - it has no such door
 
 
 class Wire:

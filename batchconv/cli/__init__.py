@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 import click
@@ -11,7 +12,7 @@ from click.shell_completion import CompletionItem
 
 from batchconv import __version__
 from batchconv.cli.groups import SuggestingGroup
-from batchconv.cli.say import say_aside
+from batchconv.cli.say import error_lines, fill_descriptors, say_aside
 from batchconv.errors import BatchconvError, BooksError
 from batchconv.stops import defect_stop
 
@@ -73,10 +74,11 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit with the contract's code."""
+    fill_descriptors()
     try:
         code = _run()
     except click.ClickException as error:
-        error.show()
+        _tell_usage_error(error)
         code = 2
     except click.Abort:
         code = 130
@@ -103,8 +105,35 @@ def _run() -> int | None:
     return 0
 
 
+def _tell_usage_error(error: click.ClickException) -> None:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if _wants_json(sys.argv[1:], os.environ):
+        command = context.command_path if context else "batchconv"
+        _tell_json(error.format_message(), f"see {command} --help", 2)
+    else:
+        error.show()
+
+
 def tell_error(error: BatchconvError) -> None:
     """What happened, and what to do next, on standard error."""
-    say_aside(f"batchconv: {error}")
-    if error.hint:
-        say_aside(f"  {error.hint}")
+    if _wants_json(sys.argv[1:], os.environ):
+        _tell_json(str(error), error.hint, error.exit_code)
+    else:
+        for line in error_lines(str(error), error.hint):
+            say_aside(line)
+
+
+def _tell_json(message: str, hint: str | None, exit_code: int) -> None:
+    from batchconv.cli.logs import error_line  # noqa: PLC0415 - `--help` needs no logging
+
+    say_aside(error_line(message, hint, exit_code))
+
+
+def _wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether errors are told as JSON, where the command line may not have been understood."""
+    for at, argument in reversed(list(enumerate(arguments))):
+        if argument == "--log-format":
+            return [*arguments, ""][at + 1] == "json"
+        if argument.startswith("--log-format="):
+            return argument.endswith("=json")
+    return environment.get("BATCHCONV_LOG_FORMAT") == "json"

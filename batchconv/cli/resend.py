@@ -39,9 +39,10 @@ def resend(earlier: str, include: str | None, quiet: bool, verbose: bool, **valu
     from batchconv.resending import prepare_resend  # noqa: PLC0415 - --help must not load aiohttp
 
     run_and_exit(
-        lambda: prepare_resend(
-            earlier, settings, os.environ, include_rejected=include == "rejected"
+        lambda watch: prepare_resend(
+            earlier, settings, os.environ, include_rejected=include == "rejected", watch=watch
         ),
+        settings,
         quiet=quiet,
         verbose=verbose,
     )

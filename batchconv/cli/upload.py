@@ -34,4 +34,9 @@ def upload(inputs: Sequence[str], quiet: bool, verbose: bool, **values: Any) -> 
 
     from batchconv.uploading import prepare_upload  # noqa: PLC0415 - --help must not load aiohttp
 
-    run_and_exit(lambda: prepare_upload(inputs, settings, os.environ), quiet=quiet, verbose=verbose)
+    run_and_exit(
+        lambda watch: prepare_upload(inputs, settings, os.environ, watch),
+        settings,
+        quiet=quiet,
+        verbose=verbose,
+    )

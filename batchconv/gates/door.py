@@ -16,7 +16,7 @@ from batchconv.gates.width import Width
 from batchconv.model import Row
 from batchconv.retry import Backoff, Judged, Verdict, retry_after
 from batchconv.stops import Stop, outage_stop, throttled_stop
-from batchconv.traffic import Limits, Traffic
+from batchconv.traffic import Limits, Pause, Traffic
 
 _GRAIN = 0.002  # seconds of lateness of any timer
 _SOON = 0.0002  # seconds that are not worth a timer
@@ -80,6 +80,16 @@ class Door:
     def outage(self) -> bool:
         """Whether the server is down; what is sent to it now is no attempt."""
         return self._outage.since is not None
+
+    @property
+    def pause(self) -> Pause | None:
+        """Why nothing leaves just now, but for probes; None when something may."""
+        now = self._clock()
+        if self._outage.since is not None:
+            return Pause("outage", now - self._outage.since, self._outage.wait(now) or 0.0)
+        if self._throttle.since is not None:
+            return Pause("throttled", now - self._throttle.since, self._throttle.wait(now))
+        return None
 
     async def afford_retry(self) -> None:
         """Wait until the budget has room for one more retry."""

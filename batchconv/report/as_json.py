@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from batchconv.latencies import Latencies
 from batchconv.report.model import (
     OUTCOMES,
     FileReport,
@@ -16,7 +17,6 @@ from batchconv.report.model import (
 )
 from batchconv.report.timeline import Slice
 from batchconv.report.words import moment_exact
-from batchconv.summary import Latencies
 
 
 def to_json(report: Report) -> str:

@@ -16,12 +16,13 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from batchconv.latencies import Latencies
 from batchconv.report.model import OUTCOMES, Pause, RunReport
 from batchconv.report.scales import round_moments, round_values
 from batchconv.report.svg import colour_of, styled
 from batchconv.report.timeline import Slice, even
 from batchconv.report.words import duration, rate, short_duration
-from batchconv.summary import BAD_RESULTS, Latencies
+from batchconv.summary import BAD_RESULTS
 
 _DOT = 72.0  # CSS pixels in what matplotlib calls an inch
 _BAD = tuple(name for name in OUTCOMES if name in BAD_RESULTS)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from operator import methodcaller
 from typing import NamedTuple
 
+from batchconv.latencies import Latencies
 from batchconv.report.model import OUTCOMES, SIMULATED, Example, FileReport, Report, RunReport
 from batchconv.report.words import NOTHING, duration, many, moment, rate, visible
-from batchconv.summary import Latencies
 
 _ALWAYS = ("accepted",)  # an outcome that is told also when there is none
 

@@ -14,11 +14,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from batchconv.latencies import Latencies
 from batchconv.report.chain import BAD, Kind, Kinds
 from batchconv.report.lines import Batch, Seen, unix_second
 from batchconv.report.model import Example
 from batchconv.report.timeline import TICKS, Timeline
-from batchconv.summary import Latencies
 
 MOST_RUNS = 100
 """Runs that are told apart; what the oldest ones made is added up when there are more."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from batchconv.errors import UsageError
+from batchconv.latencies import Latencies
 from batchconv.output import STDOUT, writer_of
 from batchconv.report.advice import MENDED, steps
 from batchconv.report.chain import BAD, Chain, Kind
@@ -26,7 +27,6 @@ from batchconv.report.model import (
 )
 from batchconv.report.summaries import find_summaries
 from batchconv.report.timeline import TICKS
-from batchconv.summary import Latencies
 
 
 class _Read:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from batchconv.latencies import Latencies
 from batchconv.model import Result
 from batchconv.report.timeline import Slice
-from batchconv.summary import BAD_RESULTS, Latencies
+from batchconv.summary import BAD_RESULTS
 
 SIMULATED = "simulated"
 """The target of runs that sent to the stand-in."""

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from batchconv.latencies import Latencies
 from batchconv.report.facts import (
     SideBySide,
     attempts_made,
@@ -22,7 +23,6 @@ from batchconv.report.facts import (
 from batchconv.report.model import ReasonReport, Report, RunReport
 from batchconv.report.timeline import even
 from batchconv.report.words import duration, many, moment, rate, visible
-from batchconv.summary import Latencies
 
 _LABEL, _COLUMN = 16, 12  # the least width of a label and of a run's column
 _MOST_REASONS = 8

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from batchconv.summary import Latencies
+from batchconv.latencies import Latencies
 
 TICKS = 8
 """Ticks a second: the width of the first buckets is one tick."""
