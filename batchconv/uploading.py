@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -12,11 +12,11 @@ from batchconv.config import Settings, results_path
 from batchconv.descriptors import check_concurrency
 from batchconv.duplicates import Memory, Once, RunMemory, identity
 from batchconv.errors import BatchconvError, UsageError
-from batchconv.journal import Journal
+from batchconv.journal import Journal, Settled
 from batchconv.ledger import Ledger
-from batchconv.model import Conversion, Outcome
+from batchconv.model import Conversion, Outcome, Row
 from batchconv.outputs import Outputs
-from batchconv.pipeline import Item, Run, Watch, read
+from batchconv.pipeline import Item, Run, Watch, mapper, read_rows
 from batchconv.results import Stamp
 from batchconv.source import require, stem
 from batchconv.target import Target
@@ -54,14 +54,16 @@ def prepare_upload(
         Stamp(run_id, target.name, time.time),
     )
     with discarded_on_error(outputs):
-        reader, items = read(inputs, settings, timestamps=target.rows_may_have_times)
+        reader, rows = read_rows(inputs, settings)
+        convert = mapper(settings, timestamps=target.rows_may_have_times)
         outputs.open_failed(inputs, reader.layouts)
         return open_run(
             settings,
             target=target,
             outputs=outputs,
             sources=inputs,
-            items=items,
+            rows=rows,
+            convert=convert,
             damages=reader.damages,
             run_id=run_id,
             watch=watch,
@@ -84,12 +86,13 @@ def open_run(
     target: Target,
     outputs: Outputs,
     sources: Iterable[str],
-    items: Iterable[Conversion | Outcome],
+    rows: Iterable[Row],
+    convert: Callable[[Row], Conversion | Outcome],
     damages: list[BatchconvError],
     run_id: str,
     watch: Watch | None,
 ) -> Run:
-    """A run over what earlier runs in the same results file have left of *items*.
+    """A run over what earlier runs in the same results file have left of *rows*.
 
     Raises:
         UsageError: the results file tells of another target, or the ledger is none.
@@ -102,7 +105,7 @@ def open_run(
         settings,
         target=target,
         outputs=outputs,
-        items=skip_settled(items, journal),
+        items=_items(rows, convert, journal),
         damages=damages,
         run_id=run_id,
         once=_open_once(settings, target, outputs, run_id),
@@ -146,11 +149,15 @@ def check_flags(settings: Settings) -> None:
         raise UsageError("--resume goes on with a file and --overwrite empties it: give only one")
 
 
-def skip_settled(items: Iterable[Conversion | Outcome], journal: Journal) -> Iterable[Item]:
-    """The items, those that earlier runs settled marked as such."""
+def _items(
+    rows: Iterable[Row], convert: Callable[[Row], Conversion | Outcome], journal: Journal
+) -> Iterator[Item]:
+    """What is to be done with each row; of those that were settled before it is told how many."""
     if not journal.outcomes:
-        return items
-    return (journal.look_up(item.row) or item for item in items)
+        return map(convert, rows)
+    return (
+        found if isinstance(found, Settled) else convert(found) for found in journal.settle(rows)
+    )
 
 
 def new_run_id() -> str:

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchconv import entries as module
-from batchconv.entries import read_entries
+from batchconv.entries import find_tail, opened, read_entries, read_up_to
 from batchconv.errors import InputError, UsageError
 from batchconv.journal import Journal
 from batchconv.model import Fields, Outcome, Reason, Result, Row
+from batchconv.quick_entries import OWN_LINE, RESULTS, Keys, QuickCsv, QuickJson
 from batchconv.results import CSV_HEADER, ResultLine, Stamp, to_csv, to_json
 
 TARGET = "https://example.com ab"
@@ -54,7 +55,7 @@ def entries_of(path, data: bytes):
 def test_the_fast_way_reads_what_the_json_module_reads(tmp_path_factory, found):
     path = tmp_path_factory.mktemp("j") / "r.jsonl"
     data = b"".join(map(to_json, found))
-    assert len(module._OWN_LINE.findall(data)) == len(found)  # noqa: SLF001 - whether it was taken
+    assert len(OWN_LINE.findall(data)) == len(found), "none of them is left to the slower way"
     slow = [module._entry(json.loads(line)) for line in data.splitlines()]  # noqa: SLF001 - the same
     assert entries_of(path, data) == slow
     assert entries_of(path, data.replace(b"\n", b"\r\n")) == slow
@@ -83,6 +84,64 @@ def test_a_csv_tells_the_same_as_json_lines(tmp_path_factory, found):
         writer.writerow(next(csv.reader([line])))
     rewritten = CSV_HEADER + quoted.getvalue().encode() + b"\r\n"
     assert entries_of(folder / "r.csv", rewritten) == as_csv
+
+
+def told_of(path, keys_only=frozenset()):
+    """Everything that a results file tells, or the error; what comes as keys alone as such."""
+    told: Counter[tuple[object, ...]] = Counter()
+    try:
+        with opened(str(path)) as file:
+            for one in read_up_to(str(path), file, find_tail(str(path), file), keys_only=keys_only):
+                if isinstance(one, Keys):
+                    assert one.outcome in keys_only
+                    for at in range(0, len(one.keys), 16):
+                        told[one.source, one.outcome, one.target, one.keys[at : at + 16]] += 1
+                elif one.outcome in keys_only:
+                    told[one.source, one.outcome, one.target, one.key] += 1
+                else:
+                    told[one] += 1
+    except InputError as error:
+        return str(error)
+    return told
+
+
+def only_keys(told, keys_only):
+    if isinstance(told, str):
+        return told
+    return Counter(
+        (one.source, one.outcome, one.target, one.key) if one.outcome in keys_only else one
+        for one in told.elements()
+    )
+
+
+_alike = st.builds(
+    line_of,
+    st.builds(row, source=st.sampled_from(["in.csv", "b.csv"]), message_id=text),
+    st.sampled_from([Result.ACCEPTED] * 8 + [Result.SKIPPED, Result.REJECTED]),
+    status=st.sampled_from([200, 420]),
+)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+@pytest.mark.parametrize("keys_only", [{"accepted", "skipped"}, RESULTS], ids=len)
+@given(data=st.data())
+@settings(deadline=None)
+def test_keys_alone_are_told_of_the_same_lines(tmp_path_factory, suffix, keys_only, data):
+    """And a file that is damaged is refused as it is line by line, naming the same line."""
+    found = data.draw(st.lists(_alike, min_size=1, max_size=12))
+    path = tmp_path_factory.mktemp("j") / f"r.{suffix}"
+    whole = bytearray(b"".join(map(to_csv if suffix == "csv" else to_json, found)))
+    for _ in range(data.draw(st.integers(0, 2))):
+        at = data.draw(st.integers(0, len(whole) - 1))
+        gone = data.draw(st.integers(0, 40))
+        whole[at : at + gone] = data.draw(st.binary(max_size=3) | st.sampled_from([b'"', b"\n"]))
+    path.write_bytes((CSV_HEADER if suffix == "csv" else b"") + whole)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BLOCK", data.draw(st.sampled_from([300, 1000, 1 << 20])))
+        quick = told_of(path, frozenset(keys_only))
+        patch.setattr(QuickJson, "read", lambda *_: None)
+        patch.setattr(QuickCsv, "read", lambda *_: None)
+        assert quick == only_keys(told_of(path), keys_only)
 
 
 def test_lines_that_reach_over_blocks_are_read(tmp_path, monkeypatch):
