@@ -105,43 +105,59 @@ def read_up_to(
     Raises:
         InputError: a line is no result.
     """
+    quick = (QuickCsv if is_csv(path) else QuickJson)(keys_only)
+    entry_of = _entry_of_csv if is_csv(path) else _entry_of_json
+    for block in read_blocks(path, file, tail):
+        found = quick.read(block.text, block.lines)
+        if found is not None:
+            yield from found
+            continue
+        for at, line in enumerate(block.text.split(b"\n")[:-1], block.number):
+            if line.strip():
+                try:
+                    yield entry_of(line)
+                except (ValueError, KeyError, TypeError, RecursionError, csv.Error):
+                    raise no_result(path, at) from None
+
+
+class Block(NamedTuple):
+    """Whole lines of a file.
+
+    Attributes:
+        number: of the first line, from 1.
+        lines: how many there are.
+    """
+
+    number: int
+    lines: int
+    text: bytes
+
+
+def read_blocks(path: str, file: BinaryIO, tail: Tail) -> Iterator[Block]:
+    """What stands before *tail*, without a header.
+
+    Raises:
+        InputError: the first line of a CSV is not the header.
+    """
     file.seek(0)
-    if not tail.end:
-        return
-    number = 0
-    if is_csv(path):
+    number = 1
+    if is_csv(path) and tail.end:
         csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_LINE))
         if file.readline().rstrip(b"\r\n") != CSV_HEADER.rstrip(b"\n"):
             raise no_result(path, 1)
-        number = 1
-    quick = (QuickCsv if is_csv(path) else QuickJson)(keys_only)
-    entry_of = _entry_of_csv if is_csv(path) else _entry_of_json
-    for block in _blocks(file, tail.end):
-        lines = block.count(b"\n")
-        found = quick.read(block, lines)
-        if found is not None:
-            yield from found
-        else:
-            for at, line in enumerate(block.split(b"\n")[:-1], number + 1):
-                if line.strip():
-                    try:
-                        yield entry_of(line)
-                    except (ValueError, KeyError, TypeError, RecursionError, csv.Error):
-                        raise no_result(path, at) from None
-        number += lines
-
-
-def _blocks(file: BinaryIO, end: int) -> Iterator[bytes]:
-    """What stands before *end*, by whole lines."""
+        number = 2
     rest = b""
-    while block := file.read(min(_BLOCK, end - file.tell())):
+    while block := file.read(min(_BLOCK, tail.end - file.tell())):
         cut = block.rfind(b"\n") + 1
         if cut:
-            yield rest + block[:cut]
+            text = rest + block[:cut]
+            lines = text.count(b"\n")
+            yield Block(number, lines, text)
+            number += lines
             rest = b""
         rest += block[cut:]
     if rest:
-        yield rest + b"\n"
+        yield Block(number, 1, rest + b"\n")
 
 
 def _entry_of_json(line: bytes) -> Entry:

@@ -13,7 +13,8 @@ from batchconv.formats import Layout
 from batchconv.journal import Journal
 from batchconv.model import Outcome, Result
 from batchconv.output import STDOUT, LineFile, refuse_inputs
-from batchconv.results import ResultLine, Results, Stamp, is_csv, read_lines
+from batchconv.result_lines import read_lines
+from batchconv.results import ResultLine, Results, Stamp, is_csv
 from batchconv.stdout import Stdout
 
 _ACCEPTED = frozenset({Result.ACCEPTED.value})

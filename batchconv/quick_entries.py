@@ -58,7 +58,7 @@ _ANY_OUTCOME = b"|".join(outcome.encode() for outcome in sorted(RESULTS))
 _HEX = b"[0-9a-f]{%d}" % _KEY_SIZE
 
 
-def _line(
+def line_pattern(
     *,
     source: bytes = _TEXT,
     row: bytes = _NUMBER,
@@ -84,7 +84,7 @@ def _line(
 
 OWN_LINE = re.compile(
     b"^"
-    + _line(
+    + line_pattern(
         source=b"(" + _TEXT + b")",
         row=b"(" + _NUMBER + b")",
         key=b"(" + _HEX + b")",
@@ -141,11 +141,11 @@ class QuickJson:
     def _expect(self, usual: _Kind[bytes]) -> None:
         source, outcome, target = usual
         self._usual = usual
-        wanted = _line(
+        wanted = line_pattern(
             source=re.escape(source), key=b"(" + _HEX + b")", outcome=outcome,
             target=re.escape(target),
         )  # fmt: skip
-        self._pattern = re.compile(b"^(?:%b|(%b))" % (wanted, _line()), re.MULTILINE)
+        self._pattern = re.compile(b"^(?:%b|(%b))" % (wanted, line_pattern()), re.MULTILINE)
 
     def _text(self, raw: bytes) -> str:
         """A JSON text, or a bare word; the same few stand in every line."""

@@ -12,7 +12,8 @@ from batchconv.model import Conversion, Fields, Result, Row
 from batchconv.output import LineFile
 from batchconv.outputs import Outputs
 from batchconv.pipeline import Run, Watch
-from batchconv.results import Stamp, read_lines
+from batchconv.result_lines import read_lines
+from batchconv.results import Stamp
 from batchconv.target import Target
 from batchconv.uploading import check_flags, discarded_on_error, new_run_id, open_run
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from batchconv.config import Settings, results_path
 from batchconv.descriptors import check_concurrency
-from batchconv.duplicates import Memory, Once, RunMemory, identity
+from batchconv.duplicates import Accepted, Memory, Once, RunMemory, identity
 from batchconv.errors import BatchconvError, UsageError
 from batchconv.journal import Journal, Settled
 from batchconv.ledger import Ledger
@@ -126,13 +126,15 @@ def _open_once(settings: Settings, target: Target, outputs: Outputs, run_id: str
     else:
         return None
     try:
-        for line in outputs.accepted_before():
-            memory.add(
+        memory.add_all(
+            Accepted(
                 identity(line.message_id or "", line.delivered, line.timestamp, line.channel),
                 line.run,
                 line.source,
                 line.row,
             )
+            for line in outputs.accepted_before()
+        )
     except BaseException:
         memory.close()
         raise
