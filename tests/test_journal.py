@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchconv import entries as module
+from batchconv import journal as journal_module
 from batchconv.entries import find_tail, opened, read_entries, read_up_to
 from batchconv.errors import InputError, UsageError
-from batchconv.journal import Journal
+from batchconv.journal import Journal, Settled
 from batchconv.model import Fields, Outcome, Reason, Result, Row
 from batchconv.quick_entries import OWN_LINE, RESULTS, Keys, QuickCsv, QuickJson
 from batchconv.results import CSV_HEADER, ResultLine, Stamp, to_csv, to_json
@@ -269,7 +270,7 @@ def test_a_row_that_has_moved_is_restored_with_the_number_that_the_results_tell(
     found = journal.look_up(row("a.csv", 7))
     assert found is not None
     assert found.restore is not None
-    assert found.restore[0].number == 3
+    assert found.restore.row.number == 3
     assert found.restore.result is Result.FAILED
     assert found.restore.reason is Reason.SERVER_ERROR
 
@@ -280,3 +281,55 @@ def test_a_reason_of_a_later_version_does_not_keep_a_row_from_being_restored(tmp
     assert found is not None
     assert found.restore is not None
     assert found.restore.reason is None
+
+
+@pytest.mark.parametrize("most", [1, 7, 1_000_000])
+def test_however_many_rows_are_restored_each_gets_its_own_numbers_back(tmp_path, monkeypatch, most):
+    """Those for which there is no room in memory come back from disk; equal ones, too."""
+    monkeypatch.setattr(journal_module, "_MOST_WANTED", most)
+    past = [
+        line_of(
+            row("a.csv", number, f"id{number % 5}"),
+            Result.REJECTED if number % 3 else Result.FAILED,
+            status=400 + number if number % 4 else None,
+            attempts=number * 2_000,
+            reason=Reason.TIMEOUT if number % 3 else None,
+        )
+        for number in range(1, 41)
+    ]
+    journal = journal_of(tmp_path / "r", past, has_failed=lambda _, number: number % 7 == 0)
+    now = [row("a.csv", number, f"id{number % 5}") for number in range(40, 0, -1)]
+    restored = [one.restore for one in journal.settle(now) if isinstance(one, Settled)]
+    found = {outcome.row.number: outcome for outcome in restored if outcome is not None}
+    assert sorted(found) == [number for number in range(1, 41) if number % 7]
+    for number, outcome in found.items():
+        assert outcome.row.fields.message_id == f"id{number % 5}"
+        assert outcome.result is (Result.REJECTED if number % 3 else Result.FAILED)
+        assert outcome.status == (400 + number if number % 4 else None)
+        assert outcome.attempts == min(number * 2_000, 65_535)
+        assert outcome.reason is (Reason.TIMEOUT if number % 3 else None)
+    assert journal.look_up(row("a.csv", 1, "id1")) is None
+
+
+def test_numbers_that_no_run_of_ours_writes_do_no_harm(tmp_path):
+    line = json.loads(to_json(line_of(row("a.csv"), Result.FAILED)))
+    line |= {"row": 10**30, "status": 70_000, "attempts": -5}
+    (tmp_path / "r").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    journal = Journal(["a.csv"], TARGET)
+    journal.load(str(tmp_path / "r"), lambda *_: False)
+    found = journal.look_up(row("a.csv"))
+    assert found is not None
+    assert found.restore is not None
+    assert found.restore.attempts == 0
+
+
+def test_settled_rows_are_told_of_together_and_in_their_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal_module, "_MOST_TOGETHER", 4)
+    past = [line_of(row("a.csv", number, f"id{number}")) for number in range(1, 12)]
+    journal = journal_of(tmp_path / "r", past)
+    new = [row("a.csv", number, f"new{number}") for number in (1, 2)]
+    known = [row("a.csv", number, f"id{number}") for number in range(11, 0, -1)]
+    now = [*known[:2], new[0], *known[2:], new[1]]
+    assert list(journal.settle(now)) == [
+        Settled(2), new[0], Settled(4), Settled(4), Settled(1), new[1],
+    ]  # fmt: skip
