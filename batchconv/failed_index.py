@@ -24,21 +24,21 @@ class FailedIndex:
     A last record that was torn by a crash is cut off.
 
     Args:
-        path: of the file; it need not be there.
-        raw: of the file of raw records.
+        path: of the file; it need not be there, and None is none.
+        raw: of the file of raw records, likewise.
         layout: of the input.
     """
 
-    def __init__(self, path: Path, raw: Path, layout: Layout) -> None:
+    def __init__(self, path: Path | None, raw: Path | None, layout: Layout) -> None:
         # One bit a row, in pages: a file of ten million rows needs a megabyte.
         self._pages: dict[int, bytearray] = {}
         self._raw = KeyBag()
         self._newline = "\n".encode(layout.encoding)
         try:
-            if path.exists():
+            if path is not None and path.exists():
                 read = self._read_json if layout.format == "jsonl" else self._read_cells
                 self._cut(path, read(path, layout))
-            if raw.exists():
+            if raw is not None and raw.exists():
                 self._cut(raw, self._read_raw(raw))
         except OSError as error:
             raise OutputError(

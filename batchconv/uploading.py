@@ -6,12 +6,16 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 from batchconv.config import Settings, results_path
 from batchconv.descriptors import check_concurrency
 from batchconv.duplicates import Accepted, Memory, Once, RunMemory, identity
 from batchconv.errors import BatchconvError, UsageError
+from batchconv.formats import Layout
 from batchconv.journal import Journal, Settled
 from batchconv.ledger import Ledger
 from batchconv.model import Conversion, Outcome, Row
@@ -56,7 +60,7 @@ def prepare_upload(
     with discarded_on_error(outputs):
         reader, rows = read_rows(inputs, settings)
         convert = mapper(settings, timestamps=target.rows_may_have_times)
-        outputs.open_failed(inputs, reader.layouts)
+        outputs.open_failed(reader.layouts, partial(_reread, settings))
         return open_run(
             settings,
             target=target,
@@ -68,6 +72,19 @@ def prepare_upload(
             run_id=run_id,
             watch=watch,
         )
+
+
+def _reread(settings: Settings, path: Path, layout: Layout) -> Iterator[Row]:
+    """The rows of a failed-rows file, read as its input is."""
+    like = replace(
+        settings,
+        format=layout.format,
+        delimiter=layout.delimiter or None,
+        encoding=None,
+        compression="none",
+        limit=None,
+    )
+    return read_rows([str(path)], like)[1]
 
 
 @contextmanager
