@@ -9,7 +9,7 @@ from pathlib import Path
 from batchconv.errors import HeldError
 from batchconv.failed_files import Plan, following
 from batchconv.failed_index import FailedIndex
-from batchconv.failed_lines import header, line, raw_record
+from batchconv.failed_lines import Reread, header, line, raw_record
 from batchconv.formats import Layout
 from batchconv.model import Outcome, Result
 from batchconv.output import LineFile
@@ -23,11 +23,13 @@ class FailedRows:
     Args:
         plan: the files.
         layouts: how each input looks.
+        reread: for files of earlier runs.
     """
 
-    def __init__(self, plan: Plan, layouts: Mapping[str, Layout]) -> None:
+    def __init__(self, plan: Plan, layouts: Mapping[str, Layout], reread: Reread) -> None:
         self._plan = plan
         self._layouts = layouts
+        self._reread = reread
         self._indexes: dict[str, FailedIndex] = {}
         self._files: dict[Path, LineFile] = {}
 
@@ -36,12 +38,15 @@ class FailedRows:
         ours = self._plan.ours
         for source, (rows, raw) in self._plan.files.items():
             self._indexes[source] = FailedIndex(
-                rows if rows in ours else None, raw if raw in ours else None, self._layouts[source]
+                rows if rows in ours else None,
+                raw if raw in ours else None,
+                self._layouts[source],
+                self._reread,
             )
 
-    def has_row(self, source: str, number: int) -> bool:
-        """Whether an earlier run wrote the row of that number, with its columns."""
-        return source in self._indexes and self._indexes[source].has_row(number)
+    def has_row(self, source: str, number: int, key: bytes) -> bool:
+        """Whether an earlier run wrote the row of that number and key, with its columns."""
+        return source in self._indexes and self._indexes[source].has_row(number, key)
 
     def restore(self, outcome: Outcome) -> None:
         """Write the row of an earlier run's *outcome* unless its raw record is there."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from batchconv.columns import ADDED_COLUMNS
+from batchconv.errors import InputError
 from batchconv.formats import Layout
 from batchconv.formats.lines import to_bytes
 from batchconv.model import Outcome, Row
@@ -15,6 +17,9 @@ from batchconv.model import Outcome, Row
 _raw_decode = json.JSONDecoder().raw_decode
 _JSON_SPACE = " \t\r\n"
 _Added = tuple[str | int | None, ...]
+
+Reread = Callable[[Path, Layout], Iterable[Row]]
+"""Reads a failed-rows file as an input is read that looks like this."""
 
 
 def header(layout: Layout) -> bytes:
@@ -39,6 +44,28 @@ def line(layout: Layout, outcome: Outcome) -> bytes | None:
     if row.cells is not None:
         return _csv_line(layout, [*_own(layout, row.cells), *added])
     return None if row.raw is None else _object(row.raw, added)
+
+
+def number_of(path: Path, row: Row) -> int:
+    """What a failed-rows file says that the row's number was in its input.
+
+    Raises:
+        InputError: it does not say it.
+    """
+    try:
+        if row.cells is not None:
+            return int(row.cells[-1])
+        return int(json.loads(row.raw or "")["_row"])
+    except (ValueError, KeyError, TypeError):
+        raise foreign(path) from None
+
+
+def foreign(path: Path) -> InputError:
+    """What to say of a file that is not what it has to be."""
+    return InputError(
+        f"{path} is no failed-rows file of an earlier run",
+        hint="move it away, or name another with --failed",
+    )
 
 
 def raw_record(layout: Layout, row: Row) -> bytes:

@@ -6,9 +6,8 @@ in its columns, its key: the results that it belongs to tell of that number with
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from io import SEEK_END
 from itertools import accumulate, islice
@@ -16,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from batchconv.entries import find_tail, opened, read_up_to
-from batchconv.errors import BatchconvError, InputError
+from batchconv.errors import BatchconvError
+from batchconv.failed_lines import Reread, number_of
 from batchconv.formats import Layout
 from batchconv.formats.lines import Lines
 from batchconv.model import NO_FIELDS, Fault, Reason, Result, Row
@@ -46,9 +46,6 @@ class Owner(NamedTuple):
 
 
 NOBODY = Owner("", 0.0, 0)
-
-Reread = Callable[[Path, Layout], Iterable[Row]]
-"""Reads a file as an input is read that looks like this."""
 
 _Place = tuple[int | None, str]  # number and key of a row; the number is not known of raw ones
 
@@ -114,7 +111,7 @@ def _sample(path: Path, layout: Layout, reread: Reread) -> list[list[_Place]]:
     rows = list(islice(reread(path, layout), _SAMPLE))
     if rows and len(rows) < _SAMPLE and not _ends(path):
         rows.pop()  # torn, even where it looks whole
-    return [[(_number(path, row), row.key())] for row in rows if row.fault is None]
+    return [[(number_of(path, row), row.key())] for row in rows if row.fault is None]
 
 
 def _ends(path: Path) -> bool:
@@ -122,14 +119,6 @@ def _ends(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, SEEK_END)
         return file.read() == b"\n"
-
-
-def _number(path: Path, row: Row) -> int:
-    """What a failed-rows file says the row's number was in its input."""
-    try:
-        return int(row.cells[-1] if row.cells is not None else json.loads(row.raw or "")["_row"])
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{path} is no failed-rows file") from None
 
 
 def _raw_sample(path: Path, layout: Layout) -> list[list[_Place]]:

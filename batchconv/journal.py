@@ -65,12 +65,12 @@ class Journal:
         self._wanted = KeyBag(note=_NOTE.size, most=_MOST_WANTED)
         self._of_others = False  # there are outcomes whose source is no input
 
-    def load(self, path: str, has_failed: Callable[[str, int], bool]) -> Tail:
+    def load(self, path: str, has_failed: Callable[[str, int, bytes], bool]) -> Tail:
         """Take in a results file, and tell how it ends.
 
         Args:
             path: the results file.
-            has_failed: whether the failed-rows file of a source has the row of that number.
+            has_failed: whether the failed-rows file of a source has the row of that number and key.
 
         Raises:
             UsageError: it tells of another target.
@@ -98,7 +98,7 @@ class Journal:
             else:
                 key = self._namespaces.keyed(one.source, one.key)
                 counts[one.outcome] += 1
-                if one.outcome in _DONE or self._has_failed(one.source, one.row):
+                if one.outcome in _DONE or self._has_failed(one.source, one.row, one.key):
                     self._bag.add_all(key)
                 else:
                     self._wanted.add(key, _note(one))
@@ -128,10 +128,14 @@ class Journal:
         plain = binascii.unhexlify(row.key())
         settled = self._take(self._namespaces.keyed(row.source, plain), row)
         if settled is None and self._of_others:
-            return self._take(self._namespaces.other(plain), row, of_other=True)
+            settled = self._take(self._namespaces.other(plain), row)
+            # Of a source that is no input it can be asked only now: its rows' file is another's.
+            restore = settled and settled.restore
+            if restore and self._has_failed(row.source, restore.row.number, plain):
+                return _SETTLED
         return settled
 
-    def _take(self, key: bytes, row: Row, *, of_other: bool = False) -> Settled | None:
+    def _take(self, key: bytes, row: Row) -> Settled | None:
         if not self._wanted or key not in self._wanted:
             return None if self._bag.take(key) is None else _SETTLED
         # Of equal rows each has its own copy in the failed rows: the one that is missing.
@@ -142,9 +146,6 @@ class Journal:
         if note is None:
             return None
         number, status, attempts, result, reason = _NOTE.unpack(note)
-        # Of a source that is no input it can be asked only now: its rows' file is another's.
-        if of_other and self._has_failed(row.source, number):
-            return _SETTLED
         outcome = Outcome(
             row._replace(number=number),
             None,

@@ -11,7 +11,8 @@ from batchconv.config import Settings, same_folder
 from batchconv.errors import InputError, UsageError
 from batchconv.failed import FailedRows
 from batchconv.failed_files import Plan, Planner, name_files
-from batchconv.failed_owner import Owner, Reread, find_owners
+from batchconv.failed_lines import Reread
+from batchconv.failed_owner import Owner, find_owners
 from batchconv.formats import Layout
 from batchconv.journal import Journal
 from batchconv.model import Outcome, Result
@@ -96,7 +97,7 @@ class Outputs:
         plan = named if isinstance(named, Plan) else self._plan(Planner(layouts, named), reread)
         paths = (str(path) for files in plan.files.values() for path in files)
         refuse_inputs([*self._named, *paths], self._inputs)
-        self._failed = FailedRows(plan, layouts)
+        self._failed = FailedRows(plan, layouts, reread)
 
     def _plan(self, planner: Planner, reread: Reread) -> Plan:
         owners: dict[Path, Owner] | None = None
@@ -139,8 +140,8 @@ class Outputs:
         """What earlier runs in the same file had accepted."""
         return read_lines(self.path, _ACCEPTED) if self.has_journal else iter(())
 
-    def _has_failed(self, source: str, row: int) -> bool:
-        return self._failed is None or self._failed.has_row(source, row)
+    def _has_failed(self, source: str, row: int, key: bytes) -> bool:
+        return self._failed is None or self._failed.has_row(source, row, key)
 
     @property
     def failed_paths(self) -> list[str]:

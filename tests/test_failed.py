@@ -48,7 +48,7 @@ def fail(
     layouts = {str(path): layout}
     named = path.parent if into is None else name_files(into, layouts, ours=False)
     plan = named if isinstance(named, Plan) else Planner(layouts, named).plan(None)
-    writer = FailedRows(plan, layouts)
+    writer = FailedRows(plan, layouts, lambda *_: [])
     try:
         for row in rows:
             writer.write(settle(mapper(row)))

@@ -253,7 +253,7 @@ def test_of_equal_rows_that_one_is_restored_whose_copy_is_missing(tmp_path):
         line_of(row("a.csv", number), Result.REJECTED, status=420, attempts=number)
         for number in (3, 1, 4, 2)
     ]
-    journal = journal_of(tmp_path / "r", past, has_failed=lambda _, number: number in (1, 3))
+    journal = journal_of(tmp_path / "r", past, has_failed=lambda _, number, _key: number in (1, 3))
     found = [journal.look_up(row("a.csv", number)) for number in (1, 2, 3, 4)]
     assert [
         None
@@ -297,7 +297,7 @@ def test_however_many_rows_are_restored_each_gets_its_own_numbers_back(tmp_path,
         )
         for number in range(1, 41)
     ]
-    journal = journal_of(tmp_path / "r", past, has_failed=lambda _, number: number % 7 == 0)
+    journal = journal_of(tmp_path / "r", past, has_failed=lambda _, number, _key: number % 7 == 0)
     now = [row("a.csv", number, f"id{number % 5}") for number in range(40, 0, -1)]
     restored = [one.restore for one in journal.settle(now) if isinstance(one, Settled)]
     found = {outcome.row.number: outcome for outcome in restored if outcome is not None}
