@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from batchconv.errors import UsageError
 from batchconv.failed_lines import header
-from batchconv.failed_owner import NOBODY, Owner
+from batchconv.failed_owner import Claim, Claims, begins
 from batchconv.formats import Layout
 from batchconv.source import stem
 
 RAW = "raw"
+_NO_CLAIM = Claim(0.0, 0)
 
 
 class FailedFiles(NamedTuple):
@@ -93,6 +94,9 @@ def name_files(named: str, inputs: Iterable[str], *, ours: bool) -> Plan | Path:
     return Plan({names[0]: files}, frozenset(files), named=True)
 
 
+_Ranked = dict[tuple[_Series, str | None], list[tuple[Claim, int]]]
+
+
 class Planner:
     """Input → its files: `<stem>.failed.<suffix>`, numbered when names clash.
 
@@ -109,8 +113,10 @@ class Planner:
         self._folder = folder
         self._taken: set[Path] = set()
         # Thousands of inputs may have one name: 2026-11-20/export.csv and so on.
-        self._names = Counter(map(self._series, layouts))
-        self._in_use = {both: self._used(*both, names) for both, names in self._names.items()}
+        stems = Counter(map(stem, layouts))
+        self._in_use = {
+            both: self._used(*both, stems[both[0].stem]) for both in set(map(self._series, layouts))
+        }
         self._next = {both: max(used, default=0) + 1 for both, used in self._in_use.items()}
 
     def _series(self, name: str) -> tuple[_Series, _Series]:
@@ -140,19 +146,20 @@ class Planner:
             if is_used(path := series.name(number))
         }
 
-    def plan(self, owners: Mapping[Path, Owner] | None) -> Plan:
+    def plan(self, claims: Claims | None) -> Plan:
         """Choose the files.
 
         Args:
-            owners: of the candidates those that belong to the results; None to begin all anew.
+            claims: the results' on the candidates; None to begin all anew.
         """
         files = {}
+        ranked = self._rank(claims or {})
         for name, layout in self._layouts.items():
             rows, raw = both = self._series(name)
             number = raw_number = 0
-            if owners is not None:
-                number = self._own(name, rows, owners, header(layout))
-                raw_number = self._own(name, raw, owners, b"")
+            if claims is not None:
+                number = self._own(name, rows, ranked, header(layout))
+                raw_number = self._own(name, raw, ranked, b"")
             number = number or self._free(rows, self._next[both])
             self._next[both] = max(self._next[both], number + 1)
             raw_number = raw_number or self._free(raw, number)
@@ -161,22 +168,34 @@ class Planner:
         # Whatever is there already was chosen because it is ours.
         return Plan(files, frozenset(filter(is_used, self._taken)))
 
-    def _own(self, name: str, series: _Series, owners: Mapping[Path, Owner], begin: bytes) -> int:
+    def _rank(self, claims: Claims) -> _Ranked:
+        """The claimed numbers of each series, for each input; the strongest claims first.
+
+        A file that is claimed for a source that is no input, or not at all, is anybody's.
+        """
+        ranked: _Ranked = defaultdict(list)
+        for both, used in self._in_use.items():
+            for series in both:
+                for number in used:
+                    found = claims.get(series.name(number))
+                    if found is not None:
+                        for source, claim in (found or {"": _NO_CLAIM}).items():
+                            name = source if source in self._layouts else None
+                            ranked[series, name].append((claim, -number))
+        for numbers in ranked.values():
+            numbers.sort(reverse=True)
+        return ranked
+
+    def _own(self, name: str, series: _Series, ranked: _Ranked, begin: bytes) -> int:
         """The number of the input's own file, or 0.
 
         One that begins otherwise is none: the input's columns have changed.
         """
-        ranked = []
-        for number in self._in_use[self._series(name)]:
-            path = series.name(number)
-            owner = owners.get(path, NOBODY)
-            fits = path in owners and _begins(path, begin)
-            if not owner.source:
-                fits = fits or _is_torn(path, begin)
-            others = owner.source != name and owner.source in self._layouts
-            if fits and not others and path not in self._taken:
-                ranked.append((owner.source == name, owner.share, owner.rows, number))
-        return max(ranked)[-1] if ranked else 0
+        for _, negative in (*ranked[series, name], *ranked[series, None]):
+            path = series.name(-negative)
+            if path not in self._taken and begins(path, begin):
+                return -negative
+        return 0
 
     def _free(self, series: _Series, first: int) -> int:
         """The first number from *first* on whose name is neither in use nor taken."""
@@ -185,21 +204,3 @@ class Planner:
             for number in count(first)
             if series.name(number) not in self._taken and not is_used(series.name(number))
         )
-
-
-def _begins(path: Path, begin: bytes) -> bool:
-    return _first_bytes(path, len(begin)) == begin
-
-
-def _is_torn(path: Path, begin: bytes) -> bool:
-    """Whether a crash tore the first line of a file."""
-    found = _first_bytes(path, len(begin))
-    return 0 < len(found) < len(begin) and begin.startswith(found)
-
-
-def _first_bytes(path: Path, size: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(size)
-    except OSError:
-        return b""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from batchconv.entries import find_tail, opened, read_up_to
 from batchconv.errors import BatchconvError
-from batchconv.failed_lines import Reread, number_of
+from batchconv.failed_lines import Reread, header, number_of
 from batchconv.formats import Layout
 from batchconv.formats.lines import Lines
 from batchconv.model import NO_FIELDS, Fault, Reason, Result, Row
@@ -30,29 +30,26 @@ _ANY_FAULT = Fault(Reason.UNREADABLE_RECORD, "")
 _DONE = frozenset({Result.ACCEPTED.value, Result.SKIPPED.value})
 
 
-class Owner(NamedTuple):
-    """Whose a file is.
+class Claim(NamedTuple):
+    """What speaks for a file's being that of an input.
 
     Attributes:
-        source: the input that its rows came from, as the results name it; empty when nothing
-            whole stands in it: it is anybody's.
         share: how many of the rows that were looked at are known, from 0 to 1.
         rows: how many those are.
     """
 
-    source: str
     share: float
     rows: int
 
 
-NOBODY = Owner("", 0.0, 0)
+Claims = dict[Path, dict[str, Claim]]
+"""File → source, as the results name it → what speaks for it. A file without any claim is
+anybody's: nothing whole stands in it."""
 
 _Place = tuple[int | None, str]  # number and key of a row; the number is not known of raw ones
 
 
-def find_owners(
-    results: str, candidates: Mapping[Path, Layout], reread: Reread
-) -> dict[Path, Owner]:
+def find_claims(results: str, candidates: Mapping[Path, Layout], reread: Reread) -> Claims:
     """Those of the *candidates* that hold rows which a results file tells of, or no whole row.
 
     Args:
@@ -68,13 +65,12 @@ def find_owners(
         with suppress(BatchconvError, OSError):  # then it is not what it is called, and not ours
             raw = path.suffix == ".raw"
             samples[path] = _raw_sample(path, layout) if raw else _sample(path, layout, reread)
-    owners = {path: NOBODY for path, sample in samples.items() if not sample}
+    claims: Claims = {path: {} for path, sample in samples.items() if not sample}
     for (path, source), numbers in _known(results, samples).items():
-        owner = Owner(source, len(numbers) / len(samples[path]), len(numbers))
-        enough = path.suffix == ".raw" or owner.share >= _ENOUGH
-        if enough and (path not in owners or owner[1:] > owners[path][1:]):
-            owners[path] = owner
-    return owners
+        claim = Claim(len(numbers) / len(samples[path]), len(numbers))
+        if path.suffix == ".raw" or claim.share >= _ENOUGH:
+            claims.setdefault(path, {})[source] = claim
+    return claims
 
 
 def _known(
@@ -108,6 +104,8 @@ def _sample(path: Path, layout: Layout, reread: Reread) -> list[list[_Place]]:
     Raises:
         InputError: it holds rows, but none that failed.
     """
+    if path.stat().st_size < len(header(layout)) and begins(path, header(layout)):
+        return []
     rows = list(islice(reread(path, layout), _SAMPLE))
     if rows and len(rows) < _SAMPLE and not _ends(path):
         rows.pop()  # torn, even where it looks whole
@@ -119,6 +117,15 @@ def _ends(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, SEEK_END)
         return file.read() == b"\n"
+
+
+def begins(path: Path, begin: bytes) -> bool:
+    """Whether a file begins like that, or was torn within its beginning."""
+    try:
+        with path.open("rb") as file:
+            return begin.startswith(file.read(len(begin)))
+    except OSError:
+        return False
 
 
 def _raw_sample(path: Path, layout: Layout) -> list[list[_Place]]:

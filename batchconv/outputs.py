@@ -12,7 +12,7 @@ from batchconv.errors import InputError, UsageError
 from batchconv.failed import FailedRows
 from batchconv.failed_files import Plan, Planner, name_files
 from batchconv.failed_lines import Reread
-from batchconv.failed_owner import Owner, find_owners
+from batchconv.failed_owner import Claims, find_claims
 from batchconv.formats import Layout
 from batchconv.journal import Journal
 from batchconv.model import Outcome, Result
@@ -100,14 +100,14 @@ class Outputs:
         self._failed = FailedRows(plan, layouts, reread)
 
     def _plan(self, planner: Planner, reread: Reread) -> Plan:
-        owners: dict[Path, Owner] | None = None
+        claims: Claims | None = None
         if isinstance(self._sink, LineFile) and self._sink.size:
             try:
-                owners = find_owners(self.path, planner.candidates(), reread)
+                claims = find_claims(self.path, planner.candidates(), reread)
             except InputError:
                 if self.has_journal:
                     raise  # what is to be replaced may be anything
-        return planner.plan(owners)
+        return planner.plan(claims)
 
     def load(self, journal: Journal) -> None:
         """Let *journal* know what earlier runs in the same file settled; make all files ready.
