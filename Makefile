@@ -52,7 +52,8 @@ bench: $(READY) ## speed, as ratios to what the plainest loop does in the same r
 	$(BIN)/python -m tests.bench
 
 torture: $(READY) ## hundreds of runs killed at seeded moments, resumed and audited
-	$(BIN)/python -m tests.torture
+	$(BIN)/python -m tests.siege --runs 1000
+	$(BIN)/python -m tests.torture --runs 200
 
 matrix: ## the tests under every Python from 3.11 to 3.13 that is found
 	@seen=" "; failed=""; for python in $(PYTHONS); do \

@@ -7,6 +7,7 @@ accepted, sent in its place if not.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
@@ -21,6 +22,15 @@ class Origin(NamedTuple):
     detail: str
 
 
+class Accepted(NamedTuple):
+    """An identity that was accepted, and the row whose it was."""
+
+    identity: bytes
+    run: str
+    source: str
+    row: int
+
+
 class Memory(Protocol):
     """Remembers what was accepted."""
 
@@ -28,8 +38,12 @@ class Memory(Protocol):
         """Where it was accepted, or None."""
         ...
 
-    def add(self, identity: bytes, run: str, source: str, row: int) -> None:
-        """Remember it; raises OutputError when that fails."""
+    def add(self, accepted: Accepted) -> None:
+        """Remember it for good; raises OutputError when that fails."""
+        ...
+
+    def add_all(self, accepted: Iterable[Accepted]) -> None:
+        """Remember many that stand in a results file, too: no harm is done if some get lost."""
         ...
 
     def close(self) -> None:
@@ -58,10 +72,14 @@ class RunMemory:
             return Origin(Reason.DUPLICATE, "an equal row was accepted before")
         return None
 
-    def add(self, identity: bytes, run: str, source: str, row: int) -> None:
-        """Remember it."""
-        del run, source, row  # a results file tells of them; there is no room for them here
-        self._accepted.add(identity)
+    def add(self, accepted: Accepted) -> None:
+        """Remember it, but not whose it was: the results file tells, and there is no room here."""
+        self._accepted.add(accepted.identity)
+
+    def add_all(self, accepted: Iterable[Accepted]) -> None:
+        """Remember many."""
+        for one in accepted:
+            self.add(one)
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -107,7 +125,7 @@ class Once:
         if outcome.result is Result.ACCEPTED and outcome.conversion is not None:
             row = outcome.row
             key = identity(*outcome.conversion[1:])
-            self._memory.add(key, self._run, row.source, row.number)
+            self._memory.add(Accepted(key, self._run, row.source, row.number))
 
     def settled(self, outcome: Outcome) -> tuple[list[Outcome], Conversion | None]:
         """After a row's line was written: outcomes of rows it spares, or the next one to send."""

@@ -19,7 +19,7 @@ from batchconv.formats import ReadOptions
 from batchconv.formats.lines import check_encoding
 from batchconv.journal import Settled
 from batchconv.mapping import Mapper
-from batchconv.model import Conversion, Outcome
+from batchconv.model import Conversion, Outcome, Row
 from batchconv.outputs import Outputs
 from batchconv.pool import Pool
 from batchconv.reader import Reader
@@ -33,13 +33,24 @@ from batchconv.target import Target
 _MOST_HELD = 1_000  # duplicates that wait for an equal row before reading pauses
 
 Item = Conversion | Outcome | Settled
-"""What the first half of the pipeline makes of a row: to send, `invalid`, or settled before."""
+"""What the first half of the pipeline makes of rows: to send, `invalid`, or settled before."""
 
 
 def read(
     inputs: Sequence[str], settings: ReadSettings, *, timestamps: bool = True
 ) -> tuple[Reader, Iterator[Conversion | Outcome]]:
     """The first half of the pipeline: checked inputs, and their rows as conversions or `invalid`.
+
+    Raises:
+        UsageError: a setting or a column is wrong.
+        InputError: an input is missing or unreadable.
+    """
+    reader, rows = read_rows(inputs, settings)
+    return reader, map(mapper(settings, timestamps=timestamps), rows)
+
+
+def read_rows(inputs: Sequence[str], settings: ReadSettings) -> tuple[Reader, Iterator[Row]]:
+    """Checked inputs, and their rows as they stand there.
 
     Raises:
         UsageError: a setting or a column is wrong.
@@ -56,14 +67,18 @@ def read(
     )
     reader = Reader(inputs, options, format=settings.format, compression=settings.compression)
     reader.check()
-    mapper = Mapper(
+    return reader, islice(reader, settings.limit)
+
+
+def mapper(settings: ReadSettings, *, timestamps: bool = True) -> Mapper:
+    """What makes conversions of rows; raises UsageError for a setting that is wrong."""
+    return Mapper(
         settings.delivered,
         settings.channel,
         settings.timezone,
         settings.timestamp_format,
         timestamps=timestamps,
     )
-    return reader, map(mapper, islice(reader, settings.limit))
 
 
 class Run:
@@ -190,7 +205,7 @@ class Run:
     async def _take(self) -> Conversion | None:
         """The next row to send; rows that are not to be sent are dealt with on the way."""
         while (item := await self._feed.take()) is not None:
-            self.summary.books.read += 1
+            self.summary.books.read += item.rows if isinstance(item, Settled) else 1
             conversion = self._admit(item)
             if conversion is not None:
                 return conversion
@@ -200,7 +215,7 @@ class Run:
 
     def _admit(self, item: Item) -> Conversion | None:
         if isinstance(item, Settled):
-            self.summary.books.settled += 1
+            self.summary.books.settled += item.rows
             if item.restore is not None:
                 self._outputs.restore_failed(item.restore)
             return None

@@ -12,7 +12,8 @@ from batchconv.model import Conversion, Fields, Result, Row
 from batchconv.output import LineFile
 from batchconv.outputs import Outputs
 from batchconv.pipeline import Run
-from batchconv.results import ResultLine, Stamp, read_lines
+from batchconv.result_lines import read_lines
+from batchconv.results import Stamp
 from batchconv.settling import Watch
 from batchconv.target import Target
 from batchconv.uploading import check_flags, discarded_on_error, new_run_id, open_run
@@ -61,7 +62,8 @@ def prepare_resend(
             target=target,
             outputs=outputs,
             sources=sources,
-            items=_conversions(path, frozenset(wanted)),
+            rows=_rows(path, frozenset(wanted)),
+            convert=_conversion,
             damages=[],
             run_id=run_id,
             watch=watch,
@@ -94,11 +96,11 @@ def _check(path: str, wanted: frozenset[str], target: str) -> tuple[list[str], i
     return list(sources), rows
 
 
-def _conversions(path: str, wanted: frozenset[str]) -> Iterator[Conversion]:
-    return (_conversion(line) for line in read_lines(path, wanted))
+def _rows(path: str, wanted: frozenset[str]) -> Iterator[Row]:
+    for line in read_lines(path, wanted):
+        fields = Fields(line.message_id, line.delivered, line.timestamp, line.channel)
+        yield Row(line.source, line.row, line.line, fields, None, None, None, line.key)
 
 
-def _conversion(line: ResultLine) -> Conversion:
-    fields = Fields(line.message_id, line.delivered, line.timestamp, line.channel)
-    row = Row(line.source, line.row, line.line, fields, None, None, None, line.key)
-    return Conversion(row, line.message_id, line.delivered, line.timestamp, line.channel)  # type: ignore[arg-type]  # what was sent once has an id, a boolean and a channel
+def _conversion(row: Row) -> Conversion:
+    return Conversion(row, *row.fields)  # type: ignore[arg-type]  # what was sent once has an id, a boolean and a channel

@@ -1,11 +1,10 @@
-"""Outcome ↔ one line of the results file, which is the journal of a run."""
+"""Outcome → one line of the results file, which is the journal of a run."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
 from typing import NamedTuple
@@ -155,67 +154,11 @@ def is_csv(path: str) -> bool:
     return path.lower().endswith(".csv")
 
 
-def read_lines(path: str, outcomes: frozenset[str]) -> Iterator[ResultLine]:
-    """The lines of a results file that tell of one of *outcomes*; a torn last line is left out.
-
-    Raises:
-        InputError: a line is no result, or the file cannot be read.
-    """
-    number = 0
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - a path may be any text here
-            for number, line in enumerate(file, 1):
-                if not line.strip() or not _whole(path, line):
-                    continue
-                if is_csv(path) and number == 1:
-                    continue
-                found = _from_csv(line) if is_csv(path) else _from_json(line)
-                if found.outcome in outcomes:
-                    yield found
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror}", hint="check the name and the permissions"
-        ) from None
-    except (ValueError, KeyError, TypeError, csv.Error):
-        raise no_result(path, number) from None
-
-
-def _whole(path: str, line: bytes) -> bool:
-    """Whether a line was written to its end; a JSON object tells by itself."""
-    if line.endswith(b"\n"):
-        return True
-    try:
-        return not is_csv(path) and isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
-
-
 def no_result(path: str, number: int) -> InputError:
     """What to say of a line that is none of ours."""
     return InputError(
         f"{path}, line {number} is no line of a results file",
         hint="name a results file, or mend or remove the line",
-    )
-
-
-def _from_json(line: bytes) -> ResultLine:
-    found = json.loads(line)
-    return ResultLine(*(found[name] for name in ResultLine._fields))
-
-
-def _from_csv(line: bytes) -> ResultLine:
-    cells = next(csv.reader([line.decode().rstrip("\r\n")], strict=True))
-    found = dict(zip(ResultLine._fields, cells, strict=True))
-    return ResultLine(
-        **{
-            **{name: text or None for name, text in found.items()},
-            "row": int(found["row"]),
-            "line": int(found["line"]) if found["line"] else None,
-            "delivered": {"true": True, "false": False, "": None}[found["delivered"]],
-            "status": int(found["status"]) if found["status"] else None,
-            "attempts": int(found["attempts"]),
-            "elapsed_ms": float(found["elapsed_ms"]) if found["elapsed_ms"] else None,
-        }  # type: ignore[arg-type]  # a dict of mixed values, checked by the tests' round trip
     )
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from batchconv.config import Settings, results_path
 from batchconv.descriptors import check_concurrency
-from batchconv.duplicates import Memory, Once, RunMemory, identity
+from batchconv.duplicates import Accepted, Memory, Once, RunMemory, identity
 from batchconv.errors import BatchconvError, UsageError
-from batchconv.journal import Journal
+from batchconv.formats import Layout
+from batchconv.journal import Journal, Settled
 from batchconv.ledger import Ledger
-from batchconv.model import Conversion, Outcome
+from batchconv.model import Conversion, Outcome, Row
 from batchconv.observers import require_metrics
 from batchconv.output import refuse_remote
 from batchconv.outputs import Outputs
-from batchconv.pipeline import Item, Run, read
+from batchconv.pipeline import Item, Run, mapper, read_rows
 from batchconv.reader import Reader
 from batchconv.results import Stamp
 from batchconv.settling import Watch
@@ -61,14 +64,16 @@ def prepare_upload(
         Stamp(run_id, target.name, time.time),
     )
     with discarded_on_error(outputs):
-        reader, items = read(inputs, settings, timestamps=target.rows_may_have_times)
-        outputs.open_failed(inputs, reader.layouts)
+        reader, rows = read_rows(inputs, settings)
+        convert = mapper(settings, timestamps=target.rows_may_have_times)
+        outputs.open_failed(reader.layouts, partial(_reread, settings))
         run = open_run(
             settings,
             target=target,
             outputs=outputs,
             sources=inputs,
-            items=items,
+            rows=rows,
+            convert=convert,
             damages=reader.damages,
             run_id=run_id,
             watch=watch,
@@ -81,6 +86,19 @@ def prepare_upload(
 def _expected(reader: Reader, limit: int | None, read: int) -> float | None:
     rows = reader.expect(read)
     return rows if rows is None or limit is None else min(rows, limit)
+
+
+def _reread(settings: Settings, path: Path, layout: Layout) -> Iterator[Row]:
+    """The rows of a failed-rows file, read as its input is."""
+    like = replace(
+        settings,
+        format=layout.format,
+        delimiter=layout.delimiter or None,
+        encoding=None,
+        compression="none",
+        limit=None,
+    )
+    return read_rows([str(path)], like)[1]
 
 
 @contextmanager
@@ -99,13 +117,14 @@ def open_run(
     target: Target,
     outputs: Outputs,
     sources: Iterable[str],
-    items: Iterable[Conversion | Outcome],
+    rows: Iterable[Row],
+    convert: Callable[[Row], Conversion | Outcome],
     damages: list[BatchconvError],
     run_id: str,
     watch: Watch | None,
     expect: Expectation,
 ) -> Run:
-    """A run over what earlier runs in the same results file have left of *items*.
+    """A run over what earlier runs in the same results file have left of *rows*.
 
     Raises:
         UsageError: the results file tells of another target, or the ledger is none.
@@ -118,7 +137,7 @@ def open_run(
         settings,
         target=target,
         outputs=outputs,
-        items=skip_settled(items, journal),
+        items=_items(rows, convert, journal),
         damages=damages,
         run_id=run_id,
         once=_open_once(settings, target, outputs, run_id),
@@ -140,13 +159,15 @@ def _open_once(settings: Settings, target: Target, outputs: Outputs, run_id: str
     else:
         return None
     try:
-        for line in outputs.accepted_before():
-            memory.add(
+        memory.add_all(
+            Accepted(
                 identity(line.message_id or "", line.delivered, line.timestamp, line.channel),
                 line.run,
                 line.source,
                 line.row,
             )
+            for line in outputs.accepted_before()
+        )
     except BaseException:
         memory.close()
         raise
@@ -173,11 +194,15 @@ def check_flags(settings: Settings) -> None:
         require_metrics()
 
 
-def skip_settled(items: Iterable[Conversion | Outcome], journal: Journal) -> Iterable[Item]:
-    """The items, those that earlier runs settled marked as such."""
+def _items(
+    rows: Iterable[Row], convert: Callable[[Row], Conversion | Outcome], journal: Journal
+) -> Iterator[Item]:
+    """What is to be done with each row; of those that were settled before it is told how many."""
     if not journal.outcomes:
-        return items
-    return (journal.look_up(item.row) or item for item in items)
+        return map(convert, rows)
+    return (
+        found if isinstance(found, Settled) else convert(found) for found in journal.settle(rows)
+    )
 
 
 def new_run_id() -> str:

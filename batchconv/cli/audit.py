@@ -13,8 +13,8 @@ from batchconv.cli.say import say, say_aside
 from batchconv.config import ReadSettings
 
 if TYPE_CHECKING:
-    from batchconv.entries import Entry
     from batchconv.model import Row
+    from batchconv.quick_entries import Entry
 
 
 @click.command("audit", cls=GroupedCommand)

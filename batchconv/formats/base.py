@@ -29,9 +29,9 @@ class Layout(NamedTuple):
     encoding: str
 
     @property
-    def failed_format(self) -> FormatName:
-        """The format of the failed-rows file; of Parquet, rows are written as JSON Lines."""
-        return "jsonl" if self.format == "parquet" else self.format
+    def of_failed_rows(self) -> Layout:
+        """How the failed-rows file looks: as the input, but rows of Parquet become JSON Lines."""
+        return Layout("jsonl", None, "", "utf-8") if self.format == "parquet" else self
 
 
 @dataclass(frozen=True, slots=True)

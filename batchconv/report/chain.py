@@ -59,10 +59,10 @@ class _File:
         self.replaced: Counter[Kind] = Counter()
 
     def take(self, key: bytes) -> bool:
-        number = self.bag.take(key) if len(self.bag) else None
-        if number is not None:
-            self.replaced[self.kinds.all[number]] += 1
-        return number is not None
+        note = self.bag.take(key) if len(self.bag) else None
+        if note is not None:
+            self.replaced[self.kinds.all[note[0]]] += 1
+        return note is not None
 
 
 class Chain:
@@ -96,7 +96,8 @@ class Chain:
             key = self._keyed(seen)
             replacing += any(file.take(key) for file in earlier)
             if not last and seen.outcome in BAD:
-                this.bag.add(key, this.kinds.number(seen.outcome, seen.reason, seen.source))
+                kind = this.kinds.number(seen.outcome, seen.reason, seen.source)
+                this.bag.add(key, bytes([kind]))
         return replacing
 
     def replaced(self, number: int) -> Counter[Kind]:

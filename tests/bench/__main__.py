@@ -49,11 +49,14 @@ _REPORT = Path(__file__).parents[2] / "bench.json"
 @click.option("--only", type=click.Choice(list(BENCHES)), multiple=True, help="Repeatable.")
 @click.option("--quick", is_flag=True, help="One sample each, and fewer rows.")
 @click.option("--samples", type=click.IntRange(min=1), help="Of each thing; more where it is busy.")
-def main(only: Sequence[str], quick: bool, samples: int | None) -> None:
+@click.option("--results", type=click.IntRange(min=1), help="To resume; ten million need 4.5 GB.")
+def main(only: Sequence[str], quick: bool, samples: int | None, results: int | None) -> None:
     """Measure speed as ratios to something measured in the same run."""
     scale = _QUICK if quick else Scale()
     if samples is not None:
         scale = replace(scale, samples=samples, long_samples=samples)
+    if results is not None:
+        scale = replace(scale, results=results)
     began = time.perf_counter()
     broken = 0
     measured: dict[str, list[Figure]] = {}

@@ -20,11 +20,13 @@ class Scale:
         samples: how often each thing is measured.
         long_samples: the same for what takes several seconds.
         divisor: what large numbers of rows are divided by.
+        results: of the run that is resumed.
     """
 
     samples: int = 3
     long_samples: int = 2
     divisor: int = 1
+    results: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
