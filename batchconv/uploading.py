@@ -30,6 +30,8 @@ from batchconv.sight import Expectation
 from batchconv.source import expand, run_stem
 from batchconv.target import Target
 
+_LONGEST_OF_OURS = 1 << 26  # bytes
+
 
 def prepare_upload(
     inputs: Sequence[str],
@@ -97,6 +99,7 @@ def _reread(settings: Settings, path: Path, layout: Layout) -> Iterator[Row]:
         encoding=None,
         compression="none",
         limit=None,
+        max_row_bytes=max(settings.max_row_bytes, _LONGEST_OF_OURS),  # rows have grown by columns
     )
     return read_rows([str(path)], like)[1]
 

@@ -17,6 +17,7 @@ from batchconv.journal import Journal, Settled
 from batchconv.model import Conversion, Fields, Outcome, Reason, Result, Row
 from batchconv.quick_entries import OWN_LINE, RESULTS, Keys, QuickCsv, QuickJson
 from batchconv.results import CSV_HEADER, ResultLine, Stamp
+from tests.result_lines import to_csv, to_json
 
 TARGET = "https://example.com ab"
 
@@ -29,26 +30,6 @@ def row(source="in.csv", number=1, message_id="a", raw=None) -> Row:
 
 
 STAMP = Stamp("run", TARGET, lambda: 1e9)
-
-
-def to_json(line: ResultLine) -> bytes:
-    return json.dumps(line._asdict(), separators=(",", ":")).encode() + b"\n"
-
-
-def to_csv(line: ResultLine) -> bytes:
-    told = io.StringIO()
-    text = {True: "true", False: "false"}
-    csv.writer(told, lineterminator="\n").writerow(
-        [
-            text[value]
-            if isinstance(value, bool)
-            else value.replace("\r", "\\r").replace("\n", "\\n")
-            if isinstance(value, str)
-            else value
-            for value in line
-        ]
-    )
-    return told.getvalue().encode("utf-8", "backslashreplace")
 
 
 def line_of(row: Row, result: Result = Result.ACCEPTED, **more) -> ResultLine:

@@ -17,8 +17,9 @@ from batchconv.report.fold import MOST_RUNS
 from batchconv.report.making import make_report
 from batchconv.report.model import Pause
 from batchconv.report.timeline import Timeline, even
-from batchconv.results import ResultLine, to_json
+from batchconv.results import ResultLine
 from tests.nights import BEGIN, HOSTILE, at, line, write, write_summary
+from tests.result_lines import to_json
 
 BAD = {"rejected", "failed", "invalid"}
 SOURCES = ["a.csv", 'b"\\<é>.csv']
