@@ -6,6 +6,7 @@ import binascii
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from batchconv.config import ReadSettings
 from batchconv.entries import Entry, read_entries
@@ -71,13 +72,13 @@ def audit(
         UsageError: a setting or a column is wrong.
         InputError: a file is missing, unreadable or no results file.
     """
-    reader, items = read(inputs, settings)
+    reader, batches = read(inputs, settings)
     namespaces = Namespaces(inputs)
     known = KeyBag()
     for path in results:
         known = _chain(known, read_entries(path), namespaces)
     found = Audit(damages=reader.damages)
-    for item in items:
+    for item in chain.from_iterable(batches):
         found.rows += 1
         tag = _take(known, item.row, namespaces)
         if tag is None:

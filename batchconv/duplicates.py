@@ -7,6 +7,7 @@ accepted, sent in its place if not.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
@@ -44,6 +45,19 @@ def identity(
     # No id holds a NUL: such rows are invalid.
     text = f"{channel}\0{delivered}\0{timestamp}\0{message_id}"
     return blake2b(text.encode(), digest_size=16).digest()
+
+
+def identities(conversions: Iterable[Conversion]) -> list[bytes]:
+    """The `identity` of each of many."""
+    return [
+        blake2b(
+            f"{channel}\0{_SHOWN[delivered]}\0{timestamp}\0{message_id}".encode(), digest_size=16
+        ).digest()
+        for _, message_id, delivered, timestamp, channel in conversions
+    ]
+
+
+_SHOWN = {True: "True", False: "False"}  # faster than asking a boolean
 
 
 class RunMemory:

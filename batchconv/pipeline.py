@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Protocol
 
 from batchconv.config import ReadSettings, Settings
@@ -20,7 +19,7 @@ from batchconv.formats import ReadOptions
 from batchconv.formats.lines import check_encoding
 from batchconv.journal import Settled
 from batchconv.mapping import Mapper
-from batchconv.model import Conversion, Outcome
+from batchconv.model import Conversion, Outcome, Row
 from batchconv.outputs import Outputs
 from batchconv.pool import Pool
 from batchconv.reader import Reader
@@ -50,8 +49,10 @@ class Watch(Protocol):
 
 def read(
     inputs: Sequence[str], settings: ReadSettings, *, timestamps: bool = True
-) -> tuple[Reader, Iterator[Conversion | Outcome]]:
+) -> tuple[Reader, Iterator[list[Conversion | Outcome]]]:
     """The first half of the pipeline: checked inputs, and their rows as conversions or `invalid`.
+
+    Rows come in batches: as many at once as are there.
 
     Raises:
         UsageError: a setting or a column is wrong.
@@ -74,7 +75,17 @@ def read(
         settings.timestamp_format,
         timestamps=timestamps,
     )
-    return reader, map(mapper, islice(reader, settings.limit))
+    return reader, map(mapper.all, _limited(reader.batches(), settings.limit))
+
+
+def _limited(batches: Iterator[list[Row]], limit: int | None) -> Iterator[list[Row]]:
+    """The first *limit* rows; nothing is read any more once they are there."""
+    if limit is None:
+        yield from batches
+        return
+    while limit > 0 and (batch := next(batches, [])):
+        yield batch[:limit]
+        limit -= len(batch)
 
 
 class Run:
@@ -86,7 +97,7 @@ class Run:
         settings: every option.
         target: where conversions go.
         outputs: where outcomes go.
-        items: what `read` gives, less what earlier runs settled; iterated in a thread.
+        batches: what `read` gives, less what earlier runs settled; iterated in a thread.
         damages: filled by the iteration: inputs that broke off half-way.
         run_id: what the outputs are stamped with.
         once: keeps equal rows from being sent again; None to send them.
@@ -102,7 +113,7 @@ class Run:
         *,
         target: Target,
         outputs: Outputs,
-        items: Iterable[Item],
+        batches: Iterable[list[Item]],
         damages: list[BatchconvError],
         run_id: str,
         once: Once | None = None,
@@ -111,7 +122,7 @@ class Run:
         self._settings = settings
         self._target = target
         self._outputs = outputs
-        self._items = items
+        self._batches = batches
         self._damages = damages
         self._once = once
         self._watch = watch
@@ -125,8 +136,8 @@ class Run:
         """Send everything and balance the books; what went wrong stands in the summary."""
         settings = self._settings
         async with self._target.client() as client:
-            self._feed = Feed(self._items)
-            self._items = ()  # the feed's thread is the one that lets go of the inputs
+            self._feed = Feed(self._batches)
+            self._batches = ()  # the feed's thread is the one that lets go of the inputs
             pool = self._pool = Pool(
                 client.exchange,
                 self._settle,

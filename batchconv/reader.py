@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import chain
 
 from batchconv.columns import ColumnError
 from batchconv.errors import BatchconvError, InputError, UsageError
@@ -64,13 +65,17 @@ class Reader:
             self._kept.popitem()[1][0].close()
 
     def __iter__(self) -> Iterator[Row]:
+        return chain.from_iterable(self.batches())
+
+    def batches(self) -> Iterator[list[Row]]:
+        """The rows in order, as many at once as are there; those of a batch are of one input."""
         try:
             for name in self._inputs:
                 try:
                     kept = self._kept.pop(name, None)
                     stream, rows = kept or self._open(name)
                     with closing(stream):
-                        yield from rows
+                        yield from rows.batches()
                 except (InputError, UsageError) as damage:
                     # A header was good when it was checked: the file has changed since.
                     self.damages.append(damage)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from batchconv.config import Settings
 from batchconv.errors import UsageError
-from batchconv.model import Conversion, Fields, Result, Row
+from batchconv.model import Conversion, Fields, Outcome, Result, Row
 from batchconv.output import LineFile
 from batchconv.outputs import Outputs
 from batchconv.pipeline import Run, Watch
@@ -60,7 +60,7 @@ def prepare_resend(
             target=target,
             outputs=outputs,
             sources=sources,
-            items=_conversions(path, frozenset(wanted)),
+            batches=_conversions(path, frozenset(wanted)),
             damages=[],
             run_id=run_id,
             watch=watch,
@@ -90,8 +90,8 @@ def _check(path: str, wanted: frozenset[str], target: str) -> list[str]:
     return list(sources)
 
 
-def _conversions(path: str, wanted: frozenset[str]) -> Iterator[Conversion]:
-    return (_conversion(line) for line in read_lines(path, wanted))
+def _conversions(path: str, wanted: frozenset[str]) -> Iterator[list[Conversion | Outcome]]:
+    return ([_conversion(line)] for line in read_lines(path, wanted))
 
 
 def _conversion(line: ResultLine) -> Conversion:

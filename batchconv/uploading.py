@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import cast
 
 from batchconv.config import Settings, results_path
 from batchconv.descriptors import check_concurrency
@@ -54,14 +55,14 @@ def prepare_upload(
         Stamp(run_id, target.name, time.time),
     )
     with discarded_on_error(outputs):
-        reader, items = read(inputs, settings, timestamps=target.rows_may_have_times)
+        reader, batches = read(inputs, settings, timestamps=target.rows_may_have_times)
         outputs.open_failed(inputs, reader.layouts)
         return open_run(
             settings,
             target=target,
             outputs=outputs,
             sources=inputs,
-            items=items,
+            batches=batches,
             damages=reader.damages,
             run_id=run_id,
             watch=watch,
@@ -84,12 +85,12 @@ def open_run(
     target: Target,
     outputs: Outputs,
     sources: Iterable[str],
-    items: Iterable[Conversion | Outcome],
+    batches: Iterable[list[Conversion | Outcome]],
     damages: list[BatchconvError],
     run_id: str,
     watch: Watch | None,
 ) -> Run:
-    """A run over what earlier runs in the same results file have left of *items*.
+    """A run over what earlier runs in the same results file have left of *batches*.
 
     Raises:
         UsageError: the results file tells of another target, or the ledger is none.
@@ -102,7 +103,7 @@ def open_run(
         settings,
         target=target,
         outputs=outputs,
-        items=skip_settled(items, journal),
+        batches=skip_settled(batches, journal),
         damages=damages,
         run_id=run_id,
         once=_open_once(settings, target, outputs, run_id),
@@ -146,11 +147,13 @@ def check_flags(settings: Settings) -> None:
         raise UsageError("--resume goes on with a file and --overwrite empties it: give only one")
 
 
-def skip_settled(items: Iterable[Conversion | Outcome], journal: Journal) -> Iterable[Item]:
+def skip_settled(
+    batches: Iterable[list[Conversion | Outcome]], journal: Journal
+) -> Iterable[list[Item]]:
     """The items, those that earlier runs settled marked as such."""
     if not journal.outcomes:
-        return items
-    return (journal.look_up(item.row) or item for item in items)
+        return cast("Iterable[list[Item]]", batches)
+    return ([journal.look_up(item.row) or item for item in batch] for batch in batches)
 
 
 def new_run_id() -> str:

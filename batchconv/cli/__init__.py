@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import sys
 from importlib import import_module
 
@@ -63,6 +64,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit with the contract's code."""
+    # Rows come a thousand at once and hold no cycles. At Python's own threshold, 700 new objects,
+    # looking for some takes as long as reading itself.
+    gc.set_threshold(20_000)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

@@ -12,11 +12,12 @@ import re
 import sys
 from collections.abc import Iterator
 from itertools import chain, islice
+from operator import itemgetter
 from typing import NamedTuple
 
 from batchconv.columns import find_columns, require_columns
 from batchconv.errors import UsageError
-from batchconv.formats.base import FormatName, Layout, ReadOptions
+from batchconv.formats.base import FormatName, Layout, LineRows, ReadOptions
 from batchconv.formats.lines import Doomed, Lines, TooLong
 from batchconv.model import NO_FIELDS, Fault, Fields, Reason, Row
 from batchconv.source import ByteStream
@@ -34,7 +35,7 @@ class _Record(NamedTuple):
     fault: Fault | None
 
 
-class DelimitedRows:
+class DelimitedRows(LineRows):
     """The rows of one CSV or TSV input.
 
     Blank lines are no records. A record whose number of cells is not the header's is invalid;
@@ -49,6 +50,9 @@ class DelimitedRows:
         csv.field_size_limit(max(csv.field_size_limit(), min(options.max_row_bytes, sys.maxsize)))
         self._skip_blank_lines()
         self._delimiter = options.delimiter or self._guess_delimiter(name)
+        self._width = 0  # of the first record, which is the header where there is one
+        self._number = 0
+        self._begun = 0  # records without a header that have been read to look at them
         self._records = self._read_records()
         names = self._read_names(options)
         self._places = find_columns(names, options.mapped)
@@ -59,6 +63,8 @@ class DelimitedRows:
         self.layout = Layout(
             name, names if options.header else None, self._delimiter, self._lines.encoding
         )
+        self._rows = self._read_rows()
+        self._head = list(islice(self._rows, self._begun))
 
     def _skip_blank_lines(self) -> None:
         lines = iter(self._lines)
@@ -89,14 +95,30 @@ class DelimitedRows:
             )
         if options.header:
             return first.cells
+        self._begun = len(begun)
         self._records = chain(begun, self._records)
         return [str(number) for number in range(1, len(first.cells) + 1)]
 
-    def __iter__(self) -> Iterator[Row]:
+    def _read_block(self, block: list[str]) -> list[Row] | None:
+        try:
+            records = list(csv.reader(block, strict=True, delimiter=self._delimiter))
+        except csv.Error:
+            return None
+        if len(records) != len(block) or set(map(len, records)) != {self._width}:
+            return None
+        missing = [None] * len(records)
+        columns = [
+            missing if place is None else list(map(itemgetter(place), records))
+            for place in self._places
+        ]
+        return self._make_rows(columns, cells=records)
+
+    def _read_rows(self) -> Iterator[Row]:
         source, places = self._source, self._places
-        for number, (line, cells, raw, fault) in enumerate(self._records, 1):
+        for line, cells, raw, fault in self._records:
+            self._number += 1
             if fault is not None:
-                yield Row(source, number, line, NO_FIELDS, None, raw, fault)
+                yield Row(source, self._number, line, NO_FIELDS, None, raw, fault)
                 continue
             a, b, c, d = places
             fields = Fields(
@@ -105,12 +127,11 @@ class DelimitedRows:
                 None if c is None else cells[c],
                 None if d is None else cells[d],
             )
-            yield Row(source, number, line, fields, cells, None, None)
+            yield Row(source, self._number, line, fields, cells, None, None)
 
     def _read_records(self) -> Iterator[_Record]:
         lines = self._lines
         taken = lines.taken
-        width = 0  # of the first record, which is the header where there is one
         why = ""
         while True:
             reader = csv.reader(iter(lines), strict=True, delimiter=self._delimiter)
@@ -120,10 +141,10 @@ class DelimitedRows:
                     if not cells:  # a blank line
                         taken.clear()
                         continue
-                    width = width or len(cells)
+                    self._width = self._width or len(cells)
                     fault = None
-                    if len(cells) != width or lines.dirty:
-                        fault = _fault_of(cells, width)
+                    if len(cells) != self._width or lines.dirty:
+                        fault = _fault_of(cells, self._width)
                     raw = "" if fault is None else "".join(taken)
                     taken.clear()
                     yield _Record(line, cells, raw, fault)

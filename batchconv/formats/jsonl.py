@@ -11,7 +11,7 @@ from typing import cast
 
 from batchconv.columns import ColumnError, Places, find_columns, require_columns
 from batchconv.errors import InputError, UsageError
-from batchconv.formats.base import Layout, ReadOptions
+from batchconv.formats.base import Layout, LineRows, ReadOptions
 from batchconv.formats.lines import Lines, TooLong
 from batchconv.model import NO_FIELDS, Fault, Fields, Raw, Reason, Row
 from batchconv.source import ByteStream, can_reopen, is_stdin
@@ -42,7 +42,40 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 _decode = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_object).raw_decode
 
 
-class JsonRows:
+_BETWEEN = object()
+_constants = {"NaN": _BETWEEN}.__getitem__
+_decode_flat = json.JSONDecoder(parse_constant=_constants).raw_decode
+_decode_any = json.JSONDecoder(parse_constant=_constants, object_pairs_hook=_object).raw_decode
+
+
+def _decode_block(block: list[str]) -> list[dict[str, Raw]] | None:
+    """The objects of lines that are one each, else None.
+
+    All lines are decoded at once as one array, with the word NaN between them, which is in none
+    of them and which no JSON text can stand for. When the array is one object and one such mark
+    by turns, no line has run into another, and each object is what its line would give by itself.
+    """
+    lines = len(block)
+    text = f"[{',NaN,'.join(block)}]"
+    if text.count("NaN") != lines - 1:
+        return None
+    nested = text.count("{") + text.count("[") > lines + 1
+    if nested and any(line.count("{") + line.count("[") > _MOST_NESTED for line in block):
+        return None
+    try:
+        found, end = (_decode_any if nested else _decode_flat)(text)
+        # In flat objects a comma stands before every member but the first. So where there are
+        # just as many as that, no key was there twice, and no text holds one.
+        if not nested and sum(map(len, found[::2])) != text.count(",") - lines + 2:
+            found, end = _decode_any(text)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    objects: list[dict[str, Raw]] = found[::2]
+    by_turns = set(map(type, objects)) == {dict} and found[1::2] == [_BETWEEN] * (lines - 1)
+    return objects if by_turns and end == len(text) else None
+
+
+class JsonRows(LineRows):
     """The rows of one JSON Lines input.
 
     Each line stands for itself: keys may differ from line to line. Before the first request the
@@ -60,12 +93,10 @@ class JsonRows:
             stream, max_bytes=options.max_row_bytes, encoding=options.encoding, newline="\n"
         )
         self._shapes: dict[tuple[str, ...], Places | ColumnError] = {}
+        self._number = 0
         self._rows = self._read_rows()
         self._check_keys(sample=_SAMPLE if can_reopen(stream.name) else 1)
         self.layout = Layout("jsonl", None, "", self._lines.encoding)
-
-    def __iter__(self) -> Iterator[Row]:
-        return self._rows
 
     def _check_keys(self, sample: int) -> None:
         """Raises ColumnError or UsageError; a pipe may never give a second row to look at."""
@@ -76,7 +107,7 @@ class JsonRows:
             if not seen:
                 raise
             self._rows = _broken_off(damage)
-        self._rows = chain(seen, self._rows)
+        self._head = seen
         if seen and seen[0].fault and (seen[0].raw or "").lstrip()[:1] == "[":
             name = "" if is_stdin(self._source) else f" {shlex.quote(self._source)}"
             raise UsageError(
@@ -99,9 +130,24 @@ class JsonRows:
         if errors and len(errors) == len(self._shapes):
             raise errors[0]
 
+    def _read_block(self, block: list[str]) -> list[Row] | None:
+        found = _decode_block(block)
+        if found is None:
+            return None
+        names = tuple(found[0])
+        keys = list(chain.from_iterable(found))
+        alike = set(map(len, found)) == {len(names)} and keys == [*names] * len(found)
+        places = self._places(names)
+        if not alike or self._paths or isinstance(places, ColumnError):
+            fields, faults = zip(*map(self._pick, found), strict=True)
+            return self._make_rows(zip(*fields, strict=True), raw=block, faults=faults)
+        values = list(chain.from_iterable(map(dict.values, found)))
+        missing = [None] * len(found)
+        columns = [missing if place is None else values[place :: len(names)] for place in places]
+        return self._make_rows(columns, raw=block)
+
     def _read_rows(self) -> Iterator[Row]:
         lines, source = self._lines, self._source
-        number = 0
         while True:
             fault: Fault | None
             try:
@@ -110,18 +156,18 @@ class JsonRows:
                     text = line.strip(_JSON_SPACE)
                     if not text:
                         continue
-                    number += 1
+                    self._number += 1
                     fields, fault = self._read_record(text)
-                    yield Row(source, number, lines.number, fields, None, line, fault)
+                    yield Row(source, self._number, lines.number, fields, None, line, fault)
             except TooLong:
-                number += 1
+                self._number += 1
                 raw = lines.go_back()
                 fault = Fault(
                     Reason.TOO_LONG,
                     f"the line is longer than {self._options.max_row_bytes} bytes; raise "
                     "--max-row-bytes if it is meant to be",
                 )
-                yield Row(source, number, lines.number, NO_FIELDS, None, raw, fault)
+                yield Row(source, self._number, lines.number, NO_FIELDS, None, raw, fault)
             else:
                 return
 
@@ -152,7 +198,7 @@ class JsonRows:
         for column, path in self._paths:
             _lift(found, column, path)
         names = tuple(found)
-        places = self._shapes.get(names) or self._new_shape(names)
+        places = self._places(names)
         if isinstance(places, ColumnError):
             return NO_FIELDS, Fault(Reason.AMBIGUOUS_COLUMNS, f"{places}; {places.hint}")
         values = tuple(found.values())
@@ -167,8 +213,10 @@ class JsonRows:
             None,
         )
 
-    def _new_shape(self, names: tuple[str, ...]) -> Places | ColumnError:
-        places: Places | ColumnError
+    def _places(self, names: tuple[str, ...]) -> Places | ColumnError:
+        places: Places | ColumnError | None = self._shapes.get(names)
+        if places is not None:
+            return places
         try:
             places = find_columns(names, self._options.mapped)
         except ColumnError as error:

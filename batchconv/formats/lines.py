@@ -70,7 +70,8 @@ class Lines:
     """The lines of a byte stream, with their ends, for readers of records.
 
     A reader iterates; after each record it calls `begin_record`. When a record turns out to be
-    bad, `go_back` hands its lines but the first out again.
+    bad, `go_back` hands its lines but the first out again. Between two records a reader may ask
+    for all lines that are there at once, with `take_block`.
 
     Attributes:
         number: the number of the line handed out last, from 1.
@@ -97,27 +98,56 @@ class Lines:
         self._chunks = iter(chunks)
         self._max_bytes = max_bytes
         self._newline = newline
-        self._given_back: deque[str] = deque()
-        self._fresh = self._cut_lines()
+        # A character is four bytes at most, so most lines need not be measured.
+        self._surely_short = max_bytes // 4
+        self._ready: deque[str] = deque()  # cut, and not handed out yet
+        self._blocks = self._cut_blocks()
 
     def __iter__(self) -> Iterator[str]:
         """Yield lines; raises `TooLong` when the record under way is longer than allowed."""
-        taken, given_back, limit = self.taken, self._given_back, self._max_bytes
-        # A character is four bytes at most, so most lines need not be measured.
-        surely_short = limit // 4
-        while True:
-            if given_back:
-                line = given_back.popleft()
-            else:
-                try:
-                    line = next(self._fresh)
-                except StopIteration:
-                    return
+        taken, ready, surely_short = self.taken, self._ready, self._surely_short
+        while ready or self._cut_more():
+            line = ready.popleft()
             self.number += 1
             taken.append(line)
             if len(taken) > 1 or len(line) > surely_short:
                 self._refuse(line)
             yield line
+
+    def _cut_more(self) -> bool:
+        """Cut the next lines, waiting for as many bytes as make one; False at the end."""
+        for block in self._blocks:
+            self._ready.extend(block)
+            if block:
+                return True
+        return False
+
+    @property
+    def at_edge(self) -> bool:
+        """All lines that were cut have been handed out: the next may have to be waited for."""
+        return not self._ready
+
+    def take_block(self) -> list[str]:
+        """All lines that are there, as if each was handed out and its record done with.
+
+        None of them is too long, and all bytes in them have decoded. Empty at the end, and where
+        that cannot be said: then iteration tells what is wrong with which line.
+        """
+        if not self._ready and not self._cut_more():
+            return []
+        block = list(self._ready)
+        if max(map(len, block)) > self._surely_short:
+            return []
+        if self.dirty and _ESCAPED.search("".join(block)):
+            return []
+        self._ready.clear()
+        self.number += len(block)
+        return block
+
+    def put_back(self, block: list[str]) -> None:
+        """Hand out again what `take_block` gave, now one by one."""
+        self._ready.extendleft(reversed(block))
+        self.number -= len(block)
 
     def _refuse(self, line: str) -> None:
         if line.__class__ is _Cut:
@@ -151,21 +181,16 @@ class Lines:
         """
         first = self.taken[0]
         again = self.taken[1:]
-        self._given_back.extendleft(reversed(again))
+        self._ready.extendleft(reversed(again))
         self.number -= len(again)
         self.taken.clear()
         return first[: self._max_bytes]
 
     def peek(self) -> str | None:
         """The next line without taking it; None at the end."""
-        if not self._given_back:
-            line = next(self._fresh, None)
-            if line is None:
-                return None
-            self._given_back.append(line)
-        return self._given_back[0]
+        return self._ready[0] if self._ready or self._cut_more() else None
 
-    def _cut_lines(self) -> Iterator[str]:
+    def _cut_blocks(self) -> Iterator[list[str]]:
         begun: list[str] = []  # pieces of a line whose end has not come yet
         size = 0
         skipping = False  # inside a line of which the beginning was handed out already
@@ -176,24 +201,25 @@ class Lines:
             size -= len(held)
             end = self._last_end(piece)
             if end:
-                lines = io.StringIO("".join(begun) + piece[:end], newline=self._newline)
+                begun.append(piece[:end])
+                lines = io.StringIO("".join(begun), newline=self._newline)
                 if skipping:
                     next(lines)
                     skipping = False
-                yield from lines
+                yield list(lines)
                 begun.clear()
                 size = 0
             if not skipping:
                 begun.append(piece[end:])
                 size += len(piece) - end
                 if size > self._max_bytes:
-                    yield _Cut("".join(begun)[: self._max_bytes])
+                    yield [_Cut("".join(begun)[: self._max_bytes])]
                     skipping = True
             if skipping:
                 begun[:] = ["\r"] if self._ends_in_cr(piece) else []
                 size = len(begun)
         if not skipping:
-            yield from io.StringIO("".join(begun), newline=self._newline)
+            yield list(io.StringIO("".join(begun), newline=self._newline))
 
     def _last_end(self, text: str) -> int:
         end = text.rfind("\n") + 1
