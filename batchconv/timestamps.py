@@ -99,6 +99,8 @@ def all_to_api(column: Sequence[str]) -> Sequence[str] | None:
     It is what `to_api` makes of each of them where times without an offset are in UTC.
     """
     lines = "\n".join([*column, ""])
+    if lines.count("\n") != len(column):
+        return None  # one of them holds a line break
     if not _ALL_API.fullmatch(lines):
         if not _ALL_ISO.fullmatch(lines):
             return None

@@ -246,6 +246,15 @@ def _mostly(strategy: Any, usual: Any) -> Any:
     ),
 )
 @example((["1.23E+15"] * 12, ["1"] * 12, [None] * 12, [None] * 12), Mapper())
+@example(
+    (
+        ["a"] * 12,
+        ["1"] * 12,
+        ["2026-11-20T10:00:00Z", "2026-11-20 10:00:00\n2026-11-20 10:00:00"] * 6,
+        [None] * 12,
+    ),
+    Mapper(),
+)
 @example((["1.23", "E+1"] * 6, ["1"] * 12, [None] * 12, [None] * 12), Mapper())
 def test_rows_become_the_same_at_once_and_one_by_one(columns, mapper):
     rows = [
