@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from batchconv.errors import UsageError
@@ -76,6 +76,12 @@ def find_columns(names: Sequence[str], mapped: dict[str, str]) -> Places:
                 hint=f"settle it with --map {field}={names[places[0]]}",
             )
     return Places(*(found[field][0] if found[field] else None for field in FIELDS))
+
+
+def count_known(names: Sequence[str], wanted_too: Iterable[str]) -> int:
+    """How many of the *names* a field is found by, of themselves or as the user named them."""
+    wanted = {*_TAKEN_BY_THEMSELVES, *map(_plain, wanted_too)}
+    return sum(_plain(name) in wanted for name in names)
 
 
 def require_columns(

@@ -14,7 +14,7 @@ from batchconv.columns import ADDED_COLUMNS
 from batchconv.errors import UsageError
 from batchconv.failed_index import FailedIndex
 from batchconv.formats import Layout
-from batchconv.formats.lines import to_bytes
+from batchconv.formats.decoding import to_bytes
 from batchconv.model import Outcome, Result, Row
 from batchconv.output import LineFile
 from batchconv.source import stem

@@ -16,7 +16,7 @@ from batchconv.duplicates import Once
 from batchconv.errors import BatchconvError, OutputError
 from batchconv.feed import Feed
 from batchconv.formats import ReadOptions
-from batchconv.formats.lines import check_encoding
+from batchconv.formats.decoding import check_encoding
 from batchconv.journal import Settled
 from batchconv.mapping import Mapper
 from batchconv.model import Conversion, Outcome, Row
@@ -64,6 +64,8 @@ def read(
         delimiter=settings.delimiter,
         delivered_given=settings.delivered is not None,
         max_row_bytes=settings.max_row_bytes,
+        max_columns=settings.max_columns,
+        max_nesting=settings.max_nesting,
         encoding=settings.encoding and check_encoding(settings.encoding),
     )
     reader = Reader(inputs, options, format=settings.format, compression=settings.compression)

@@ -40,6 +40,8 @@ class ReadOptions:
         mapped: field → column, as named with `--map`.
         delivered_given: rows without `delivered` are fine.
         max_row_bytes: a longer record is one invalid row.
+        max_columns: a JSON object with more keys is one, too; a header with more is refused.
+        max_nesting: a JSON object with more levels of objects and arrays is an invalid row.
         encoding: None to tell it from the file's first bytes, UTF-8 when they do not say.
     """
 
@@ -48,6 +50,8 @@ class ReadOptions:
     delimiter: str | None = None
     delivered_given: bool = False
     max_row_bytes: int = 1 << 20
+    max_columns: int = 10_000
+    max_nesting: int = 100
     encoding: str | None = None
 
 

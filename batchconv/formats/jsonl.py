@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -13,66 +12,14 @@ from batchconv.columns import ColumnError, Places, find_columns, require_columns
 from batchconv.errors import InputError, UsageError
 from batchconv.formats.base import Layout, LineRows, ReadOptions
 from batchconv.formats.lines import Lines, TooLong
+from batchconv.formats.objects import BadObjectError, decode_block, decode_object
 from batchconv.model import NO_FIELDS, Fault, Fields, Raw, Reason, Row
 from batchconv.source import ByteStream, can_reopen, is_stdin
 
 _UNDECODED = re.compile(r"[\udc00-\udcff]")
 _JSON_SPACE = " \t\r\n"
-_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|([\[{])|([\]}])')
-_MOST_NESTED = 100  # levels; the interpreter's own limit depends on who is calling
 _SAMPLE = 100  # records looked at for their keys before the first request
-_MOST_SHAPES = 1_000  # sets of keys remembered; an export has a handful
-
-
-class _BadJsonError(ValueError):
-    """Valid for Python's decoder, but not what a record may be."""
-
-
-def _refuse_constant(name: str) -> object:
-    raise _BadJsonError(f"{name} is no JSON")
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _BadJsonError("a key is there twice in one object")
-    return found
-
-
-_decode = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_object).raw_decode
-
-
-_BETWEEN = object()
-_constants = {"NaN": _BETWEEN}.__getitem__
-_decode_flat = json.JSONDecoder(parse_constant=_constants).raw_decode
-_decode_any = json.JSONDecoder(parse_constant=_constants, object_pairs_hook=_object).raw_decode
-
-
-def _decode_block(block: list[str]) -> list[dict[str, Raw]] | None:
-    """The objects of lines that are one each, else None.
-
-    All lines are decoded at once as one array, with the word NaN between them, which is in none
-    of them and which no JSON text can stand for. When the array is one object and one such mark
-    by turns, no line has run into another, and each object is what its line would give by itself.
-    """
-    lines = len(block)
-    text = f"[{',NaN,'.join(block)}]"
-    if text.count("NaN") != lines - 1:
-        return None
-    nested = text.count("{") + text.count("[") > lines + 1
-    if nested and any(line.count("{") + line.count("[") > _MOST_NESTED for line in block):
-        return None
-    try:
-        found, end = (_decode_any if nested else _decode_flat)(text)
-        # In flat objects a comma stands before every member but the first. So where there are
-        # just as many as that, no key was there twice, and no text holds one.
-        if not nested and sum(map(len, found[::2])) != text.count(",") - lines + 2:
-            found, end = _decode_any(text)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    objects: list[dict[str, Raw]] = found[::2]
-    by_turns = set(map(type, objects)) == {dict} and found[1::2] == [_BETWEEN] * (lines - 1)
-    return objects if by_turns and end == len(text) else None
+_MOST_REMEMBERED = 100_000  # keys in all sets of keys that are remembered; an export has a few
 
 
 class JsonRows(LineRows):
@@ -93,6 +40,7 @@ class JsonRows(LineRows):
             stream, max_bytes=options.max_row_bytes, encoding=options.encoding, newline="\n"
         )
         self._shapes: dict[tuple[str, ...], Places | ColumnError] = {}
+        self._remembered = 0  # keys in them
         self._number = 0
         self._rows = self._read_rows()
         self._check_keys(sample=_SAMPLE if can_reopen(stream.name) else 1)
@@ -131,8 +79,8 @@ class JsonRows(LineRows):
             raise errors[0]
 
     def _read_block(self, block: list[str]) -> list[Row] | None:
-        found = _decode_block(block)
-        if found is None:
+        found = decode_block(block, max_nesting=self._options.max_nesting)
+        if found is None or max(map(len, found)) > self._options.max_columns:
             return None
         names = tuple(found[0])
         keys = list(chain.from_iterable(found))
@@ -179,19 +127,13 @@ class JsonRows(LineRows):
                 "--encoding",
             )
         try:
-            if text[0] != "{":
-                raise _BadJsonError("it is no object")
-            found, end = _decode(text)
-            if end != len(text):
-                raise _BadJsonError("there is more after the object")
-            if text.count("[") + text.count("{") > _MOST_NESTED and _is_nested_deeply(text):
-                raise _BadJsonError("it is nested too deeply")
-        except json.JSONDecodeError as error:
-            return _unreadable(f"{error.msg} at character {error.pos + 1}")
-        except RecursionError:
-            return _unreadable("it is nested too deeply")
-        except ValueError as error:
+            found = decode_object(text, max_nesting=self._options.max_nesting)
+        except BadObjectError as error:
             return _unreadable(str(error))
+        if len(found) > self._options.max_columns:
+            return _unreadable(
+                f"it has {len(found)} keys, and --max-columns allows {self._options.max_columns}"
+            )
         return self._pick(found)
 
     def _pick(self, found: dict[str, Raw]) -> tuple[Fields, Fault | None]:
@@ -221,20 +163,12 @@ class JsonRows(LineRows):
             places = find_columns(names, self._options.mapped)
         except ColumnError as error:
             places = error
-        if len(self._shapes) >= _MOST_SHAPES:
+        self._remembered += len(names)
+        if self._remembered > _MOST_REMEMBERED:
             self._shapes.clear()
+            self._remembered = len(names)
         self._shapes[names] = places
         return places
-
-
-def _is_nested_deeply(text: str) -> bool:
-    """Whether sound JSON text has too many levels for those who handle its values later."""
-    depth = 0
-    for match in _BRACKETS.finditer(text):
-        depth += 1 if match[1] else -1 if match[2] else 0
-        if depth > _MOST_NESTED:
-            return True
-    return False
 
 
 def _broken_off(damage: InputError) -> Iterator[Row]:

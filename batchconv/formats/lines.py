@@ -1,55 +1,16 @@
-"""Bytes → lines of text, one by one, none of them longer than allowed.
+"""Bytes → lines of text, none of them longer than allowed.
 
-The standard library's text reader has no bound on a line, stops at the first byte that does not
-decode, and cannot go back; `str.splitlines` splits at U+2028. So lines are cut here, chunk by
-chunk, with `io.StringIO` doing the cutting in C.
+The standard library's text reader has no bound on a line and cannot go back; `str.splitlines`
+splits at U+2028. So lines are cut here, chunk by chunk, with `io.StringIO` doing the cutting in C.
 """
 
 from __future__ import annotations
 
-import codecs
 import io
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from batchconv.errors import UsageError
-
-# Byte order mark, the encoding that it tells, and that encoding's name where a mark may follow.
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8", "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32-le", "utf-32"),  # begins with UTF-16's
-    (codecs.BOM_UTF32_BE, "utf-32-be", "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16-le", "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16-be", "utf-16"),
-)
-_MARK_SIZE = max(len(mark) for mark, _, _ in _MARKS)
-_WITHOUT_MARK = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
-_NO_TEXT = {"idna", "punycode", "undefined"}  # text encodings by name that read no text
-
-
-def _escape(error: UnicodeError) -> tuple[str, int]:
-    """Bytes that do not decode become lone surrogates U+DC00 + byte."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    bad = error.object[error.start : error.end]
-    return "".join(chr(0xDC00 + byte) for byte in bad), error.end
-
-
-_ESCAPE = "batchconv-escape"
-_ESCAPED = re.compile("([\udc00-\udcff]+)")
-codecs.register_error(_ESCAPE, _escape)
-
-
-def to_bytes(text: str, encoding: str) -> bytes:
-    """The bytes that *text* was decoded from, those that did not decode included."""
-    # An error handler of the codec cannot do it: UTF-16's takes no odd number of bytes.
-    return b"".join(
-        bytes(ord(char) & 0xFF for char in piece)
-        if index % 2
-        else piece.encode(encoding, "replace")
-        for index, piece in enumerate(_ESCAPED.split(text))
-    )
+from batchconv.formats.decoding import ESCAPED, Decoder
 
 
 class TooLong(Exception):  # noqa: N818 - it names what the line is
@@ -76,8 +37,6 @@ class Lines:
     Attributes:
         number: the number of the line handed out last, from 1.
         taken: the lines handed out since the record began.
-        dirty: bytes that did not decode have been seen; they are lone surrogates in the text.
-        encoding: what the bytes are decoded with; one that puts no mark in front.
     """
 
     def __init__(
@@ -90,12 +49,9 @@ class Lines:
     ) -> None:
         self.number = 0
         self.taken: list[str] = []
-        self.dirty = False
-        self.encoding = encoding or "utf-8"
-        self._guess_encoding = encoding is None
+        self._decoder = Decoder(chunks, encoding)
         self._size = 0  # bytes of the lines taken, where there are several
         self._doomed_until = 0
-        self._chunks = iter(chunks)
         self._max_bytes = max_bytes
         self._newline = newline
         # A character is four bytes at most, so most lines need not be measured.
@@ -123,6 +79,16 @@ class Lines:
         return False
 
     @property
+    def dirty(self) -> bool:
+        """Bytes that did not decode have been seen; they are lone surrogates in the text."""
+        return self._decoder.dirty
+
+    @property
+    def encoding(self) -> str:
+        """What the bytes are decoded with; one that puts no mark in front."""
+        return self._decoder.encoding
+
+    @property
     def at_edge(self) -> bool:
         """All lines that were cut have been handed out: the next may have to be waited for."""
         return not self._ready
@@ -138,7 +104,7 @@ class Lines:
         block = list(self._ready)
         if max(map(len, block)) > self._surely_short:
             return []
-        if self.dirty and _ESCAPED.search("".join(block)):
+        if self.dirty and ESCAPED.search("".join(block)):
             return []
         self._ready.clear()
         self.number += len(block)
@@ -190,11 +156,16 @@ class Lines:
         """The next line without taking it; None at the end."""
         return self._ready[0] if self._ready or self._cut_more() else None
 
+    def skip(self) -> None:
+        """Do away with the line that `peek` gave."""
+        self._ready.popleft()
+        self.number += 1
+
     def _cut_blocks(self) -> Iterator[list[str]]:
         begun: list[str] = []  # pieces of a line whose end has not come yet
         size = 0
         skipping = False  # inside a line of which the beginning was handed out already
-        for text in self._decoded():
+        for text in self._decoder:
             # A CR at the end of the last piece was held back: it may be half of a CRLF.
             held = begun.pop() if begun and self._ends_in_cr(begun[-1]) else ""
             piece = held + text
@@ -230,56 +201,6 @@ class Lines:
     def _ends_in_cr(self, text: str) -> bool:
         return self._newline == "" and text.endswith("\r")
 
-    def _decoded(self) -> Iterator[str]:
-        head = b""
-        for chunk in self._chunks:
-            head += chunk
-            if len(head) >= _MARK_SIZE:
-                break
-        head = self._strip_mark(head)
-        decoder = codecs.getincrementaldecoder(self.encoding)("strict")
-        yield self._decode(decoder, head, final=False)
-        for chunk in self._chunks:
-            yield self._decode(decoder, chunk, final=False)
-        yield self._decode(decoder, b"", final=True)
-
-    def _strip_mark(self, head: bytes) -> bytes:
-        """The first bytes without a byte order mark, which tells the encoding if nobody did."""
-        named = codecs.lookup(self.encoding).name
-        for mark, encoding, with_mark in _MARKS:
-            if head.startswith(mark) and (self._guess_encoding or named in (encoding, with_mark)):
-                self.encoding = encoding
-                return head[len(mark) :]
-        self.encoding = _WITHOUT_MARK.get(named, self.encoding)
-        return head
-
-    def _decode(self, decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool) -> str:
-        try:
-            return decoder.decode(chunk, final)
-        except UnicodeDecodeError:
-            # The decoder keeps its state: the same bytes are decoded again, now forgivingly.
-            decoder.errors = _ESCAPE
-            self.dirty = True
-            return decoder.decode(chunk, final)
-
 
 def _size_of(line: str) -> int:
     return len(line) if line.isascii() else len(line.encode("utf-8", "surrogatepass"))
-
-
-def check_encoding(encoding: str) -> str:
-    """The name of a text encoding that Python knows.
-
-    Raises:
-        UsageError: it does not.
-    """
-    try:
-        found = codecs.lookup(encoding)
-        if found._is_text_encoding and found.name not in _NO_TEXT:  # noqa: SLF001 - the only way to tell; bytes.decode() asks it too
-            return encoding
-    except (LookupError, ValueError):
-        pass
-    raise UsageError(
-        f"--encoding {encoding}: there is no such text encoding",
-        hint="usual ones are utf-8, utf-16, latin-1 and cp1252",
-    )
