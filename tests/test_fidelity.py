@@ -17,7 +17,8 @@ from batchconv.uploading import prepare_upload
 ACCOUNT = {"VONAGE_API_KEY": API_KEY, "VONAGE_API_SECRET": API_SECRET}
 _OWN = [
     "007", "0E12345678901234", "1E15", "+49 170", " a", "a ", "\u00a0a", "a%20b%2B", "a+b",
-    "a&sig=x", "a#b", "a=b", "a?b", "a/../b", "a;b", "\ufeffa", "a\u2028b", "\u202eabc", "e\u0301", "é", "ﬁ",
+    "a&sig=x", "a#b", "a=b", "a?b", "a/../b", "a;b", "\ufeffa", "a\u2028b", "\u202eabc",
+    "e\u0301", "é", "ﬁ",
     '"', '""', 'a"b', "'", "\\", "\\N", "a,b", "a|b", "NULL", "None", "#N/A", "=1+1", "@a", "-1",
     "{}", "[]", "\u200d", "\ufffd", "\uffff", "\U0010ffff", "x" * 2000,
 ]  # fmt: skip
