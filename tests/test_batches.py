@@ -14,9 +14,9 @@ from batchconv.distinct import Distinct
 from batchconv.duplicates import identities, identity
 from batchconv.errors import UsageError
 from batchconv.formats import ReadOptions, open_rows
-from batchconv.formats.base import LineRows
 from batchconv.mapping import Mapper
 from batchconv.model import Conversion, Fields, Row
+from tests.fuzz import read_one_by_one
 
 
 class Pieces:
@@ -48,17 +48,12 @@ def read(data: bytes, kind: Any, *, sizes: list[int], plainly: bool, **options: 
     stream: Any = Pieces(cut(data, sizes))
     with pytest.MonkeyPatch.context() as patch:
         if plainly:
-            patch.setattr(LineRows, "batches", lambda self: ([row] for row in _one_by_one(self)))
+            read_one_by_one(patch)
         try:
             rows = open_rows(stream, ReadOptions(**options), kind)
         except UsageError as error:
             return str(error)
         return list(rows)
-
-
-def _one_by_one(rows: Any) -> Iterator[Row]:
-    yield from rows._head  # noqa: SLF001 - the way that is taken when nothing is plain
-    yield from rows._rows  # noqa: SLF001 - the same
 
 
 good_csv = st.builds(
