@@ -274,6 +274,19 @@ def test_a_row_leaves_before_the_next_one_has_come(kind, before, begun):
     assert stream.given == 2
 
 
+def test_a_batch_is_bounded_whatever_is_there():
+    """An open quote in a first record has its lines handed out again, all at once."""
+    data = b'"a,1\n' + b"b,1\n" * 20_000
+    rows: Any = open_rows(
+        Pieces([data]),  # type: ignore[arg-type]  # it is all that is asked of a stream
+        ReadOptions(header=False, mapped={"message_id": "1", "delivered": "2"}),
+        "csv",
+    )
+    batches = list(rows.batches())
+    assert sum(map(len, batches)) == 20_001
+    assert max(map(len, batches)) < 5_000
+
+
 def test_identities_of_many_are_those_of_each():
     rows = [
         Conversion(Row("a", 1, 1, Fields("a", "1", None, None), None, None, None), *told)  # type: ignore[arg-type]  # the channel is one of two words

@@ -23,7 +23,7 @@ def _here(tmp_path, monkeypatch):
 def told(data: str | bytes, name: str = "in.csv", **settings: object) -> list[tuple[int, str]]:
     """Line of each row, and its id as it would be sent or why it is invalid."""
     Path(name).write_bytes(data.encode() if isinstance(data, str) else data)
-    reader, batches = read([name], ReadSettings(**settings))  # type: ignore[arg-type]  # by name
+    reader, batches = read([name], ReadSettings(**settings))  # type: ignore[arg-type]  # each is what its name wants
     items = [item for batch in batches for item in batch]
     assert reader.damages == []
     assert [item.row.number for item in items] == list(range(1, len(items) + 1))

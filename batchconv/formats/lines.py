@@ -9,8 +9,11 @@ from __future__ import annotations
 import io
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from batchconv.formats.decoding import ESCAPED, Decoder
+
+_MOST_AT_ONCE = 4096  # lines in a block; a record that came to nothing may have left very many
 
 
 class TooLong(Exception):  # noqa: N818 - it names what the line is
@@ -94,19 +97,20 @@ class Lines:
         return not self._ready
 
     def take_block(self) -> list[str]:
-        """All lines that are there, as if each was handed out and its record done with.
+        """The lines that are there, as if each was handed out and its record done with.
 
         None of them is too long, and all bytes in them have decoded. Empty at the end, and where
         that cannot be said: then iteration tells what is wrong with which line.
         """
         if not self._ready and not self._cut_more():
             return []
-        block = list(self._ready)
+        block = list(islice(self._ready, _MOST_AT_ONCE))
         if max(map(len, block)) > self._surely_short:
             return []
         if self.dirty and ESCAPED.search("".join(block)):
             return []
-        self._ready.clear()
+        for _ in block:
+            self._ready.popleft()
         self.number += len(block)
         return block
 
