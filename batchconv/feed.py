@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ class Feed(Generic[T]):
     program alive. `close` is enough to end one that is not stuck.
     """
 
-    def __init__(self, batches: Iterable[list[T]], *, most: int = 512) -> None:
+    def __init__(self, batches: Iterable[Sequence[T]], *, most: int = 512) -> None:
         self._batches = batches
         self._most = most
         self._ready: deque[T] = deque()

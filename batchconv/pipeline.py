@@ -115,7 +115,7 @@ class Run:
         *,
         target: Target,
         outputs: Outputs,
-        batches: Iterable[list[Item]],
+        batches: Iterable[Sequence[Item]],
         damages: list[BatchconvError],
         run_id: str,
         once: Once | None = None,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from batchconv.config import Settings
 from batchconv.errors import UsageError
-from batchconv.model import Conversion, Fields, Outcome, Result, Row
+from batchconv.model import Conversion, Fields, Result, Row
 from batchconv.output import LineFile
 from batchconv.outputs import Outputs
 from batchconv.pipeline import Run, Watch
@@ -90,7 +90,7 @@ def _check(path: str, wanted: frozenset[str], target: str) -> list[str]:
     return list(sources)
 
 
-def _conversions(path: str, wanted: frozenset[str]) -> Iterator[list[Conversion | Outcome]]:
+def _conversions(path: str, wanted: frozenset[str]) -> Iterator[list[Conversion]]:
     return ([_conversion(line)] for line in read_lines(path, wanted))
 
 

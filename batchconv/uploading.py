@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import cast
 
 from batchconv.config import Settings, results_path
 from batchconv.descriptors import check_concurrency
@@ -85,7 +84,7 @@ def open_run(
     target: Target,
     outputs: Outputs,
     sources: Iterable[str],
-    batches: Iterable[list[Conversion | Outcome]],
+    batches: Iterable[Sequence[Conversion | Outcome]],
     damages: list[BatchconvError],
     run_id: str,
     watch: Watch | None,
@@ -148,11 +147,11 @@ def check_flags(settings: Settings) -> None:
 
 
 def skip_settled(
-    batches: Iterable[list[Conversion | Outcome]], journal: Journal
-) -> Iterable[list[Item]]:
+    batches: Iterable[Sequence[Conversion | Outcome]], journal: Journal
+) -> Iterable[Sequence[Item]]:
     """The items, those that earlier runs settled marked as such."""
     if not journal.outcomes:
-        return cast("Iterable[list[Item]]", batches)
+        return batches
     return ([journal.look_up(item.row) or item for item in batch] for batch in batches)
 
 

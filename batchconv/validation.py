@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from batchconv.config import ReadSettings
 from batchconv.distinct import Distinct
-from batchconv.duplicates import identities
+from batchconv.duplicates import told
 from batchconv.errors import BatchconvError
 from batchconv.model import Conversion, Outcome
 from batchconv.pipeline import read
@@ -64,9 +64,9 @@ def _look_at(batches: Iterable[list[Conversion | Outcome]], findings: Findings) 
     seen = Distinct()
     for batch in batches:
         findings.read += len(batch)
-        conversions = [item for item in batch if isinstance(item, Conversion)]
+        conversions = [item for item in batch if item.__class__ is Conversion]
         findings.sendable += len(conversions)
-        seen.add_all(identities(conversions))
+        seen.add_all(told(conversions))
         if len(conversions) < len(batch):
             for item in batch:
                 if isinstance(item, Outcome):

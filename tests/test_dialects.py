@@ -196,6 +196,14 @@ def test_two_stray_quotes_swallow_no_rows(body, expected):
     assert told(HEADER + body) == expected
 
 
+def test_times_and_channels_tell_rows_from_a_note_too():
+    time = "2026-11-20T06:08:15+01:00"
+    text = f'message_id,timestamp,channel,note\na,{time},,"x\nb,,voice,y\nc,1763618895,sms,z"\n'
+    assert told(text, delivered=True) == [(2, BAD), (3, "b"), (4, "c")]
+    note = f'message_id,timestamp,note\na,{time},"x\nb,soon,y\nc,{time},z"\n'
+    assert told(note, delivered=True) == [(2, "a")]
+
+
 def test_a_note_in_the_first_column_may_have_lines():
     text = 'note,message_id,delivered\n"x\ny",a,1\n"Hello,\nworld",b,0\n'
     assert told(text) == [(2, "a"), (4, "b")]
