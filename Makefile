@@ -19,7 +19,7 @@ LOWER_BOUNDS = 'import tomllib; \
 	print(*[one.replace(">=", "==") for one in wanted if ";" not in one])'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench torture matrix oldest clean
+.PHONY: help demo test check bench fuzz torture matrix oldest clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -50,6 +50,9 @@ check: $(READY) ## types, lint and formatting
 
 bench: $(READY) ## speed, as ratios to what the plainest loop does in the same run
 	$(BIN)/python -m tests.bench
+
+fuzz: $(READY) ## two minutes of files that nobody would write
+	$(BIN)/python -m tests.fuzz
 
 torture: $(READY) ## hundreds of runs killed at seeded moments, resumed and audited
 	$(BIN)/python -m tests.siege --runs 1000

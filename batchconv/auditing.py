@@ -6,6 +6,7 @@ import binascii
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from batchconv.config import ReadSettings
 from batchconv.entries import find_tail, opened, read_entries, read_up_to
@@ -74,13 +75,13 @@ def audit(
         InputError: a file is missing, unreadable or no results file.
     """
     inputs = expand(inputs).inputs
-    reader, rows = read_rows(inputs, settings)
+    reader, batches = read_rows(inputs, settings)
     namespaces = Namespaces(inputs)
     known = KeyBag()
     for path in results:
         known = _chain(known, path, namespaces)
     found = Audit(damages=reader.damages)
-    for row in rows:
+    for row in chain.from_iterable(batches):
         found.rows += 1
         note = _take(known, row, namespaces)
         if note is None:

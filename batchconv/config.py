@@ -26,6 +26,7 @@ from batchconv.options import (
     TELLING,
     TROUBLE,
     at_least,
+    between,
     option,
     options_of,
     or_none,
@@ -95,6 +96,14 @@ class ReadSettings:
     max_row_bytes: int = option(
         1 << 20, "--max-row-bytes", group=ROWS, parse=at_least(1), metavar="N", shown="1 MiB",
         help="A longer record is one invalid row.",
+    )  # fmt: skip
+    max_columns: int = option(
+        10_000, "--max-columns", group=ROWS, parse=at_least(1), metavar="N", shown="10,000",
+        help="More cells in a header are refused; a JSON object with more keys is invalid.",
+    )  # fmt: skip
+    max_nesting: int = option(
+        100, "--max-nesting", group=ROWS, parse=between(1, 500), metavar="N", shown="100",
+        help="A JSON object with more levels is one invalid row.",
     )  # fmt: skip
     limit: int | None = option(
         None, "--limit", group=ROWS, parse=at_least(1), metavar="N",

@@ -14,6 +14,8 @@ from typing import NamedTuple, Protocol
 from batchconv.keys import KeyBag
 from batchconv.model import Conversion, Outcome, Reason, Result
 
+_SHOWN = {True: "True", False: "False"}  # a boolean in an f-string costs as much as all the rest
+
 
 class Origin(NamedTuple):
     """Where an identity was accepted before: reason and sentence for those that are skipped."""
@@ -58,6 +60,14 @@ def identity(
     # No id holds a NUL: such rows are invalid.
     text = f"{channel}\0{delivered}\0{timestamp}\0{message_id}"
     return blake2b(text.encode(), digest_size=16).digest()
+
+
+def told(conversions: Iterable[Conversion]) -> list[str]:
+    """What the API would be told of each, in a text that equal rows share, as `identity` has it."""
+    return [
+        f"{channel}\0{_SHOWN[delivered]}\0{timestamp}\0{message_id}"
+        for _, message_id, delivered, timestamp, channel in conversions
+    ]
 
 
 class RunMemory:

@@ -11,7 +11,7 @@ from pathlib import Path
 from batchconv.columns import ADDED_COLUMNS
 from batchconv.errors import InputError
 from batchconv.formats import Layout
-from batchconv.formats.lines import to_bytes
+from batchconv.formats.decoding import to_bytes
 from batchconv.model import Outcome, Row
 
 _raw_decode = json.JSONDecoder().raw_decode

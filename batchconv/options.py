@@ -124,6 +124,18 @@ def at_least(least: int) -> Callable[[str], int]:
     return parse
 
 
+def between(least: int, most: int) -> Callable[[str], int]:
+    """A reader of whole numbers from *least* to *most*."""
+
+    def parse(text: str) -> int:
+        number = at_least(least)(text)
+        if number > most:
+            raise ValueError(f"{text!r} is more than {most}")
+        return number
+
+    return parse
+
+
 def read_rate(text: str) -> float | None:
     """Requests a second, or None for `none`."""
     if text == "none":

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
-from itertools import islice
 
 from batchconv.config import ReadSettings, Settings
 from batchconv.duplicates import Once
 from batchconv.errors import BatchconvError, OutputError
 from batchconv.feed import Feed
 from batchconv.formats import ReadOptions
-from batchconv.formats.lines import check_encoding
+from batchconv.formats.decoding import check_encoding
 from batchconv.journal import Settled
 from batchconv.mapping import Mapper
 from batchconv.model import Conversion, Outcome, Row
@@ -38,19 +37,21 @@ Item = Conversion | Outcome | Settled
 
 def read(
     inputs: Sequence[str], settings: ReadSettings, *, timestamps: bool = True
-) -> tuple[Reader, Iterator[Conversion | Outcome]]:
+) -> tuple[Reader, Iterator[list[Conversion | Outcome]]]:
     """The first half of the pipeline: checked inputs, and their rows as conversions or `invalid`.
+
+    Rows come in batches: as many at once as are there.
 
     Raises:
         UsageError: a setting or a column is wrong.
         InputError: an input is missing or unreadable.
     """
-    reader, rows = read_rows(inputs, settings)
-    return reader, map(mapper(settings, timestamps=timestamps), rows)
+    reader, batches = read_rows(inputs, settings)
+    return reader, map(mapper(settings, timestamps=timestamps).all, batches)
 
 
-def read_rows(inputs: Sequence[str], settings: ReadSettings) -> tuple[Reader, Iterator[Row]]:
-    """Checked inputs, and their rows as they stand there.
+def read_rows(inputs: Sequence[str], settings: ReadSettings) -> tuple[Reader, Iterator[list[Row]]]:
+    """Checked inputs, and their rows as they stand there, in batches.
 
     Raises:
         UsageError: a setting or a column is wrong.
@@ -62,12 +63,14 @@ def read_rows(inputs: Sequence[str], settings: ReadSettings) -> tuple[Reader, It
         delimiter=settings.delimiter,
         delivered_given=settings.delivered is not None,
         max_row_bytes=settings.max_row_bytes,
+        max_columns=settings.max_columns,
+        max_nesting=settings.max_nesting,
         encoding=settings.encoding and check_encoding(settings.encoding),
         notation=settings.timestamp_format,
     )
     reader = Reader(inputs, options, format=settings.format, compression=settings.compression)
     reader.check()
-    return reader, islice(reader, settings.limit)
+    return reader, _limited(reader.batches(), settings.limit)
 
 
 def mapper(settings: ReadSettings, *, timestamps: bool = True) -> Mapper:
@@ -81,6 +84,16 @@ def mapper(settings: ReadSettings, *, timestamps: bool = True) -> Mapper:
     )
 
 
+def _limited(batches: Iterator[list[Row]], limit: int | None) -> Iterator[list[Row]]:
+    """The first *limit* rows; nothing is read any more once they are there."""
+    if limit is None:
+        yield from batches
+        return
+    while limit > 0 and (batch := next(batches, [])):
+        yield batch[:limit]
+        limit -= len(batch)
+
+
 class Run:
     """One run: conversions in, outcomes written, books balanced. `run` it once.
 
@@ -90,7 +103,7 @@ class Run:
         settings: every option.
         target: where conversions go.
         outputs: where outcomes go.
-        items: what `read` gives, less what earlier runs settled; iterated in a thread.
+        batches: what `read` gives, less what earlier runs settled; iterated in a thread.
         damages: filled by the iteration: inputs that broke off half-way.
         run_id: what the outputs are stamped with.
         once: keeps equal rows from being sent again; None to send them.
@@ -107,7 +120,7 @@ class Run:
         *,
         target: Target,
         outputs: Outputs,
-        items: Iterable[Item],
+        batches: Iterable[Sequence[Item]],
         damages: list[BatchconvError],
         run_id: str,
         once: Once | None = None,
@@ -117,7 +130,7 @@ class Run:
         self._settings = settings
         self._target = target
         self._outputs = outputs
-        self._items = items
+        self._batches = batches
         self._damages = damages
         self._once = once
         self._watch = watch
@@ -132,8 +145,8 @@ class Run:
         """Send everything and balance the books; what went wrong stands in the summary."""
         settings = self._settings
         async with self._target.client() as client:
-            self._feed = Feed(self._items)
-            self._items = ()  # the feed's thread is the one that lets go of the inputs
+            self._feed = Feed(self._batches)
+            self._batches = ()  # the feed's thread is the one that lets go of the inputs
             settling = self._settling = Settling(
                 self._outputs,
                 self.summary,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import chain
 from typing import NamedTuple
 
 from batchconv.columns import ColumnError
@@ -76,6 +77,10 @@ class Reader:
             self._kept.popitem()[1][0].close()
 
     def __iter__(self) -> Iterator[Row]:
+        return chain.from_iterable(self.batches())
+
+    def batches(self) -> Iterator[list[Row]]:
+        """The rows in order, as many at once as are there; those of a batch are of one input."""
         try:
             for name in self._inputs:
                 try:
@@ -84,7 +89,7 @@ class Reader:
                     size, lines, _ = self._place
                     self._place = _Place(size, lines, stream)
                     with closing(stream):
-                        yield from rows
+                        yield from rows.batches()
                     size += stream.size or 0
                     self._place = _Place(size, lines + stream.lines, None)
                 except (InputError, UsageError) as damage:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 from batchconv.config import Settings
 from batchconv.errors import UsageError
-from batchconv.model import Conversion, Fields, Result, Row
+from batchconv.model import Conversion, Fields, Outcome, Result, Row
 from batchconv.output import LineFile
 from batchconv.outputs import Outputs
 from batchconv.pipeline import Run
 from batchconv.result_lines import read_lines
-from batchconv.results import Stamp
+from batchconv.results import ResultLine, Stamp
 from batchconv.settling import Watch
 from batchconv.target import Target
 from batchconv.uploading import check_flags, discarded_on_error, new_run_id, open_run
+
+_BATCH = 500  # rows
 
 
 def prepare_resend(
@@ -62,8 +65,8 @@ def prepare_resend(
             target=target,
             outputs=outputs,
             sources=sources,
-            rows=_rows(path, frozenset(wanted)),
-            convert=_conversion,
+            batches=_batches(path, frozenset(wanted)),
+            convert=_conversions,
             damages=[],
             run_id=run_id,
             watch=watch,
@@ -96,11 +99,16 @@ def _check(path: str, wanted: frozenset[str], target: str) -> tuple[list[str], i
     return list(sources), rows
 
 
-def _rows(path: str, wanted: frozenset[str]) -> Iterator[Row]:
-    for line in read_lines(path, wanted):
-        fields = Fields(line.message_id, line.delivered, line.timestamp, line.channel)
-        yield Row(line.source, line.row, line.line, fields, None, None, None, line.key)
+def _batches(path: str, wanted: frozenset[str]) -> Iterator[list[Row]]:
+    lines = read_lines(path, wanted)
+    while batch := list(map(_row, islice(lines, _BATCH))):
+        yield batch
 
 
-def _conversion(row: Row) -> Conversion:
-    return Conversion(row, *row.fields)  # type: ignore[arg-type]  # what was sent once has an id, a boolean and a channel
+def _row(line: ResultLine) -> Row:
+    fields = Fields(line.message_id, line.delivered, line.timestamp, line.channel)
+    return Row(line.source, line.row, line.line, fields, None, None, None, line.key)
+
+
+def _conversions(rows: Iterable[Row]) -> list[Conversion | Outcome]:
+    return [Conversion(row, *row.fields) for row in rows]  # type: ignore[arg-type]  # what was sent once has an id, a boolean and a channel

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from batchconv.config import Settings, results_path
@@ -29,6 +30,9 @@ from batchconv.settling import Watch
 from batchconv.sight import Expectation
 from batchconv.source import expand, run_stem
 from batchconv.target import Target
+
+Convert = Callable[[list[Row]], Sequence[Conversion | Outcome]]
+"""Rows → conversions, or `invalid` outcomes, one for one."""
 
 _LONGEST_OF_OURS = 1 << 26  # bytes
 
@@ -66,15 +70,15 @@ def prepare_upload(
         Stamp(run_id, target.name, time.time),
     )
     with discarded_on_error(outputs):
-        reader, rows = read_rows(inputs, settings)
-        convert = mapper(settings, timestamps=target.rows_may_have_times)
+        reader, batches = read_rows(inputs, settings)
+        convert = mapper(settings, timestamps=target.rows_may_have_times).all
         outputs.open_failed(reader.layouts, partial(_reread, settings))
         run = open_run(
             settings,
             target=target,
             outputs=outputs,
             sources=inputs,
-            rows=rows,
+            batches=batches,
             convert=convert,
             damages=reader.damages,
             run_id=run_id,
@@ -101,7 +105,7 @@ def _reread(settings: Settings, path: Path, layout: Layout) -> Iterator[Row]:
         limit=None,
         max_row_bytes=max(settings.max_row_bytes, _LONGEST_OF_OURS),  # rows have grown by columns
     )
-    return read_rows([str(path)], like)[1]
+    return chain.from_iterable(read_rows([str(path)], like)[1])
 
 
 @contextmanager
@@ -120,14 +124,14 @@ def open_run(
     target: Target,
     outputs: Outputs,
     sources: Iterable[str],
-    rows: Iterable[Row],
-    convert: Callable[[Row], Conversion | Outcome],
+    batches: Iterable[list[Row]],
+    convert: Convert,
     damages: list[BatchconvError],
     run_id: str,
     watch: Watch | None,
     expect: Expectation,
 ) -> Run:
-    """A run over what earlier runs in the same results file have left of *rows*.
+    """A run over what earlier runs in the same results file have left of *batches*.
 
     Raises:
         UsageError: the results file tells of another target, or the ledger is none.
@@ -140,7 +144,7 @@ def open_run(
         settings,
         target=target,
         outputs=outputs,
-        items=_items(rows, convert, journal),
+        batches=_items(batches, convert, journal),
         damages=damages,
         run_id=run_id,
         once=_open_once(settings, target, outputs, run_id),
@@ -198,14 +202,18 @@ def check_flags(settings: Settings) -> None:
 
 
 def _items(
-    rows: Iterable[Row], convert: Callable[[Row], Conversion | Outcome], journal: Journal
-) -> Iterator[Item]:
+    batches: Iterable[list[Row]], convert: Convert, journal: Journal
+) -> Iterable[Sequence[Item]]:
     """What is to be done with each row; of those that were settled before it is told how many."""
     if not journal.outcomes:
-        return map(convert, rows)
-    return (
-        found if isinstance(found, Settled) else convert(found) for found in journal.settle(rows)
-    )
+        return map(convert, batches)
+    return (_left_of(batch, convert, journal) for batch in batches)
+
+
+def _left_of(batch: list[Row], convert: Convert, journal: Journal) -> list[Item]:
+    found = list(journal.settle(batch))
+    converted = iter(convert([one for one in found if isinstance(one, Row)]))
+    return [one if isinstance(one, Settled) else next(converted) for one in found]
 
 
 def new_run_id() -> str:

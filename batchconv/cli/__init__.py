@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -75,6 +76,9 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit with the contract's code."""
     fill_descriptors()
+    # Rows come a thousand at once and hold no cycles. At Python's own threshold, 700 new objects,
+    # looking for some takes as long as reading itself.
+    gc.set_threshold(20_000)
     try:
         code = _run()
     except click.ClickException as error:

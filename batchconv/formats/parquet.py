@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain, compress, count, repeat
+from itertools import compress, count, repeat
 from typing import Any, cast
 
 import pyarrow as pa
@@ -27,7 +27,7 @@ from batchconv.formats.arrow import (
     type_at,
     values_of,
 )
-from batchconv.formats.base import Layout, ReadOptions
+from batchconv.formats.base import Layout, ReadOptions, RowStream
 from batchconv.model import Fault, Fields, Raw, Reason, Row
 from batchconv.source import ByteStream, damaged
 
@@ -39,7 +39,7 @@ _make_cells = partial(tuple.__new__, Cells)
 _UNDECODED = re.compile(r"[\udc80-\udcff]")
 
 
-class ParquetRows:
+class ParquetRows(RowStream):
     """The rows of one Parquet input.
 
     Raises:
@@ -72,9 +72,6 @@ class ParquetRows:
                 hint="leave it out: such times are known as they are",
             )
         self.layout = Layout("parquet", schema.names, "", "utf-8")
-
-    def __iter__(self) -> Iterator[Row]:
-        return chain.from_iterable(self.batches())
 
     def batches(self) -> Iterator[list[Row]]:
         """Rows in order, as many at once as are read at once.
