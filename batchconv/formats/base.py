@@ -56,9 +56,15 @@ class ReadOptions:
 
 
 class RowStream(Protocol):
-    """The rows of one input, whose header has been read and checked."""
+    """The rows of one input, whose header has been read and checked.
+
+    Attributes:
+        layout: what its failed-rows file should look like.
+        count: how many rows there are, where the file tells.
+    """
 
     layout: Layout
+    count: int | None
 
     def __iter__(self) -> Iterator[Row]: ...
 

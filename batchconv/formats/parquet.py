@@ -72,6 +72,7 @@ class ParquetRows:
                 hint="leave it out: such times are known as they are",
             )
         self.layout = Layout("parquet", schema.names, "", "utf-8")
+        self.count: int | None = self._file.metadata.num_rows
 
     def __iter__(self) -> Iterator[Row]:
         return chain.from_iterable(self.batches())
