@@ -45,6 +45,7 @@ class Reader:
         self._compression = compression
         self._kept: dict[str, tuple[ByteStream, RowStream]] = {}
         self._sizes: dict[str, int | None] = {}
+        self._counts: dict[str, int | None] = {}
         self._place = _Place(0, 0, None)
         self.layouts: dict[str, Layout] = {}
         self.damages: list[BatchconvError] = []
@@ -88,10 +89,12 @@ class Reader:
                     stream, rows = kept or self._open(name)
                     size, lines, _ = self._place
                     self._place = _Place(size, lines, stream)
-                    with closing(stream):
-                        yield from rows.batches()
-                    size += stream.size or 0
-                    self._place = _Place(size, lines + stream.lines, None)
+                    try:
+                        with closing(stream):
+                            yield from rows.batches()
+                    finally:
+                        size += stream.size or 0
+                        self._place = _Place(size, lines + stream.lines, None)
                 except (InputError, UsageError) as damage:
                     # A header was good when it was checked: the file has changed since.
                     self.damages.append(damage)
@@ -110,25 +113,33 @@ class Reader:
             raise
         self.layouts[name] = rows.layout
         self._sizes[name] = stream.size
+        self._counts[name] = rows.count
         return stream, rows
 
     def expect(self, read: int) -> float | None:
         """Rows in all inputs, as far as can be told while they are read; None when it cannot.
 
-        Lines are counted as they are read, and bytes tell how many are still to come. May be
-        called from any thread.
+        An int where all inputs tell. Elsewhere lines are counted as they are read, and bytes tell
+        how many are still to come. May be called from any thread.
 
         Args:
             read: rows that have been read so far.
         """
+        counts = [self._counts.get(name) for name in self._inputs]
+        if None not in counts:
+            return sum(filter(None, counts))
         sizes = [self._sizes.get(name) for name in self._inputs]
         size, lines, stream = self._place
-        fresh = 0
+        handed_out, fresh = lines, 0
         if stream is not None:
-            size, lines, fresh = size + stream.position, lines + stream.lines, stream.fresh_lines
+            handed_out, fresh = lines + stream.lines, stream.fresh_lines
+            more, lines_in_it = stream.counted if stream.counted[1] else (
+                stream.position, stream.lines
+            )  # fmt: skip
+            size, lines = size + more, lines + lines_in_it
         if None in sizes or not (size and lines):
             return None
         # A row is a line, unless those taken apart so far prove that it is more or less.
-        most = read / (lines - fresh) if lines > fresh else math.inf
-        rows_per_line = min(max(1.0, read / lines), most)
+        most = read / (handed_out - fresh) if handed_out > fresh else math.inf
+        rows_per_line = min(max(1.0, read / handed_out), most)
         return rows_per_line * lines * max(1.0, sum(filter(None, sizes)) / size)

@@ -7,6 +7,7 @@ until its line is written: whoever settles one waits for that before taking the 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -14,7 +15,7 @@ from batchconv.duplicates import Once
 from batchconv.errors import OutputError
 from batchconv.model import Conversion, Outcome
 from batchconv.outputs import Outputs
-from batchconv.stops import Stop, errors_stop, file_stop
+from batchconv.stops import Stop, defect_stop, errors_stop, file_stop
 from batchconv.summary import Summary
 from batchconv.traffic import ErrorLimit
 
@@ -67,7 +68,7 @@ class Settling:
         self._watch = watch
         self._stop = stop
         self._send_also = send_also
-        self._finished: list[_Finished] = []
+        self._finished: deque[_Finished] = deque()
         self._loop = asyncio.get_running_loop()
         self.changed = asyncio.Event()  # set when a row has been settled
 
@@ -88,21 +89,28 @@ class Settling:
 
     def flush(self) -> None:
         """Write what has gathered."""
-        finished, self._finished = self._finished, []
-        if self._once is not None:
-            finished = [one for one in finished if self._remembered(self._once, one)]
-        if not finished:
-            return
+        finished, self._finished = self._finished, deque()
         try:
-            self._outputs.write_results([one.outcome for one in finished])
-        except OutputError as error:
+            self._write(finished)
+        except Exception as error:  # noqa: BLE001 - whoever waits has to hear of it, defect or not
             for one in finished:
                 self._refuse(one, error)
+
+    def _write(self, finished: deque[_Finished]) -> None:
+        """Write and count; what is left of *finished* after an exception is not settled."""
+        if self._once is not None:
+            remembered = [one for one in finished if self._remembered(self._once, one)]
+            finished.clear()
+            finished.extend(remembered)
+        if not finished:
             return
-        for outcome, written in finished:
+        self._outputs.write_results([one.outcome for one in finished])
+        while finished:
+            outcome, written = finished[0]
             self._count(outcome)
             if written is not None and not written.done():
                 written.set_result(None)
+            finished.popleft()
 
     def finish(self) -> None:
         """Write everything, also what is spared by what is written now."""
@@ -117,10 +125,10 @@ class Settling:
             return False
         return True
 
-    def _refuse(self, finished: _Finished, error: OutputError) -> None:
+    def _refuse(self, finished: _Finished, error: Exception) -> None:
         if finished.written is None:
             self._summary.books.unsent += 1
-            self._stop(file_stop(error))
+            self._stop(file_stop(error) if isinstance(error, OutputError) else defect_stop(error))
         elif not finished.written.done():
             finished.written.set_exception(error)
 

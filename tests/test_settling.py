@@ -91,6 +91,17 @@ async def test_a_write_that_fails_settles_nobody():
     assert [stop.exit_code for stop in desk.stops] == [5]
 
 
+async def test_a_defect_in_the_writing_leaves_nobody_waiting():
+    desk = Desk()
+    desk.disk.error = ZeroDivisionError()  # type: ignore[assignment]  # what no output should raise
+    waiting = [desk.settling.settle(outcome(n)) for n in (1, 2)]
+    desk.settling.note(outcome(3, Result.INVALID))
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(one) for one in told] == [ZeroDivisionError] * 2
+    assert [stop.exit_code for stop in desk.stops] == [70]
+    assert desk.summary.books.unsent == 1
+
+
 async def test_a_row_whose_copy_cannot_be_written_is_settled_all_the_same():
     desk = Desk()
     desk.disk.failed_error = OutputError("the disk is full")
@@ -101,10 +112,10 @@ async def test_a_row_whose_copy_cannot_be_written_is_settled_all_the_same():
 
 async def test_what_the_memory_does_not_take_is_not_written():
     class Full(RunMemory):
-        def add(self, identity, run, source, row):
-            if row == 2:
+        def add(self, accepted):
+            if accepted.row == 2:
                 raise OutputError("the ledger is full")
-            super().add(identity, run, source, row)
+            super().add(accepted)
 
     desk = Desk(Once(Full(), "run"))
     waiting = [desk.settling.settle(outcome(n)) for n in (1, 2, 3)]

@@ -7,9 +7,11 @@ import os
 import random
 import threading
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 from rich.console import Console
 
 from batchconv.config import Settings
@@ -67,6 +69,22 @@ def test_how_many_rows_there_are_is_known_long_before_the_end(kind, packed, tmp_
     for number, expected in along[COUNT // 2 :]:
         assert expected is not None
         assert COUNT / close <= expected <= COUNT * close, number
+
+
+def test_of_an_input_that_tells_it_is_known_at_once(tmp_path):
+    table = pa.table({"message_id": IDS[:3000], "delivered": [True] * 3000})
+    parquet.write_table(table, tmp_path / "in.parquet")
+    assert {expected for _, expected in expected_along([tmp_path / "in.parquet"])} == {3000}
+
+
+def test_a_damaged_input_does_not_make_the_others_longer(tmp_path):
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv.gz"
+    text = (HEAD + "".join(ROWS["plain"][:5000])).encode()
+    good.write_bytes(text)
+    bad.write_bytes(gzip.compress(text)[:-20])
+    along = expected_along([bad, good])
+    assert len(along) < 10_000
+    assert along[-1][1] == pytest.approx(len(along), rel=0.05)
 
 
 def test_of_several_inputs_those_not_yet_opened_count_too(tmp_path):

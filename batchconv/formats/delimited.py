@@ -41,6 +41,8 @@ class DelimitedRows(LineRows):
     without a header the first record sets that number.
     """
 
+    count: int | None = None  # nobody knows before the end
+
     def __init__(self, name: FormatName, stream: ByteStream, options: ReadOptions) -> None:
         self._source = stream.name
         self._max_row_bytes = options.max_row_bytes

@@ -29,6 +29,8 @@ class JsonRows(LineRows):
     columns are wrong rather than the rows.
     """
 
+    count: int | None = None  # nobody knows before the end
+
     def __init__(self, stream: ByteStream, options: ReadOptions) -> None:
         self._source = stream.name
         self._as_lines = stream.piped_into("jq -c '.[]'")

@@ -72,6 +72,7 @@ class ParquetRows(RowStream):
                 hint="leave it out: such times are known as they are",
             )
         self.layout = Layout("parquet", schema.names, "", "utf-8")
+        self.count: int | None = self._file.metadata.num_rows
 
     def batches(self) -> Iterator[list[Row]]:
         """Rows in order, as many at once as are read at once.

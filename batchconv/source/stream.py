@@ -46,6 +46,8 @@ class ByteStream:
         compression: how it is packed.
         size: bytes of the file as it lies there; None for a pipe.
         position: bytes of it that have been read, packed as they are.
+        counted: how much of it has been handed out whole: bytes, packed as they are, and the line
+            ends in them; none as long as the first piece is being unpacked.
         lines: line ends among the bytes handed out.
         fresh_lines: those of the last piece, which may not have been taken apart yet.
 
@@ -60,6 +62,7 @@ class ByteStream:
         self._opened = _open(name)
         self.size = self._opened.size
         self.position = self.lines = self.fresh_lines = 0
+        self.counted = (0, 0)
         self._head = b""
         self._peeked = b""
         self._spool: BinaryIO | None = None
@@ -94,6 +97,7 @@ class ByteStream:
             self.position += len(head)
             yield head
         while piece := self._opened.read():
+            self.counted = (self.position, self.lines)
             self.position += len(piece)
             yield piece
 
