@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -165,8 +165,10 @@ class FailedRows:
             outcome.attempts,
             row.number,
         )
-        if row.cells is not None and layout.format == "parquet":
-            self._file(path).write(_object(_record(layout, row.cells), added))
+        if isinstance(row.cells, tuple):
+            from batchconv.formats.arrow import json_record  # noqa: PLC0415 - it brings pyarrow
+
+            self._file(path).write(_object(json_record(row.cells), added))
         elif row.cells is not None and row.fault is None:
             self._file(path, lambda: _header(layout)).write(_cells(layout, row.cells, added))
         elif row.raw is not None and row.fault is None:
@@ -199,7 +201,7 @@ class FailedRows:
                 stack.callback(file.close)
 
 
-def _own(layout: Layout, cells: Iterable[str]) -> Iterable[str]:
+def _own(layout: Layout, cells: list[str]) -> list[str]:
     """The input's own cells: what an earlier failed-rows file added is replaced, not repeated."""
     if layout.header is None:
         return cells
@@ -214,7 +216,7 @@ def _header(layout: Layout) -> bytes:
     return _csv_line(layout, [*_own(layout, layout.header), *ADDED_COLUMNS])
 
 
-def _cells(layout: Layout, cells: Iterable[str], added: tuple[str | int | None, ...]) -> bytes:
+def _cells(layout: Layout, cells: list[str], added: tuple[str | int | None, ...]) -> bytes:
     return _csv_line(layout, [*_own(layout, cells), *added])
 
 
@@ -223,12 +225,6 @@ def _csv_line(layout: Layout, cells: Sequence[str | int | None]) -> bytes:
     # Python 3.11 puts quotes around a CR only when the line's end has one, too.
     csv.writer(text, delimiter=layout.delimiter, lineterminator="\r\n").writerow(cells)
     return text.getvalue().removesuffix("\r\n").encode() + b"\n"
-
-
-def _record(layout: Layout, cells: Iterable[str]) -> str:
-    """A record of Parquet as a JSON object."""
-    pairs = zip(layout.header or (), cells, strict=True)
-    return "{" + ", ".join(f"{json.dumps(name)}: {cell}" for name, cell in pairs) + "}"
 
 
 def _object(raw: str, added: tuple[str | int | None, ...]) -> bytes:

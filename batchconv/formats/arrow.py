@@ -197,21 +197,19 @@ def _shown(scalar: Any) -> Raw:
     return None if value is None else str(value)
 
 
-class Cells(tuple[Any, int]):
-    """The values of one row, each as JSON text that is made when somebody asks for it.
+def json_record(cells: tuple[Any, int]) -> str:
+    """A record as a JSON object.
 
-    A tuple, of the batch and the row's number in it, because one is made for every row and next to
-    none is ever asked.
+    Args:
+        cells: its batch, and its place in it.
     """
-
-    __slots__ = ()
-
-    def __iter__(self) -> Iterator[str]:
-        batch, index = tuple.__iter__(self)
-        return (json_text(column, index) for column in batch.columns)
+    batch, index = cells
+    texts = (_json_text(column, index) for column in batch.columns)
+    pairs = zip(batch.schema.names, texts, strict=True)
+    return "{" + ", ".join(f"{json.dumps(name)}: {text}" for name, text in pairs) + "}"
 
 
-def json_text(column: Any, index: int) -> str:
+def _json_text(column: Any, index: int) -> str:
     """One value of a column as JSON."""
     if types.is_decimal(column.type):
         value = column[index].as_py()

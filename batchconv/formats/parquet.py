@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from itertools import chain, compress, count, repeat
 from typing import Any, cast
 
@@ -18,7 +17,6 @@ from pyarrow.parquet import ParquetFile
 from batchconv.columns import FIELDS, find_columns, require_columns
 from batchconv.errors import BatchconvError, InputError, UsageError
 from batchconv.formats.arrow import (
-    Cells,
     find,
     is_text,
     leaves,
@@ -31,11 +29,10 @@ from batchconv.formats.base import Layout, ReadOptions
 from batchconv.model import Fault, Fields, Raw, Reason, Row
 from batchconv.source import ByteStream, damaged
 
-_ROWS = 1024  # in a batch, at most
+_ROWS = 512  # in a batch, at most; more are slower
 _BATCH = 4 << 20  # bytes in a batch, as far as the file tells
 _BUFFERS = 16 << 20  # bytes read ahead, in all columns together
 _LEAST_BUFFER, _MOST_BUFFER = 1 << 16, 1 << 20  # bytes read ahead in one column
-_make_cells = partial(tuple.__new__, Cells)
 _UNDECODED = re.compile(r"[\udc80-\udcff]")
 
 
@@ -89,7 +86,7 @@ class ParquetRows:
                 missing if path is None else values_of(find(batch, path)) for path in self._paths
             ]
             fields = map(Fields._make, zip(*columns, strict=True))
-            cells = map(_make_cells, zip(repeat(batch), range(len(batch)), strict=False))
+            cells = zip(repeat(batch), range(len(batch)), strict=False)
             rows = zip(
                 repeat(self._source), count(number), repeat(None), fields, cells, repeat(None),
                 self._faults(batch, columns), repeat(None),
