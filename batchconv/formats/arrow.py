@@ -10,10 +10,10 @@ import json
 import math
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import repeat
 from typing import Any, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import types
 
 from batchconv.model import Raw
@@ -54,8 +54,10 @@ def type_at(schema: Any, path: Path) -> Any:
 
 def find(batch: Any, path: Path) -> Any:
     """The array at *path*; null where one of the structs around it is."""
-    column = batch.column(path[0])
-    return pc.struct_field(column, path[1:]) if path[1:] else column
+    array = batch.column(path[0])
+    for index in path[1:]:
+        array = array.flatten()[index]
+    return array
 
 
 def plain_batch(batch: Any) -> Any:
@@ -134,11 +136,10 @@ def _rarer_values_of(array: Any) -> list[Raw]:
         return cast("list[Raw]", array.cast(pa.string()).to_pylist())
     if types.is_struct(kind):
         names = [kind.field(index).name for index in range(kind.num_fields)]
-        columns = [values_of(pc.struct_field(array, [index])) for index in range(len(names))]
-        valid = array.is_valid().to_pylist()
+        rows = zip(*map(values_of, array.flatten()), strict=True) if names else repeat(())
         return [
-            dict(zip(names, [column[row] for column in columns], strict=True)) if there else None
-            for row, there in enumerate(valid)
+            dict(zip(names, row, strict=True)) if scalar.is_valid else None
+            for row, scalar in zip(rows, array, strict=bool(names))
         ]
     if types.is_nested(kind):  # a list of some kind; a map is one of pairs
         return [
@@ -169,18 +170,23 @@ def _decoded(array: Any) -> list[Raw]:
 
 
 def _times(array: Any) -> list[Raw]:
-    zulu = "Z" if array.type.tz else ""
-    # What has a timezone is stored in UTC whatever zone that is.
+    # What has a timezone is stored in UTC, whatever zone that is. Arrow is not asked to show it as
+    # such: it would look for a timezone database, which a small container may not have.
+    end = "Z" if array.type.tz else ""
     array = array.view(pa.int64()).view(pa.timestamp(array.type.unit))
+    texts: list[str | None]
     try:
-        texts = array.cast(pa.timestamp("s")).cast(pa.string())
+        texts = array.cast(pa.timestamp("s")).cast(pa.string()).to_pylist()
     except pa.ArrowInvalid:
         # Some have fractions of a second. A row's text, by which it is known again, must not
         # depend on the others: no zeros behind, and no fraction of nothing.
-        texts = array.cast(pa.string())
-        texts = pc.replace_substring_regex(texts, r"(\.[0-9]*?)0+$", r"\1")
-        texts = pc.replace_substring_regex(texts, r"\.$", "")
-    return cast("list[Raw]", pc.binary_join_element_wise(texts, zulu, "").to_pylist())
+        texts = [
+            text.rstrip("0").rstrip(".") if text and "." in text else text
+            for text in array.cast(pa.string()).to_pylist()
+        ]
+    if end:
+        return [None if text is None else text + end for text in texts]
+    return cast("list[Raw]", texts)
 
 
 def _number(value: Decimal) -> Raw:
