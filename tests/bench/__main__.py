@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from tests.bench.columnar import columnar
 from tests.bench.figures import Figure, Scale, heading, write_json
 from tests.bench.processes import ProcessError
 from tests.bench.reading import first, reading
@@ -27,6 +28,7 @@ BENCHES: dict[str, Bench] = {
     "latency": latency,
     "retries": retries,
     "reading": reading,
+    "columnar": columnar,
     "cpu": cpu,
     "first": first,
     "memory": memory,
