@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import repeat
@@ -18,6 +19,7 @@ from pyarrow import types
 
 from batchconv.model import Raw
 
+_SHARED = re.compile("dictionary<|_view")
 Path = tuple[int, ...]
 """The way to a column: its number in the schema, then that of a field in it, and so on."""
 
@@ -61,19 +63,22 @@ def find(batch: Any, path: Path) -> Any:
 
 
 def plain_batch(batch: Any) -> Any:
-    """The batch without dictionaries, which every row would seem to hold whole."""
-    columns = [
-        column.dictionary_decode() if types.is_dictionary(column.type) else column
-        for column in batch.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    """The batch without dictionaries and views, of which every row would seem to hold the whole."""
+    return pa.RecordBatch.from_arrays(list(map(_plain, batch.columns)), names=batch.schema.names)
+
+
+def _plain(column: Any) -> Any:
+    if types.is_dictionary(column.type):
+        return _plain(column.dictionary_decode())
+    if types.is_string_view(column.type):
+        return column.cast(pa.large_string())
+    return column.cast(pa.large_binary()) if types.is_binary_view(column.type) else column
 
 
 def too_long(batch: Any, most: int) -> set[int]:
-    """The rows that have more than *most* bytes."""
-    measured = [
-        column for column in batch.columns if "dictionary<" not in str(column.type)
-    ]  # of a dictionary inside, nobody can say which part is whose
+    """The rows of a plain batch that have more than *most* bytes."""
+    # Of dictionaries and views inside others, nobody can say which part is whose.
+    measured = [column for column in batch.columns if not _SHARED.search(str(column.type))]
     found: set[int] = set()
     pieces = [(0, len(batch))]
     while pieces:

@@ -50,12 +50,12 @@ class ParquetRows:
         self._max_row_bytes = options.max_row_bytes
         try:
             self._file = _open(stream)
+            schema = self._file.schema_arrow
+            columns = list(leaves(schema))
         except BatchconvError:
             raise
         except Exception as error:  # noqa: BLE001 - pyarrow has many kinds for what is damaged
             raise _unreadable(self._source, error) from None
-        schema = self._file.schema_arrow
-        columns = list(leaves(schema))
         names = [name for name, _ in columns]
         places = find_columns(names, options.mapped)
         require_columns(places, names, options.mapped, delivered_given=options.delivered_given)
@@ -117,13 +117,12 @@ class ParquetRows:
                 for index, text in enumerate(column):
                     if isinstance(text, str) and _UNDECODED.search(text):
                         faults[index] = _UNDECODABLE
-        if batch.nbytes > self._max_row_bytes:
-            fault = Fault(
+        for index in too_long(batch, self._max_row_bytes):
+            faults[index] = Fault(
                 Reason.TOO_LONG,
                 f"the record is longer than {self._max_row_bytes} bytes; raise --max-row-bytes if "
                 "it is meant to be",
             )
-            faults.update(dict.fromkeys(too_long(batch, self._max_row_bytes), fault))
         return map(faults.get, range(len(batch))) if faults else repeat(None)
 
 
