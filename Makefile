@@ -19,7 +19,7 @@ LOWER_BOUNDS = 'import tomllib; \
 	print(*[one.replace(">=", "==") for one in wanted if ";" not in one])'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench torture matrix oldest clean
+.PHONY: help demo test check bench fuzz torture matrix oldest clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -51,8 +51,12 @@ check: $(READY) ## types, lint and formatting
 bench: $(READY) ## speed, as ratios to what the plainest loop does in the same run
 	$(BIN)/python -m tests.bench
 
+fuzz: $(READY) ## two minutes of files that nobody would write
+	$(BIN)/python -m tests.fuzz
+
 torture: $(READY) ## hundreds of runs killed at seeded moments, resumed and audited
-	$(BIN)/python -m tests.torture
+	$(BIN)/python -m tests.siege --runs 1000
+	$(BIN)/python -m tests.torture --runs 200
 
 matrix: ## the tests under every Python from 3.11 to 3.13 that is found
 	@seen=" "; failed=""; for python in $(PYTHONS); do \
@@ -66,7 +70,7 @@ oldest: ## the tests with the oldest dependencies that pyproject.toml allows
 	$(PYTHON) -m venv $(VENV)/oldest
 	$(VENV)/oldest/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
 		--editable '.[dev]' $$($(PYTHON) -c $(LOWER_BOUNDS))
-	$(VENV)/oldest/bin/python -m pip list --disable-pip-version-check | grep -iE '^(aiohttp|click|tenacity) '
+	$(VENV)/oldest/bin/python -m pip list --disable-pip-version-check | grep -iE '^(aiohttp|click|rich|tenacity) '
 	$(VENV)/oldest/bin/python -m pytest
 
 clean: ## remove what the other targets made

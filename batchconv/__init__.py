@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from batchconv.model import Reason as Reason
     from batchconv.model import Reply as Reply
     from batchconv.model import Result as Result
+    from batchconv.proxy import Proxy as Proxy
     from batchconv.summary import Summary as Summary
 
 __version__ = "0.1.0"
@@ -42,6 +43,7 @@ _ROOMS = {
     ),
     "library": ("ConversionClient", "OpenUpload", "upload"),
     "model": ("Outcome", "Reason", "Reply", "Result"),
+    "proxy": ("Proxy",),
     "summary": ("Summary",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

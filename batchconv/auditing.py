@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import binascii
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from batchconv.config import ReadSettings
-from batchconv.entries import Entry, read_entries
+from batchconv.entries import find_tail, opened, read_entries, read_up_to
 from batchconv.errors import BatchconvError
-from batchconv.keys import KeyBag, Namespaces
+from batchconv.keys import KEY, KeyBag, Namespaces
 from batchconv.model import Result, Row
-from batchconv.pipeline import read
+from batchconv.pipeline import read_rows
+from batchconv.quick_entries import RESULTS, Entry, Keys
 from batchconv.source import expand
 
-_TAGS = {result.value: number for number, result in enumerate(Result)}
-_NAMES = list(Result)
+_NOTES = {result.value: bytes([number]) for number, result in enumerate(Result)}
+_RESULTS = {note: Result(name) for name, note in _NOTES.items()}
 # A resend sends rows that failed or were rejected: of equal rows those are the ones it replaces.
-_RESENT = frozenset({_TAGS[Result.FAILED.value], _TAGS[Result.REJECTED.value]})
+_RESENT = (_NOTES[Result.FAILED.value], _NOTES[Result.REJECTED.value])
 
 
 @dataclass(slots=True)
@@ -73,20 +75,20 @@ def audit(
         InputError: a file is missing, unreadable or no results file.
     """
     inputs = expand(inputs).inputs
-    reader, items = read(inputs, settings)
+    reader, batches = read_rows(inputs, settings)
     namespaces = Namespaces(inputs)
     known = KeyBag()
     for path in results:
-        known = _chain(known, read_entries(path), namespaces)
+        known = _chain(known, path, namespaces)
     found = Audit(damages=reader.damages)
-    for item in items:
+    for row in chain.from_iterable(batches):
         found.rows += 1
-        tag = _take(known, item.row, namespaces)
-        if tag is None:
+        note = _take(known, row, namespaces)
+        if note is None:
             found.missing += 1
-            tell_missing(item.row)
+            tell_missing(row)
         else:
-            found.outcomes[_NAMES[tag]] += 1
+            found.outcomes[_RESULTS[note]] += 1
     found.orphans = len(known)
     for path in reversed(results):
         # Only now, and only if there are any, are their names looked up.
@@ -96,18 +98,29 @@ def audit(
     return found
 
 
-def _chain(known: KeyBag, entries: Iterable[Entry], namespaces: Namespaces) -> KeyBag:
+def _chain(known: KeyBag, path: str, namespaces: Namespaces) -> KeyBag:
     """What is known after one more file: its outcomes replace those of the same rows."""
     later = KeyBag()
-    for entry in entries:
-        key = namespaces.keyed(entry.source, entry.key)
-        known.take(key, _RESENT)
-        later.add(key, _TAGS[entry.outcome])
+    with opened(path) as file:
+        for one in read_up_to(path, file, find_tail(path, file), keys_only=RESULTS):
+            keys = one.keys if isinstance(one, Keys) else one.key
+            keys = namespaces.keyed(one.source, keys)
+            later.add_all(keys, _NOTES[one.outcome])
+            if known:
+                _forget(known, keys)
+    if len(later) < len(known):
+        known, later = later, known
     later.absorb(known)
     return later
 
 
-def _take(known: KeyBag, row: Row, namespaces: Namespaces) -> int | None:
+def _forget(known: KeyBag, keys: bytes) -> None:
+    for at in range(0, len(keys), KEY):
+        key = keys[at : at + KEY]
+        any(known.take(key, note) for note in (*_RESENT, b""))
+
+
+def _take(known: KeyBag, row: Row, namespaces: Namespaces) -> bytes | None:
     plain = binascii.unhexlify(row.key())
-    tag = known.take(namespaces.keyed(row.source, plain))
-    return known.take(namespaces.other(plain)) if tag is None else tag
+    note = known.take(namespaces.keyed(row.source, plain))
+    return known.take(namespaces.other(plain)) if note is None else note

@@ -86,8 +86,18 @@ class Auth(Protocol):
         """The first two characters of the API key, for people and for the results."""
         ...
 
+    @property
+    def constant(self) -> Params:
+        """Parameters that every request carries, whatever it says."""
+        ...
+
+    @property
+    def signs(self) -> bool:
+        """Whether `sign` has anything to do."""
+        ...
+
     def sign(self, params: Params) -> Params:
-        """The parameters to put on the wire for a conversion's own *params*."""
+        """The parameters for a conversion's own *params*, to which `constant` comes."""
         ...
 
 
@@ -103,19 +113,24 @@ class QueryAuth:
     api_secret: Secret
     prefix: str | None = None
     headers: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    signs: bool = field(default=False, init=False, repr=False)
 
     @property
     def shown_key(self) -> str:
         """The first two characters of the key."""
         return self.api_key[:2]
 
-    def sign(self, params: Params) -> Params:
-        """Append key and secret."""
+    @property
+    def constant(self) -> Params:
+        """Key and secret."""
         return [
-            *params,
             ("api_key", _prefixed(self.api_key, self.prefix)),
             ("api_secret", self.api_secret.reveal()),
         ]
+
+    def sign(self, params: Params) -> Params:
+        """The parameters as they are."""
+        return params
 
     def __repr__(self) -> str:
         return f"QueryAuth({mask_key(self.api_key)})"
@@ -128,6 +143,7 @@ class BasicAuth:
     api_key: str
     api_secret: Secret
     prefix: str | None = None
+    signs: bool = field(default=False, init=False, repr=False)
 
     @property
     def shown_key(self) -> str:
@@ -140,8 +156,13 @@ class BasicAuth:
         pair = f"{_prefixed(self.api_key, self.prefix)}:{self.api_secret.reveal()}"
         return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
+    @property
+    def constant(self) -> Params:
+        """Nothing: the header says it all."""
+        return []
+
     def sign(self, params: Params) -> Params:
-        """The parameters as they are: the header says it all."""
+        """The parameters as they are."""
         return params
 
     def __repr__(self) -> str:
@@ -168,11 +189,17 @@ class SignatureAuth:
     prefix: str | None = None
     request_time: bool = False
     headers: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    signs: bool = field(default=True, init=False, repr=False)
 
     @property
     def shown_key(self) -> str:
         """The first two characters of the key."""
         return self.api_key[:2]
+
+    @property
+    def constant(self) -> Params:
+        """Nothing: what a request carries is signed as a whole."""
+        return []
 
     def sign(self, params: Params) -> Params:
         """Append key, a request time where the conversion has none, and the signature."""

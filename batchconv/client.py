@@ -8,71 +8,38 @@ and carry the credentials to another host.
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 import time
-from ipaddress import ip_address
+from collections.abc import Coroutine
 from types import TracebackType
-from typing import Self
-from urllib.parse import quote
+from typing import Any, Self
 
 import aiohttp
-from yarl import URL
 
 from batchconv import __version__
-from batchconv.auth import Auth, Params
+from batchconv.auth import Auth
+from batchconv.deadlines import Deadlines
 from batchconv.errors import UsageError
 from batchconv.model import Conversion, Reason, Reply
+from batchconv.proxy import Proxy, is_loopback
+from batchconv.urls import UrlMaker, check_base_url
 
 DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
-_PLAIN = re.compile(r"[0-9A-Za-z_.~-]*").fullmatch  # what RFC 3986 calls unreserved
 _MOST_OF_A_BODY = 1 << 16  # bytes; only the status counts
 _LONGEST_OF_A_BODY = 1.0  # seconds, once the status is known
 
 
-def check_base_url(text: str) -> str:
-    """The base URL in its canonical form, without a trailing slash.
+def check_proxy(proxy: Proxy | None, base_url: str) -> None:
+    """Refuse, with a UsageError, a proxy that would be shown the credentials.
 
-    It is taken apart by the library that connects, so that what is checked is what is meant.
-
-    Raises:
-        UsageError: it is no HTTP URL, holds user-info, a query or a fragment, or is plain HTTP to
-            a host that is not this machine: credentials would travel for everyone to read.
+    To an https address it is asked for a tunnel. What is sent in plain http, which is only done
+    within this machine, it would read.
     """
-    try:
-        url = URL(text.strip())
-        host = url.raw_host or ""
-        if ":" in host:
-            ip_address(host)
-        else:
-            host.encode("idna")  # refuses what no name can be, such as an empty label
-    except ValueError:
-        url, host = URL(), ""
-    if "@" in text:
+    if proxy is not None and base_url.startswith("http:") and not is_loopback(proxy.host):
         raise UsageError(
-            "--base-url holds a user or a password", hint="credentials belong in the environment"
+            f"--proxy: {proxy} would read the credentials of what is sent to a plain http address",
+            hint="leave out --proxy: --base-url is on this machine",
         )
-    if url.scheme not in ("http", "https") or not host:
-        raise UsageError("--base-url is no http or https URL with a host")
-    if "?" in text or "#" in text:
-        raise UsageError(
-            "--base-url holds a query or a fragment", hint="leave out all after ? or #"
-        )
-    if url.scheme == "http" and not _is_loopback(host):
-        raise UsageError(
-            f"--base-url: plain http to {host} would show the credentials to everyone on the way",
-            hint="use https",
-        )
-    return str(url).rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class _Request(aiohttp.ClientRequest):
@@ -82,11 +49,13 @@ class _Request(aiohttp.ClientRequest):
     every later answer for the one before it.
     """
 
-    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+    def send(
+        self, conn: aiohttp.connector.Connection
+    ) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
         """Write the request."""
         if conn.protocol is not None and conn.protocol.should_close:
             raise aiohttp.ClientConnectionError
-        return await super().send(conn)
+        return super().send(conn)
 
 
 class HttpClient:
@@ -101,6 +70,7 @@ class HttpClient:
             of the answer.
         connections: the most that are open at once; 0 for no bound.
         ca_file: certificates in PEM form to trust instead of the system's.
+        proxy: an HTTP proxy to go through.
     """
 
     def __init__(
@@ -111,9 +81,13 @@ class HttpClient:
         timeout: float = 30.0,
         connections: int = 100,
         ca_file: str | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._auth = auth
         self._base_url = check_base_url(base_url)
+        self._url = UrlMaker(self._base_url, auth)
+        check_proxy(proxy, self._base_url)
+        self._proxy = proxy
         self._timeout = timeout
         self._connections = connections
         self._ssl = trust(ca_file)
@@ -123,14 +97,19 @@ class HttpClient:
         return f"{type(self).__name__}({self._base_url}, {self._auth!r})"
 
     async def __aenter__(self) -> Self:
+        self._deadlines = Deadlines(self._timeout)
+        # A proxy is sent a session's headers, too: then each request has to carry its own.
+        own = {} if self._proxy else self._auth.headers
+        self._own_headers = self._auth.headers if self._proxy else None
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._ssl),
-            timeout=aiohttp.ClientTimeout(total=self._timeout),
-            headers={"User-Agent": f"batchconv/{__version__}", **self._auth.headers},
-            skip_auto_headers=("Content-Type", "Accept-Encoding"),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            headers={"User-Agent": f"batchconv/{__version__}", **own},
+            skip_auto_headers=("Content-Type", "Accept", "Accept-Encoding"),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
+            proxy=self._proxy.url if self._proxy else None,
             request_class=_Request,
         )
         return self
@@ -142,6 +121,7 @@ class HttpClient:
         traceback: TracebackType | None,
     ) -> None:
         if self._session is not None:
+            self._deadlines.close()
             await self._session.close()
 
     async def exchange(self, conversion: Conversion) -> Reply:
@@ -150,36 +130,28 @@ class HttpClient:
         if session is None:
             raise RuntimeError("use the client as an async context manager: async with client: ...")
         url = self._url(conversion)
-        began = time.perf_counter()
         status: int | None = None
         waited: str | None = None
+        began = time.perf_counter()
+        task = self._deadlines.begin()
         try:
-            async with session.post(url, allow_redirects=False) as response:
-                status = response.status
+            response = await session.post(url, allow_redirects=False, headers=self._own_headers)
+            status = response.status
+            if status >= 400:
                 waited = response.headers.get("Retry-After")
-                if not response.content.is_eof():
-                    await _drain(response)
+            if not response.content.is_eof():
+                await _drain(response)
+        except asyncio.CancelledError:
+            if not self._deadlines.expired(task):
+                raise
+            if status is None:
+                return Reply(None, time.perf_counter() - began, trouble=Reason.TIMEOUT)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             if status is None:  # else the status line decides, however the body ended
-                return _trouble(error, time.perf_counter() - began)
+                return _trouble(error, time.perf_counter() - began, self._proxy)
+        finally:
+            self._deadlines.end(task)
         return Reply(status, time.perf_counter() - began, waited)
-
-    def _url(self, conversion: Conversion) -> URL:
-        params: Params = [
-            ("message-id", conversion.message_id),
-            ("delivered", "true" if conversion.delivered else "false"),
-        ]
-        if conversion.timestamp is not None:
-            params.append(("timestamp", conversion.timestamp))
-        # Encoded here, once and wholly: text glued together would lose + # and &. Most values
-        # need none of it, and looking is cheaper than quoting.
-        query = "&".join(
-            [
-                f"{name}={value if _PLAIN(value) else quote(value, safe='')}"
-                for name, value in self._auth.sign(params)
-            ]
-        )
-        return URL(f"{self._base_url}/{conversion.channel}?{query}", encoded=True)
 
 
 def trust(ca_file: str | None) -> ssl.SSLContext | bool:
@@ -198,18 +170,23 @@ def trust(ca_file: str | None) -> ssl.SSLContext | bool:
 async def _drain(response: aiohttp.ClientResponse) -> None:
     """Read a body so that its connection can be used again; a huge or slow one costs that."""
     size = 0
-    async with asyncio.timeout(_LONGEST_OF_A_BODY):
-        while size <= _MOST_OF_A_BODY and (chunk := await response.content.readany()):
-            size += len(chunk)
+    try:
+        async with asyncio.timeout(_LONGEST_OF_A_BODY):
+            while size <= _MOST_OF_A_BODY and (chunk := await response.content.readany()):
+                size += len(chunk)
+    finally:
+        response.release()
 
 
-def _trouble(error: Exception, elapsed: float) -> Reply:
+def _trouble(error: Exception, elapsed: float, proxy: Proxy | None) -> Reply:
     """What went wrong, in a word of ours: the text of *error* holds the URL and its secrets."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return Reply(None, elapsed, trouble=Reason.CONNECTION_LOST, certificate=True)
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return Reply(error.status, elapsed)
-    if isinstance(error, asyncio.TimeoutError):
+        return Reply(error.status, elapsed, proxy=True)
+    at_proxy = proxy is not None and _place(error) == (proxy.host, proxy.port)
+    flaw = None
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        reason, flaw = Reason.CONNECTION_LOST, _flaw(error.certificate_error)
+    elif isinstance(error, asyncio.TimeoutError):
         reason = Reason.TIMEOUT
     elif isinstance(error, aiohttp.ClientConnectorDNSError):
         reason = Reason.UNKNOWN_HOST
@@ -222,4 +199,27 @@ def _trouble(error: Exception, elapsed: float) -> Reply:
         reason = Reason.BAD_REPLY
     else:
         reason = Reason.CONNECTION_LOST
-    return Reply(None, elapsed, trouble=reason)
+    return Reply(None, elapsed, trouble=reason, certificate=flaw, proxy=at_proxy)
+
+
+def _place(error: Exception) -> tuple[str, int | None] | None:
+    """Host and port that could not be connected to."""
+    return (error.host, error.port) if isinstance(error, aiohttp.ClientConnectorError) else None
+
+
+def _flaw(error: Exception) -> str:
+    """What is wrong with a certificate, in words of ours."""
+    return _FLAWS.get(getattr(error, "verify_code", 0), "it cannot be verified")
+
+
+_FLAWS = {  # by OpenSSL's X509_V_ERR numbers
+    9: "it is not valid yet; the clock of this machine may be wrong",
+    10: "it has expired",
+    18: "it is self-signed",
+    19: "it is self-signed, or by an issuer that is not known here",
+    20: "its issuer is not known here",
+    21: "its issuer is not known here",
+    23: "it has been revoked",
+    62: "it is for another host",
+    64: "it is for another host",
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from batchconv.errors import UsageError
@@ -12,6 +12,7 @@ FIELDS = ("message_id", "delivered", "timestamp", "channel")
 ADDED_COLUMNS = ("_outcome", "_reason", "_status", "_attempts", "_row")
 """What a failed-rows file adds to the input's own columns; ignored when it is fed back."""
 
+_MOST_SHOWN = 30  # names in an error; a file may have thousands of columns
 # Case, `-`, `_` and camelCase are one.
 _TAKEN_BY_THEMSELVES = {
     "messageid": "message_id",
@@ -40,6 +41,12 @@ def _plain(name: str) -> str:
     return name.strip().lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
+def _shown(name: str) -> str:
+    """A name for a sentence: one that a terminal can show, and not too long."""
+    text = name if name.isprintable() else ascii(name)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def find_columns(names: Sequence[str], mapped: dict[str, str]) -> Places:
     """Find each field among the column *names*.
 
@@ -64,18 +71,25 @@ def find_columns(names: Sequence[str], mapped: dict[str, str]) -> Places:
         ]
     for field, places in found.items():
         if len(places) > 1:
-            shown = " and ".join(repr(names[i]) for i in places)
+            first = _shown(names[places[0]])
+            shown = " and ".join(_shown(repr(names[i])) for i in places[:_MOST_SHOWN])
             if len({names[i] for i in places}) == 1:
                 raise ColumnError(
-                    f"column {names[places[0]]!r} is there {len(places)} times, and it is not "
+                    f"column {first!r} is there {len(places)} times, and it is not "
                     f"clear which one holds {field}",
                     hint=f"rename one of them, or name another column with --map {field}=COLUMN",
                 )
             raise ColumnError(
                 f"columns {shown} could both hold {field}",
-                hint=f"settle it with --map {field}={names[places[0]]}",
+                hint=f"settle it with --map {field}={first}",
             )
     return Places(*(found[field][0] if found[field] else None for field in FIELDS))
+
+
+def count_known(names: Sequence[str], wanted_too: Iterable[str]) -> int:
+    """How many of the *names* a field is found by, of themselves or as the user named them."""
+    wanted = {*_TAKEN_BY_THEMSELVES, *map(_plain, wanted_too)}
+    return sum(_plain(name) in wanted for name in names)
 
 
 def require_columns(
@@ -86,10 +100,11 @@ def require_columns(
     Raises:
         ColumnError: a mapped column, the message id, or `delivered` is missing.
     """
-    seen = ", ".join(names) if names else "none"
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    seen = ", ".join(map(_shown, names[:_MOST_SHOWN])) + more if names else "none"
     for field, column in mapped.items():
         if getattr(places, field) is None:
-            near = difflib.get_close_matches(column, names, n=1)
+            near = difflib.get_close_matches(column, map(_shown, names[:1000]), n=1)
             guess = f"did you mean --map {field}={near[0]}?" if near else f"the columns are: {seen}"
             raise ColumnError(f"--map {field}={column}: there is no column {column!r}", hint=guess)
     if places.message_id is None:

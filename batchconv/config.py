@@ -1,19 +1,18 @@
 """Settings: every option of a run, written once.
 
 A field of `Settings` is an option: its name, default, meaning and the function that reads its
-text stand here and nowhere else; the command line is made from them. Secrets are not settings:
-`credentials` finds them.
+text stand here and nowhere else; the command line is made from them, and what a file or the
+environment may hold. Secrets are no options, and are not shown: `credentials` finds them.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from batchconv.auth import SIGNATURE_METHODS, SignatureMethod
+from batchconv.auth import SIGNATURE_METHODS, Secret, SignatureMethod
 from batchconv.descriptors import most_found
 from batchconv.durations import parse_duration
 from batchconv.formats import FORMATS, FormatName
@@ -22,10 +21,15 @@ from batchconv.options import (
     ACCOUNT,
     FILES,
     ROWS,
+    SETTING,
     SPEED,
+    TELLING,
     TROUBLE,
     at_least,
+    between,
     option,
+    options_of,
+    or_none,
     read_boolean,
     read_concurrency,
     read_delimiter,
@@ -33,8 +37,12 @@ from batchconv.options import (
     read_mapping,
     read_positive_duration,
     read_rate,
+    read_simulation,
     read_zone,
+    show,
 )
+from batchconv.proxy import Proxy, read_proxy
+from batchconv.simulator import PROFILES
 from batchconv.source import COMPRESSIONS, Compression
 from batchconv.traffic import ErrorLimit, Limits
 
@@ -89,15 +97,31 @@ class ReadSettings:
         1 << 20, "--max-row-bytes", group=ROWS, parse=at_least(1), metavar="N", shown="1 MiB",
         help="A longer record is one invalid row.",
     )  # fmt: skip
+    max_columns: int = option(
+        10_000, "--max-columns", group=ROWS, parse=at_least(1), metavar="N", shown="10,000",
+        help="More cells in a header are refused; a JSON object with more keys is invalid.",
+    )  # fmt: skip
+    max_nesting: int = option(
+        100, "--max-nesting", group=ROWS, parse=between(1, 500), metavar="N", shown="100",
+        help="A JSON object with more levels is one invalid row.",
+    )  # fmt: skip
     limit: int | None = option(
         None, "--limit", group=ROWS, parse=at_least(1), metavar="N",
         help="Read only the first N rows.",
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings(ReadSettings):
-    """Everything about an upload but the account's secrets."""
+    """Everything about an upload.
+
+    `progress` and `log_format` are about the command's words, and a program that uses the library
+    gets none.
+
+    Attributes:
+        api_secret, signature_secret: of the account, when they are not in a file or a variable.
+        account_from: where key and secrets were found, for people.
+    """
 
     results: str | None = option(
         None, "-o", "--results", group=FILES, metavar="PATH",
@@ -116,11 +140,12 @@ class Settings(ReadSettings):
         None, "--summary", group=FILES, metavar="PATH", help="Write the books as JSON, too.",
     )  # fmt: skip
     resume: bool = option(
-        False, "--resume", group=FILES,
+        False, "--resume", group=FILES, flag_only=True,
         help="Go on where earlier runs in the results file stopped; start one if there is none.",
     )  # fmt: skip
     overwrite: bool = option(
-        False, "--overwrite", group=FILES, help="Replace results and failed rows that exist.",
+        False, "--overwrite", group=FILES, flag_only=True,
+        help="Replace results and failed rows that exist.",
     )  # fmt: skip
     duplicates: str = option(
         "send", "--duplicates", group=ROWS, choices=("send", "skip"), shown="send",
@@ -171,6 +196,10 @@ class Settings(ReadSettings):
         None, "--ca-file", group=ACCOUNT, metavar="PATH", shown="the system's",
         help="Certificates to trust.",
     )  # fmt: skip
+    proxy: Proxy | Literal["env"] | None = option(
+        None, "--proxy", group=ACCOUNT, parse=read_proxy, metavar="URL|env", shown="none",
+        help="The HTTP proxy to go through; env for the one that HTTPS_PROXY names.",
+    )  # fmt: skip
     rate: float | None = option(
         20.0, "--rate", group=SPEED, parse=read_rate, metavar="N", shown="20",
         help="Requests a second, retries counted in; none for no limit.",
@@ -201,15 +230,37 @@ class Settings(ReadSettings):
         help="How long to put up with an outage, or with nothing but 429, before stopping.",
     )  # fmt: skip
     max_errors: ErrorLimit | None = option(
-        None, "--max-errors", group=TROUBLE, parse=read_error_limit, metavar="N|N%", shown="none",
+        None, "--max-errors", group=TROUBLE, parse=or_none(read_error_limit), metavar="N|N%",
+        shown="none",
         help="Stop when more rows are rejected, failed or invalid; a share counts from 1,000 "
         "rows on.",
     )  # fmt: skip
     max_duration: float | None = option(
-        None, "--max-duration", group=TROUBLE, parse=read_positive_duration, metavar="DURATION",
-        shown="none", help="Stop after so long; --resume sends the rest.",
+        None, "--max-duration", group=TROUBLE, parse=or_none(read_positive_duration),
+        metavar="DURATION", shown="none", help="Stop after so long; --resume sends the rest.",
     )  # fmt: skip
-    simulate: str | None = None
+    simulate: str | None = option(
+        None, "--simulate", group=SETTING, parse=read_simulation, metavar="[=PROFILE]",
+        choices=(*PROFILES, "none"),
+        help="Send to an embedded stand-in of the API: calm (the default), flaky, throttled "
+        "or outage.",
+    )  # fmt: skip
+    progress: str = option(
+        "auto", "--progress", group=TELLING, choices=("auto", "bar", "plain", "none"),
+        shown="auto",
+        help="How far the run is: a bar on a terminal, elsewhere a line a minute.",
+    )  # fmt: skip
+    log_format: str = option(
+        "text", "--log-format", group=TELLING, choices=("text", "json"), shown="text",
+        help="Sentences for people, or an event a line as JSON.",
+    )  # fmt: skip
+    metrics_file: str | None = option(
+        None, "--metrics-file", group=TELLING, metavar="PATH",
+        help="Write figures for Prometheus, every 10 seconds and at the end.",
+    )  # fmt: skip
+    api_secret: Secret | None = None
+    signature_secret: Secret | None = None
+    account_from: str = "the command line"
 
     @property
     def limits(self) -> Limits:
@@ -223,19 +274,12 @@ class Settings(ReadSettings):
 
     def shown(self) -> dict[str, Any]:
         """The settings for a summary: no secrets are among them."""
-        told: dict[str, Any] = {}
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name == "api_key" and value:
-                value = f"{value[:2]}***"
-            elif isinstance(value, tzinfo | ErrorLimit):
-                value = str(value)
-            elif field.name == "concurrency" and value is None:
-                value = "auto"
-            elif field.name == "map":
-                value = [f"{name}={column}" for name, column in value]
-            told[field.name] = value
-        return told
+        return {name: show(name, getattr(self, name)) for name in options_of(type(self))}
+
+    def __repr__(self) -> str:
+        usual = Settings().shown()
+        told = ", ".join(f"{k}={v!r}" for k, v in self.shown().items() if v != usual[k])
+        return f"Settings({told})"
 
 
 def results_path(settings: Settings, stem: str) -> str:

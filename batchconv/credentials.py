@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from batchconv.auth import (
     SIGNATURE_METHODS,
@@ -14,6 +14,7 @@ from batchconv.auth import (
     Secret,
     SignatureAuth,
     SignatureMethod,
+    mask_key,
 )
 from batchconv.config import Settings
 from batchconv.errors import UsageError
@@ -37,11 +38,11 @@ def find_auth(
 ) -> Auth:
     """The account's authentication.
 
-    The command line is looked at first, then `VONAGE_` variables, then the older `NEXMO_` ones;
-    the first place that holds anything must hold all that is needed.
+    The settings are looked at first, then `VONAGE_` variables, then the older `NEXMO_` ones; the
+    first place that holds anything must hold all that is needed.
 
     Args:
-        settings: names the key and the files with secrets, and the way to authenticate.
+        settings: key and secrets or the files with them, and the way to authenticate.
         environment: of the process.
         clock: Unix seconds, for signatures.
 
@@ -50,10 +51,10 @@ def find_auth(
     """
     places = [
         _Place(
-            "the command line",
+            settings.account_from,
             settings.api_key,
-            _read_secret("--api-secret-file", settings.api_secret_file),
-            _read_secret("--signature-secret-file", settings.signature_secret_file),
+            _secret(settings, "api_secret"),
+            _secret(settings, "signature_secret"),
         ),
         _from_environment("VONAGE", environment),
         _from_environment("NEXMO", environment),
@@ -66,6 +67,34 @@ def find_auth(
             "--api-secret-file; --simulate needs neither",
         )
     return _auth_of(place, settings, environment, clock)
+
+
+def in_environment(environment: Mapping[str, str]) -> bool:
+    """Whether the environment tells anything of the account."""
+    return not all(_from_environment(prefix, environment).empty for prefix in ("VONAGE", "NEXMO"))
+
+
+def shown_in_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """What the environment tells of the account: setting, variable, and a text to be shown."""
+    for prefix in ("VONAGE", "NEXMO"):
+        place = _from_environment(prefix, environment)
+        if place.key:
+            yield "api_key", f"{prefix}_API_KEY", mask_key(place.key)
+        if place.secret:
+            yield "api_secret", f"{prefix}_API_SECRET", "***"
+        if place.signature_secret:
+            yield "signature_secret", f"{prefix}_SIGNATURE_SECRET", "***"
+        if not place.empty:
+            break
+    method = method_in_environment(environment)
+    if method is not None:
+        yield "signature_method", method, environment[method]
+
+
+def method_in_environment(environment: Mapping[str, str]) -> str | None:
+    """The variable that holds a signature method, or None."""
+    names = ("VONAGE_SIGNATURE_METHOD", "NEXMO_SIGNATURE_METHOD")
+    return next((name for name in names if environment.get(name)), None)
 
 
 def _auth_of(
@@ -130,15 +159,24 @@ def _from_environment(prefix: str, environment: Mapping[str, str]) -> _Place:
 
 
 def _method(environment: Mapping[str, str]) -> SignatureMethod:
-    for name in ("VONAGE_SIGNATURE_METHOD", "NEXMO_SIGNATURE_METHOD"):
-        value = environment.get(name)
-        if value:
-            if value not in SIGNATURE_METHODS:
-                raise UsageError(
-                    f"{name} is none of {', '.join(SIGNATURE_METHODS)}", hint=f"mend {name}"
-                )
-            return value
-    return "md5hash"
+    name = method_in_environment(environment)
+    if name is None:
+        return "md5hash"
+    value = environment[name]
+    if value not in SIGNATURE_METHODS:
+        raise UsageError(f"{name} is none of {', '.join(SIGNATURE_METHODS)}", hint=f"mend {name}")
+    return value
+
+
+def _secret(settings: Settings, name: Literal["api_secret", "signature_secret"]) -> Secret | None:
+    flag = f"--{name.replace('_', '-')}-file"
+    secret: Secret | None = getattr(settings, name)
+    from_file = _read_secret(flag, getattr(settings, f"{name}_file"))
+    if secret and from_file:
+        raise UsageError(
+            f"{settings.account_from} gives {name} and {name}_file, too", hint="leave one out"
+        )
+    return secret or from_file
 
 
 def _read_secret(flag: str, path: str | None) -> Secret | None:

@@ -7,11 +7,14 @@ accepted, sent in its place if not.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
 from batchconv.keys import KeyBag
 from batchconv.model import Conversion, Outcome, Reason, Result
+
+_SHOWN = {True: "True", False: "False"}  # a boolean in an f-string costs as much as all the rest
 
 
 class Origin(NamedTuple):
@@ -21,6 +24,15 @@ class Origin(NamedTuple):
     detail: str
 
 
+class Accepted(NamedTuple):
+    """An identity that was accepted, and the row whose it was."""
+
+    identity: bytes
+    run: str
+    source: str
+    row: int
+
+
 class Memory(Protocol):
     """Remembers what was accepted."""
 
@@ -28,8 +40,12 @@ class Memory(Protocol):
         """Where it was accepted, or None."""
         ...
 
-    def add(self, identity: bytes, run: str, source: str, row: int) -> None:
-        """Remember it; raises OutputError when that fails."""
+    def add(self, accepted: Accepted) -> None:
+        """Remember it for good; raises OutputError when that fails."""
+        ...
+
+    def add_all(self, accepted: Iterable[Accepted]) -> None:
+        """Remember many that stand in a results file, too: no harm is done if some get lost."""
         ...
 
     def close(self) -> None:
@@ -46,6 +62,14 @@ def identity(
     return blake2b(text.encode(), digest_size=16).digest()
 
 
+def told(conversions: Iterable[Conversion]) -> list[str]:
+    """What the API would be told of each, in a text that equal rows share, as `identity` has it."""
+    return [
+        f"{channel}\0{_SHOWN[delivered]}\0{timestamp}\0{message_id}"
+        for _, message_id, delivered, timestamp, channel in conversions
+    ]
+
+
 class RunMemory:
     """Remembers for one results file, in about 20 bytes a row."""
 
@@ -58,10 +82,14 @@ class RunMemory:
             return Origin(Reason.DUPLICATE, "an equal row was accepted before")
         return None
 
-    def add(self, identity: bytes, run: str, source: str, row: int) -> None:
-        """Remember it."""
-        del run, source, row  # a results file tells of them; there is no room for them here
-        self._accepted.add(identity)
+    def add(self, accepted: Accepted) -> None:
+        """Remember it, but not whose it was: the results file tells, and there is no room here."""
+        self._accepted.add(accepted.identity)
+
+    def add_all(self, accepted: Iterable[Accepted]) -> None:
+        """Remember many."""
+        for one in accepted:
+            self.add(one)
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -107,7 +135,7 @@ class Once:
         if outcome.result is Result.ACCEPTED and outcome.conversion is not None:
             row = outcome.row
             key = identity(*outcome.conversion[1:])
-            self._memory.add(key, self._run, row.source, row.number)
+            self._memory.add(Accepted(key, self._run, row.source, row.number))
 
     def settled(self, outcome: Outcome) -> tuple[list[Outcome], Conversion | None]:
         """After a row's line was written: outcomes of rows it spares, or the next one to send."""

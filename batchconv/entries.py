@@ -1,9 +1,4 @@
-"""The entries of a results file, read back.
-
-A file of ten million lines is read at every resume, so lines that this program wrote are taken
-apart by one regular expression over whole blocks; lines that were written anew by something else
-go through the json module.
-"""
+"""The entries of a results file, read back."""
 
 from __future__ import annotations
 
@@ -11,43 +6,17 @@ import binascii
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
 
 from batchconv.errors import InputError
-from batchconv.model import Result
+from batchconv.quick_entries import RESULTS, Entry, Keys, QuickCsv, QuickJson
 from batchconv.results import CSV_HEADER, ResultLine, is_csv, no_result
 
-_BLOCK = 1 << 20  # bytes
-_TEXT = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
-_OWN_LINE = re.compile(
-    rb'^\{"source":(' + _TEXT + rb'),"row":(\d+),"line":(?:\d+|null),"key":"([0-9a-f]{32})",'
-    rb'"message_id":(?:null|' + _TEXT + rb'),"delivered":(?:true|false|null),'
-    rb'"timestamp":(?:null|"[^"\\]*"),"channel":(?:null|"[a-z]*"),'
-    rb'"outcome":"(accepted|rejected|failed|invalid|skipped)",'
-    rb'"status":(null|\d+),"attempts":(\d+),"elapsed_ms":(?:null|[-+.e\d]+),'
-    rb'"reason":(?:null|"([-a-z]*)"),"detail":(?:null|' + _TEXT + rb'),"at":"[^"\\]*",'
-    rb'"run":"[^"\\]*","target":(' + _TEXT + rb")\}\r?\n",
-    re.MULTILINE,
-)
-_RESULTS = frozenset(Result)
+_BLOCK = 1 << 17  # bytes; larger ones leave the processor's cache
 _JSON_BEGIN = b'{"source":"'
 _LONGEST_LINE = 1 << 26  # bytes
-
-
-class Entry(NamedTuple):
-    """What a journal needs of a line."""
-
-    source: str
-    row: int
-    key: bytes
-    outcome: str
-    status: int | None
-    attempts: int
-    reason: str | None
-    target: str
 
 
 class Tail(NamedTuple):
@@ -108,7 +77,9 @@ def read_entries(path: str) -> Iterator[Entry]:
         InputError: a line is no result, or the file cannot be read.
     """
     with opened(path) as file:
-        yield from read_up_to(path, file, find_tail(path, file))
+        for entry in read_up_to(path, file, find_tail(path, file)):
+            if isinstance(entry, Entry):  # as all are where no keys are asked for
+                yield entry
 
 
 @contextmanager
@@ -123,63 +94,84 @@ def opened(path: str) -> Iterator[BinaryIO]:
         ) from None
 
 
-def read_up_to(path: str, file: BinaryIO, tail: Tail) -> Iterator[Entry]:
-    """The entries before *tail*; raises InputError for a line that is no result."""
+def read_up_to(
+    path: str, file: BinaryIO, tail: Tail, *, keys_only: frozenset[str] = frozenset()
+) -> Iterator[Entry | Keys]:
+    """The entries of an open results file before its *tail*, in about their order.
+
+    Of the outcomes *keys_only* only the keys are wanted; where there are many of those, they come
+    together.
+
+    Raises:
+        InputError: a line is no result.
+    """
+    quick = (QuickCsv if is_csv(path) else QuickJson)(keys_only)
+    entry_of = _entry_of_csv if is_csv(path) else _entry_of_json
+    for block in read_blocks(path, file, tail):
+        found = quick.read(block.text, block.lines)
+        if found is not None:
+            yield from found
+            continue
+        for at, line in enumerate(block.text.split(b"\n")[:-1], block.number):
+            if line.strip():
+                try:
+                    yield entry_of(line)
+                except (ValueError, KeyError, TypeError, RecursionError, csv.Error):
+                    raise no_result(path, at) from None
+
+
+class Block(NamedTuple):
+    """Whole lines of a file.
+
+    Attributes:
+        number: of the first line, from 1.
+        lines: how many there are.
+    """
+
+    number: int
+    lines: int
+    text: bytes
+
+
+def read_blocks(path: str, file: BinaryIO, tail: Tail) -> Iterator[Block]:
+    """What stands before *tail*, without a header.
+
+    Raises:
+        InputError: the first line of a CSV is not the header.
+    """
     file.seek(0)
-    return (_read_csv if is_csv(path) else _read_json)(path, file, tail.end)
-
-
-def _read_json(path: str, file: BinaryIO, end: int) -> Iterator[Entry]:
-    number = 0
-    sources: dict[bytes, str] = {}
+    number = 1
+    if is_csv(path) and tail.end:
+        csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_LINE))
+        if file.readline().rstrip(b"\r\n") != CSV_HEADER.rstrip(b"\n"):
+            raise no_result(path, 1)
+        number = 2
     rest = b""
-    while block := file.read(min(_BLOCK, end - file.tell())):
-        block = rest + block
+    while block := file.read(min(_BLOCK, tail.end - file.tell())):
         cut = block.rfind(b"\n") + 1
-        rest = block[cut:]
-        lines = block.count(b"\n")
-        found = _OWN_LINE.findall(block, 0, cut)
-        if len(found) != lines:
-            yield from _read_foreign(path, block[:cut], number)
-        else:
-            for source, row, key, outcome, status, attempts, reason, target in found:
-                yield Entry(
-                    sources.get(source) or _text(source, sources),
-                    int(row),
-                    binascii.unhexlify(key),
-                    outcome.decode(),
-                    None if status == b"null" else int(status),
-                    int(attempts),
-                    reason.decode() or None,
-                    sources.get(target) or _text(target, sources),
-                )
-        number += lines
+        if cut:
+            text = rest + block[:cut]
+            lines = text.count(b"\n")
+            yield Block(number, lines, text)
+            number += lines
+            rest = b""
+        rest += block[cut:]
     if rest:
-        yield from _read_foreign(path, rest + b"\n", number)
+        yield Block(number, 1, rest + b"\n")
 
 
-def _text(raw: bytes, known: dict[bytes, str]) -> str:
-    """A JSON text; the same few stand in every line."""
-    if len(known) > 10_000:
-        known.clear()
-    text: str = json.loads(raw)
-    known[raw] = text
-    return text
+def _entry_of_json(line: bytes) -> Entry:
+    return _entry(json.loads(line))
 
 
-def _read_foreign(path: str, block: bytes, number: int) -> Iterator[Entry]:
-    for line in block.split(b"\n")[:-1]:
-        number += 1
-        if line.strip():
-            try:
-                yield _entry(json.loads(line))
-            except (ValueError, KeyError, TypeError, RecursionError):
-                raise no_result(path, number) from None
+def _entry_of_csv(line: bytes) -> Entry:
+    cells = next(csv.reader([line.decode()], strict=True))
+    return _entry(dict(zip(ResultLine._fields, cells, strict=True)))
 
 
 def _entry(found: dict[str, Any]) -> Entry:
     source, target, outcome = found["source"], found["target"], found["outcome"]
-    if outcome not in _RESULTS or not isinstance(source, str) or not isinstance(target, str):
+    if outcome not in RESULTS or not isinstance(source, str) or not isinstance(target, str):
         raise ValueError(outcome)
     status = found["status"]
     return Entry(
@@ -199,24 +191,3 @@ def _key(text: str) -> bytes:
     if len(key) != 16:
         raise ValueError(text)
     return key
-
-
-def _read_csv(path: str, file: BinaryIO, end: int) -> Iterator[Entry]:
-    if not end:
-        return
-    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_LINE))
-    header = file.readline()
-    if header.rstrip(b"\r\n") != CSV_HEADER.rstrip(b"\n"):
-        raise no_result(path, 1)
-    number = 1
-    size = len(header)
-    while size < end and (line := file.readline()):
-        number += 1
-        size += len(line)
-        if not line.strip():
-            continue
-        try:
-            cells = next(csv.reader([line.decode()], strict=True))
-            yield _entry(dict(zip(ResultLine._fields, cells, strict=True)))
-        except (ValueError, KeyError, csv.Error):
-            raise no_result(path, number) from None

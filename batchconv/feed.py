@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -18,14 +18,14 @@ _TURN = 64  # items taken between two chances for other tasks
 
 
 class Feed(Generic[T]):
-    """Items of *items* in order, read ahead by at most *most*.
+    """The items of all *batches* in order; when *most* are there, no further batch is read.
 
     The thread is a daemon: one that is stuck in a read when the run stops does not keep the
     program alive. `close` is enough to end one that is not stuck.
     """
 
-    def __init__(self, items: Iterable[T], *, most: int = 512) -> None:
-        self._items = items
+    def __init__(self, batches: Iterable[Sequence[T]], *, most: int = 512) -> None:
+        self._batches = batches
         self._most = most
         self._ready: deque[T] = deque()
         self._room = threading.Condition()
@@ -38,6 +38,16 @@ class Feed(Generic[T]):
         self._closed = False
         self._error: Exception | None = None
         threading.Thread(target=self._read, name="batchconv-reader", daemon=True).start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether all there is has been read."""
+        return self._ended
+
+    @property
+    def ahead(self) -> int:
+        """Items that have been read and not been taken."""
+        return len(self._ready)
 
     async def take(self) -> T | None:
         """The next item; None when there are no more. Several tasks may take.
@@ -86,10 +96,10 @@ class Feed(Generic[T]):
 
     def _read(self) -> None:
         # Nobody else holds the iterator: when this thread lets go of it, its files are closed.
-        items, self._items = self._items, ()
+        batches, self._batches = self._batches, ()
         try:
-            for item in items:
-                self._ready.append(item)
+            for batch in batches:
+                self._ready.extend(batch)
                 if self._hungry:
                     self._wake()
                 if len(self._ready) >= self._most:

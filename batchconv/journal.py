@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import binascii
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Iterator
+from struct import Struct
 from typing import NamedTuple
 
-from batchconv.entries import Entry, Tail, find_tail, opened, read_up_to
+from batchconv.entries import Tail, find_tail, opened, read_up_to
 from batchconv.errors import UsageError
 from batchconv.keys import KeyBag, Namespaces
 from batchconv.model import Outcome, Reason, Result, Row
+from batchconv.quick_entries import Entry, Keys
 
 
 class Settled(NamedTuple):
-    """A row that an earlier run settled.
+    """Rows that an earlier run settled.
 
     Attributes:
-        restore: its outcome, where the failed-rows file lacks the row; else None.
+        rows: how many, one behind the other.
+        restore: the outcome of one whose row the failed-rows file lacks; else None.
     """
 
-    restore: Outcome | None
+    rows: int = 1
+    restore: Outcome | None = None
 
 
-_NOTHING_TO_RESTORE = Settled(None)
-_WANTED = 1  # the tag of keys whose entry is among those that the failed rows may lack
-_WANTED_FIRST, _WANTED_LAST = frozenset({_WANTED}), frozenset({0})
-_ROW = attrgetter("row")
-_REASONS = frozenset(Reason)
-_BAD = {Result.FAILED.value, Result.REJECTED.value, Result.INVALID.value}
+_SETTLED = Settled()
+_MOST_TOGETHER = 500  # settled rows that are told of as one
+_DONE = frozenset({Result.ACCEPTED.value, Result.SKIPPED.value})  # no failed-rows file has these
+_MOST_WANTED = 1_000_000  # notes in memory
+
+# What a row's failed-rows line tells: row, status, attempts, outcome, reason. The row comes first:
+# of equal ones that with the same number is found by the beginning of its note.
+_NOTE = Struct(">QHHBB")
+_NUMBER = Struct(">Q")
+_RESULTS = list(Result)
+_REASONS = [None, *Reason]
+_RESULT_NUMBERS = {result.value: number for number, result in enumerate(_RESULTS)}
+_REASON_NUMBERS = {reason and reason.value: number for number, reason in enumerate(_REASONS)}
 
 
 class Journal:
@@ -49,18 +58,19 @@ class Journal:
 
     def __init__(self, sources: Iterable[str], target: str) -> None:
         self.outcomes: Counter[Result] = Counter()
-        self._bag = KeyBag()
-        self._wanted: dict[bytes, list[Entry]] = {}
-        self._sources = frozenset(sources)
         self._namespaces = Namespaces(sources)
         self._target = target
+        self._bag = KeyBag()
+        # Of rows that the failed-rows file may lack, with what is to be written there.
+        self._wanted = KeyBag(note=_NOTE.size, most=_MOST_WANTED)
+        self._of_others = False  # there are outcomes whose source is no input
 
-    def load(self, path: str, has_failed: Callable[[str, int], bool]) -> Tail:
+    def load(self, path: str, has_failed: Callable[[str, int, bytes], bool]) -> Tail:
         """Take in a results file, and tell how it ends.
 
         Args:
             path: the results file.
-            has_failed: whether the failed-rows file of a source has the row of that number.
+            has_failed: whether the failed-rows file of a source has the row of that number and key.
 
         Raises:
             UsageError: it tells of another target.
@@ -69,62 +79,94 @@ class Journal:
         self._has_failed = has_failed
         with opened(path) as file:
             tail = find_tail(path, file)
-            self._take_in(path, read_up_to(path, file, tail))
+            self._take_in(path, read_up_to(path, file, tail, keys_only=_DONE))
         return tail
 
-    def _take_in(self, path: str, entries: Iterable[Entry]) -> None:
-        outcomes: Counter[str] = Counter()
-        keyed, add, target = self._namespaces.keyed, self._bag.add, self._target
-        for entry in entries:
-            if entry.target != target:
+    def _take_in(self, path: str, found: Iterable[Entry | Keys]) -> None:
+        counts: Counter[str] = Counter()
+        for one in found:
+            if one.target != self._target:
                 raise UsageError(
-                    f"{path} tells of a run against {entry.target!r}, and this one is against "
-                    f"{target!r}",
+                    f"{path} tells of a run against {one.target!r}, and this one is against "
+                    f"{self._target!r}",
                     hint="name another results file with -o, or send to the same target",
                 )
-            outcomes[entry.outcome] += 1
-            key = keyed(entry.source, entry.key)
-            if entry.outcome in _BAD and not self._has_failed(entry.source, entry.row):
-                add(key, _WANTED)
-                self._wanted.setdefault(key, []).append(entry)
+            self._of_others |= one.source not in self._namespaces
+            if isinstance(one, Keys):
+                keys = self._namespaces.keyed(one.source, one.keys)
+                counts[one.outcome] += self._bag.add_all(keys)
             else:
-                add(key)
-        for wanted in self._wanted.values():
-            wanted.sort(key=_ROW)
-        self.outcomes = Counter({Result(name): count for name, count in outcomes.items()})
+                key = self._namespaces.keyed(one.source, one.key)
+                counts[one.outcome] += 1
+                if one.outcome in _DONE or self._has_failed(one.source, one.row, one.key):
+                    self._bag.add_all(key)
+                else:
+                    self._wanted.add(key, _note(one))
+        self.outcomes = Counter({Result(name): count for name, count in counts.items()})
+
+    def settle(self, rows: Iterable[Row]) -> Iterator[Row | Settled]:
+        """The rows that have no outcome; in the place of those that have one, how many."""
+        together = 0
+        for row in rows:
+            settled = self.look_up(row)
+            if settled is _SETTLED:
+                together += 1
+                if together < _MOST_TOGETHER:
+                    continue
+            if together:
+                yield Settled(together)
+                together = 0
+            if settled is not _SETTLED:
+                yield settled or row
+        if together:
+            yield Settled(together)
 
     def look_up(self, row: Row) -> Settled | None:
         """What an earlier run made of *row*, counting it off; None when it has no outcome."""
-        if not len(self._bag):
+        if not (self._bag or self._wanted):
             return None
         plain = binascii.unhexlify(row.key())
-        for key in (self._namespaces.keyed(row.source, plain), self._namespaces.other(plain)):
-            wanted = self._wanted.get(key, ())
-            # Of equal rows each has its own copy in the failed rows: the one that is missing.
-            at = bisect_left(wanted, row.number, key=_ROW)
-            exact = at < len(wanted) and wanted[at].row == row.number
-            tag = self._bag.take(key, _WANTED_FIRST if exact else _WANTED_LAST)
-            if tag == _WANTED:
-                return self._restore(row, self._wanted[key].pop(at if exact else 0))
-            if tag is not None:
-                return _NOTHING_TO_RESTORE
-        return None
+        settled = self._take(self._namespaces.keyed(row.source, plain), row)
+        if settled is None and self._of_others:
+            settled = self._take(self._namespaces.other(plain), row)
+            # Of a source that is no input it can be asked only now: its rows' file is another's.
+            restore = settled and settled.restore
+            if restore and self._has_failed(row.source, restore.row.number, plain):
+                return _SETTLED
+        return settled
 
-    def _restore(self, row: Row, entry: Entry) -> Settled:
-        # Of a source that is no input it can be asked only now: its rows' file is another's.
-        if entry.source not in self._sources and self._has_failed(row.source, entry.row):
-            return _NOTHING_TO_RESTORE
-        return Settled(_outcome(row, entry))
+    def _take(self, key: bytes, row: Row) -> Settled | None:
+        if not self._wanted or key not in self._wanted:
+            return None if self._bag.take(key) is None else _SETTLED
+        # Of equal rows each has its own copy in the failed rows: the one that is missing.
+        note = self._wanted.take(key, _NUMBER.pack(row.number))
+        if note is None and self._bag.take(key) is not None:
+            return _SETTLED
+        note = note or self._wanted.take(key)
+        if note is None:
+            return None
+        number, status, attempts, result, reason = _NOTE.unpack(note)
+        outcome = Outcome(
+            row._replace(number=number),
+            None,
+            _RESULTS[result],
+            status or None,
+            attempts,
+            reason=_REASONS[reason],
+        )
+        return Settled(1, outcome)
 
 
-def _outcome(row: Row, entry: Entry) -> Outcome:
-    """The outcome that *entry* tells of, with the number that the row had then."""
-    return Outcome(
-        row._replace(number=entry.row),
-        None,
-        Result(entry.outcome),
-        entry.status,
-        entry.attempts,
-        # A later version may know other reasons.
-        reason=Reason(entry.reason) if entry.reason in _REASONS else None,
+def _note(entry: Entry) -> bytes:
+    return _NOTE.pack(
+        _within(entry.row, 8),
+        _within(entry.status or 0, 2),
+        _within(entry.attempts, 2),
+        _RESULT_NUMBERS[entry.outcome],
+        _REASON_NUMBERS.get(entry.reason, 0),  # a later version may know other reasons
     )
+
+
+def _within(number: int, size: int) -> int:
+    """The number, or the nearest that so many bytes can hold."""
+    return max(0, min(number, (1 << 8 * size) - 1))

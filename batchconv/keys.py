@@ -2,101 +2,204 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
+from struct import Struct
 from typing import Final
 
-_STORED: Final = 14  # bytes of a key that are stored; the other two choose its bucket
-_STRIDE: Final = _STORED + 1  # and a byte for its tag
+from batchconv.keys_on_disk import DiskBag
 
-MOST_IN_MEMORY = 12_000_000
-"""Keys; about 240 MB. What comes beyond goes to a temporary file on disk."""
+KEY: Final = 16  # bytes
+_HEAD: Final = 2  # bytes of a key that choose its bucket; the others are stored there
+_MOST_BYTES: Final = 220_000_000  # held in memory; what comes beyond goes to a temporary file
+_MOST_AHEAD: Final = 1 << 16  # keys
+_MOST_IN_BLOCK: Final = 1 << 16  # bytes of keys that are gathered
+_split_keys = Struct(f"{KEY}s").iter_unpack
+_split_heads = Struct(f"{_HEAD}s{KEY - _HEAD}s").iter_unpack
 
 
 class KeyBag:
-    """Counts keys of 16 bytes without keeping an object for each; a key carries a small tag.
+    """Counts keys of 16 bytes without keeping an object for each; a key carries a short note.
 
     65,536 buckets, each the keys' bytes one behind the other: ten million keys are 150 of them a
-    bucket, and finding one is a search through two kilobytes, done in C.
+    bucket, and finding one is a search through two kilobytes, done in C. Keys that were added by
+    the block are put into buckets only when they are asked for in another order.
 
     Args:
+        note: bytes of a note, at least one.
         most: keys held in memory; when there are more, all of them move to disk.
     """
 
-    def __init__(self, most: int = MOST_IN_MEMORY) -> None:
-        self._most = most
+    def __init__(self, note: int = 1, most: int | None = None) -> None:
+        self._note = note
+        self._stored = KEY - _HEAD
+        self._stride = self._stored + note
+        # A bucket has room to grow, and an allocator its own ways: a third comes on top.
+        self._most = _MOST_BYTES * 3 // (4 * self._stride) if most is None else most
+        self._in_order = _InOrder(note)
         self._buckets: dict[bytes, bytearray] = {}
         self._in_memory = 0
-        self._disk: _DiskBag | None = None
+        self._disk: DiskBag | None = None
 
     def __len__(self) -> int:
         return self._in_memory + (len(self._disk) if self._disk else 0)
 
     def __contains__(self, key: bytes) -> bool:
-        bucket = self._buckets.get(key[:2])
-        if bucket is not None and _find(bucket, key[2:]) >= 0:
+        if self._in_order:
+            self._index()
+        bucket = self._buckets.get(key[:_HEAD])
+        if bucket is not None and self._find(bucket, key[_HEAD:]) >= 0:
             return True
         return self._disk is not None and self._disk.holds(key)
 
-    def add(self, key: bytes, tag: int = 0) -> None:
-        """Count one more of *key*; the tag is from 0 to 255."""
-        bucket = self._buckets.get(key[:2])
+    def add(self, key: bytes, note: bytes = b"\0") -> None:
+        """Count one more of *key*."""
+        bucket = self._buckets.get(key[:_HEAD])
         if bucket is None:
-            bucket = self._buckets[key[:2]] = bytearray()
-        bucket += key[2:]
-        bucket.append(tag)
+            bucket = self._buckets[key[:_HEAD]] = bytearray()
+        bucket += key[_HEAD:]
+        bucket += note
         self._in_memory += 1
         if self._in_memory >= self._most:
             self._spill()
 
-    def take(self, key: bytes, prefer: frozenset[int] = frozenset()) -> int | None:
-        """Count one less of *key*: its tag, or None when there was none.
+    def add_all(self, keys: bytes, note: bytes = b"\0") -> int:
+        """Count one more of each of *keys*, which stand one behind the other; how many."""
+        self._in_order.add_all(keys, note)
+        count = len(keys) // KEY
+        self._in_memory += count
+        if self._in_memory >= self._most:
+            self._spill()
+        return count
 
-        Of several, one with a tag among *prefer* is taken first.
-        """
-        bucket = self._buckets.get(key[:2])
-        if bucket is not None:
-            at = _find(bucket, key[2:])
-            if prefer and at >= 0:
-                at = _find_preferred(bucket, key[2:], at, prefer)
-            if at >= 0:
-                tag = bucket[at + _STORED]
-                if self._disk and prefer and tag not in prefer:
-                    better = self._disk.take(key, prefer, only=True)
-                    if better is not None:
-                        return better
-                bucket[at : at + _STRIDE] = bucket[-_STRIDE:]
-                del bucket[-_STRIDE:]
+    def take(self, key: bytes, begin: bytes = b"") -> bytes | None:
+        """Count one less of *key* with a note that begins with *begin*: its note, or None."""
+        if self._in_order:
+            note = None if begin else self._in_order.take(key)
+            if note is not None:
                 self._in_memory -= 1
-                return tag
-        return self._disk.take(key, prefer) if self._disk else None
+                return note
+            self._index()
+        bucket = self._buckets.get(key[:_HEAD])
+        if bucket is not None:
+            at = self._find(bucket, key[_HEAD:] + begin)
+            if at >= 0:
+                return self._take_out(bucket, at)
+        return self._disk.take(key, begin) if self._disk is not None else None
+
+    def _find(self, bucket: bytearray, wanted: bytes) -> int:
+        """Where the key stands, and the beginning of a note; a match that straddles is none."""
+        at = bucket.find(wanted)
+        while at >= 0 and at % self._stride:
+            at = bucket.find(wanted, at + 1)
+        return at
+
+    def _take_out(self, bucket: bytearray, at: int) -> bytes:
+        note = bytes(bucket[at + self._stored : at + self._stride])
+        # The others stay in their order, in which they are likely to be asked for.
+        del bucket[at : at + self._stride]
+        self._in_memory -= 1
+        return note
 
     def absorb(self, other: KeyBag) -> None:
         """Take over everything that *other* holds, which is empty afterwards."""
-        for key, tag in other.drain():
-            self.add(key, tag)
+        for key, note in other.drain():
+            self.add(key, note)
 
-    def drain(self) -> Iterator[tuple[bytes, int]]:
-        """Hand out all keys with their tags, and forget them."""
-        while self._buckets:
-            head, bucket = self._buckets.popitem()
-            for at in range(0, len(bucket), _STRIDE):
-                yield head + bytes(bucket[at : at + _STORED]), bucket[at + _STORED]
-        self._in_memory = 0
-        if self._disk is not None:
-            disk, self._disk = self._disk, None
+    def drain(self) -> Iterator[tuple[bytes, bytes]]:
+        """Hand out all keys with their notes, and forget them."""
+        self._index()
+        buckets, self._buckets, self._in_memory = self._buckets, {}, 0
+        disk, self._disk = self._disk, None
+        while buckets:
+            yield from self._pairs(*buckets.popitem())
+        if disk is not None:
             yield from disk.drain()
 
+    def _pairs(self, head: bytes, bucket: bytearray) -> Iterator[tuple[bytes, bytes]]:
+        for stored, note in Struct(f"{self._stored}s{self._note}s").iter_unpack(bucket):
+            yield head + stored, note
+
+    def _index(self) -> None:
+        """Put the keys that have been in the order of their arrival into buckets."""
+        buckets = self._buckets
+        for keys, note in self._in_order.drain():
+            for head, stored in _split_heads(keys):
+                bucket = buckets.get(head)
+                if bucket is None:
+                    bucket = buckets[head] = bytearray()
+                bucket += stored
+                bucket += note
+
     def _spill(self) -> None:
+        self._index()
         if self._disk is None:
-            self._disk = _DiskBag()
+            self._disk = DiskBag()
         buckets, self._buckets, self._in_memory = self._buckets, {}, 0
         for head in sorted(buckets):  # in order, so that the table grows at its end
-            self._disk.add_all(
-                (head + bytes(bucket[at : at + _STORED]), bucket[at + _STORED])
-                for bucket in (buckets.pop(head),)
-                for at in range(0, len(bucket), _STRIDE)
-            )
+            self._disk.add_all(self._pairs(head, buckets.pop(head)))
+
+
+class _InOrder:
+    """Keys in the order of their arrival.
+
+    Rows are settled nearly in the order in which they stand in the input, so whoever asks for the
+    one after the other finds each a few keys on. Those that are passed over on the way are kept
+    at hand: their rows are still to come.
+    """
+
+    def __init__(self, note: int) -> None:
+        self._note = note
+        self._blocks: deque[tuple[bytearray, bytes]] = deque()  # keys with one note
+        self._rest: Iterator[bytes] = iter(())  # of the block that was begun
+        self._rest_note = b""
+        self._passed: dict[bytes, bytes] = {}  # key → notes, one behind the other
+        self._empty = True
+
+    def __bool__(self) -> bool:
+        return not self._empty
+
+    def add_all(self, keys: bytes, note: bytes) -> None:
+        self._empty = False
+        if self._blocks:
+            last, its_note = self._blocks[-1]
+            if its_note == note and len(last) + len(keys) <= _MOST_IN_BLOCK:
+                last += keys
+                return
+        self._blocks.append((bytearray(keys), note))
+
+    def take(self, key: bytes) -> bytes | None:
+        """The note of *key*, counting it off; None when it is not among the next ones."""
+        passed = self._passed
+        notes = passed.pop(key, None)
+        if notes is not None:
+            if len(notes) > self._note:
+                passed[key] = notes[self._note :]
+            return notes[: self._note]
+        while True:
+            note = self._rest_note
+            for one in self._rest:
+                if one == key:
+                    return note
+                passed[one] = passed.get(one, b"") + note
+                if len(passed) >= _MOST_AHEAD:
+                    return None
+            if not self._blocks:
+                return None
+            keys, self._rest_note = self._blocks.popleft()
+            self._rest = chain.from_iterable(_split_keys(keys))
+
+    def drain(self) -> Iterator[tuple[bytes | bytearray, bytes]]:
+        """Hand out all keys, those with one note together, and forget them."""
+        for key, notes in self._passed.items():
+            for at in range(0, len(notes), self._note):
+                yield key, notes[at : at + self._note]
+        self._passed.clear()
+        yield b"".join(self._rest), self._rest_note
+        while self._blocks:
+            yield self._blocks.popleft()
+        self._empty = True
 
 
 class Namespaces:
@@ -112,90 +215,25 @@ class Namespaces:
             for number, source in enumerate(dict.fromkeys(sources))
         }
 
-    def keyed(self, source: str, key: bytes) -> bytes:
-        """The key in the namespace of its source."""
+    def __contains__(self, source: str) -> bool:
+        return source in self._salts
+
+    def keyed(self, source: str, keys: bytes) -> bytes:
+        """One key or several, one behind the other, in the namespace of their source."""
         salt = self._salts.get(source, _OTHERS)
-        return (int.from_bytes(key) ^ salt).to_bytes(16) if salt else key
+        return _salted(keys, salt) if salt else keys
 
     def other(self, key: bytes) -> bytes:
         """The key in the namespace of all sources that are no inputs."""
-        return (int.from_bytes(key) ^ _OTHERS).to_bytes(16)
+        return _salted(key, _OTHERS)
 
 
-_SPAN: Final = 1 << 128
+_SPAN: Final = 1 << 8 * KEY
 _SCATTER: Final = 0x9E3779B97F4A7C15F39CC0605CEDC835  # odd, so that no two numbers share a salt
 _OTHERS: Final = _SPAN - 1
 
 
-def _find(bucket: bytearray, stored: bytes, start: int = 0) -> int:
-    """Where the key stands; a match that straddles two keys is none."""
-    at = bucket.find(stored, start)
-    while at >= 0 and at % _STRIDE:
-        at = bucket.find(stored, at + 1)
-    return at
-
-
-def _find_preferred(bucket: bytearray, stored: bytes, first: int, prefer: frozenset[int]) -> int:
-    at = first
-    while at >= 0:
-        if bucket[at + _STORED] in prefer:
-            return at
-        at = _find(bucket, stored, at + _STRIDE)
-    return first
-
-
-class _DiskBag:
-    """The same on disk: an SQLite file without a name, gone when the process is."""
-
-    def __init__(self) -> None:
-        # Used from the reader's thread after it was filled from another, never from two at once.
-        self._db = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA cache_size = -65536")  # KiB
-        # Nobody needs it after a crash, and one long transaction spares a thousand times the work.
-        self._db.execute("PRAGMA journal_mode = OFF")
-        self._db.execute("PRAGMA synchronous = OFF")
-        self._db.execute(
-            "CREATE TABLE bag (key BLOB, tag INTEGER, n INTEGER, PRIMARY KEY (key, tag)) "
-            "WITHOUT ROWID"
-        )
-        self._db.execute("BEGIN")
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    def holds(self, key: bytes) -> bool:
-        found = self._db.execute("SELECT 1 FROM bag WHERE key = ? AND n > 0", (key,)).fetchone()
-        return found is not None
-
-    def add_all(self, keys: Iterator[tuple[bytes, int]]) -> None:
-        def counted() -> Iterator[tuple[bytes, int]]:
-            for pair in keys:
-                self._count += 1
-                yield pair
-
-        self._db.executemany(
-            "INSERT INTO bag VALUES (?, ?, 1) ON CONFLICT (key, tag) DO UPDATE SET n = n + 1",
-            counted(),
-        )
-
-    def take(self, key: bytes, prefer: frozenset[int], *, only: bool = False) -> int | None:
-        """As above; with *only* nothing but a preferred one."""
-        tags = [
-            tag
-            for (tag,) in self._db.execute("SELECT tag FROM bag WHERE key = ? AND n > 0", (key,))
-        ]
-        tag: int | None = next((tag for tag in tags if tag in prefer), None)
-        if tag is None and tags and not only:
-            tag = tags[0]
-        if tag is None:
-            return None
-        self._db.execute("UPDATE bag SET n = n - 1 WHERE key = ? AND tag = ?", (key, tag))
-        self._count -= 1
-        return tag
-
-    def drain(self) -> Iterator[tuple[bytes, int]]:
-        for key, tag, count in self._db.execute("SELECT key, tag, n FROM bag"):
-            for _ in range(count):
-                yield key, tag
-        self._db.close()
+def _salted(keys: bytes, salt: int) -> bytes:
+    size = len(keys)
+    salts = b"".join(repeat(salt.to_bytes(KEY), size // KEY))
+    return (int.from_bytes(keys) ^ int.from_bytes(salts)).to_bytes(size)

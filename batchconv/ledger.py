@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
-from batchconv.duplicates import Origin
+from batchconv.duplicates import Accepted, Origin
 from batchconv.errors import BatchconvError, HeldError, OutputError, UsageError
 from batchconv.model import Reason
 from batchconv.output import PRIVATE, holder_of
@@ -21,6 +23,9 @@ CREATE TABLE IF NOT EXISTS accepted (
     PRIMARY KEY (target, identity)
 ) WITHOUT ROWID
 """
+
+
+_AT_A_TIME = 10_000  # rows that are committed together
 
 
 class Ledger:
@@ -75,18 +80,26 @@ class Ledger:
             return Origin(Reason.DUPLICATE, f"equal to row {row} of {source}, which was accepted")
         return Origin(Reason.IN_LEDGER, f"accepted in run {run} as row {row} of {source}")
 
-    def add(self, identity: bytes, run: str, source: str, row: int) -> None:
+    def add(self, accepted: Accepted) -> None:
         """Commit it; raises OutputError when that fails."""
         self._execute(
-            "INSERT OR IGNORE INTO accepted VALUES (?, ?, ?, ?, ?)",
-            (self._target, identity, run, source, row),
+            "INSERT OR IGNORE INTO accepted VALUES (?, ?, ?, ?, ?)", (self._target, *accepted)
         )
+
+    def add_all(self, accepted: Iterable[Accepted]) -> None:
+        """Commit many, some thousands at a time; raises OutputError when that fails."""
+        left = iter(accepted)
+        while some := list(islice(left, _AT_A_TIME)):
+            self._execute("BEGIN")
+            for one in some:
+                self.add(one)
+            self._execute("COMMIT")
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
 
-    def _execute(self, sql: str, values: tuple[object, ...]) -> sqlite3.Cursor:
+    def _execute(self, sql: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
         try:
             return self._db.execute(sql, values)
         except sqlite3.DatabaseError as error:

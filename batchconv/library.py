@@ -15,8 +15,10 @@ from batchconv.config import Settings
 from batchconv.errors import ConversionRefused, UsageError
 from batchconv.mapping import Mapper
 from batchconv.model import Channel, Fields, Outcome, Reply, Row
-from batchconv.pipeline import Run, Watch
+from batchconv.observers import metrics_of, observed
+from batchconv.pipeline import Run
 from batchconv.retry import RESEND_HINT, Verdict, explain, judge
+from batchconv.settling import Watch
 from batchconv.stops import Stop, account_stop
 from batchconv.summary import Summary
 from batchconv.uploading import prepare_upload
@@ -101,7 +103,7 @@ async def upload(
             stands in the summary's `stops` and `exit_code`.
     """
     run = await _prepare(inputs, settings, environment)
-    return await run.run()
+    return await observed(run, metrics_of(settings or Settings(), run))
 
 
 async def _prepare(
@@ -167,7 +169,8 @@ class OpenUpload:
     async def __aenter__(self) -> Self:
         self._upload = await _prepare(self._inputs, self._settings, self._environment, self)
         self.summary = self._upload.summary
-        self._running = asyncio.create_task(self._upload.run())
+        observers = metrics_of(self._settings or Settings(), self._upload)
+        self._running = asyncio.create_task(observed(self._upload, observers))
         self._running.add_done_callback(lambda _: self._changed.set())
         return self
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from operator import attrgetter
+from typing import cast
 
 from batchconv.model import (
     Channel,
@@ -15,19 +18,27 @@ from batchconv.model import (
     Reason,
     Result,
     Row,
+    make_all,
     show,
 )
-from batchconv.timestamps import TimestampError, check_notation, to_api
+from batchconv.timestamps import TimestampError, all_to_api, check_notation, to_api
 
 _BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "y", "t"), True),
     **dict.fromkeys(("false", "0", "no", "n", "f"), False),
 }
 _CHANNELS: dict[str, Channel] = {"sms": "sms", "voice": "voice"}
+_USUAL_BOOLEANS = {
+    form(text): value
+    for text, value in _BOOLEANS.items()
+    for form in (str.lower, str.title, str.upper)
+}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Unicode category Cc, all of it
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 # The plus is required: 0E12345678901234 is a good id.
 _DAMAGED = re.compile(r"[0-9]+(?:[.,][0-9]+)?E\+[0-9]+")
+_FIELDS, _FAULT = attrgetter("fields"), attrgetter("fault")
+_MANY = 8  # rows for which looking at columns is worth its while
 
 
 class _Unsendable(Exception):  # noqa: N818 - never leaves this room
@@ -78,6 +89,25 @@ class Mapper:
         except (_Unsendable, TimestampError) as problem:
             return _invalid(row, problem.fault)
 
+    def all(self, rows: list[Row]) -> list[Conversion | Outcome]:
+        """What becomes of each of *rows*: the same as one by one, and several times faster.
+
+        Values are looked at by columns, and a column in which all is usual without leaving C.
+        """
+        if len(rows) < _MANY or any(map(_FAULT, rows)):
+            return list(map(self, rows))
+        ids, delivered, timestamps, channels = zip(*map(_FIELDS, rows), strict=True)
+        try:
+            columns = (
+                _all_ids(ids),
+                self._all_delivered(delivered),
+                self._all_timestamps(timestamps),
+                self._all_channels(channels),
+            )
+        except (_Unsendable, TimestampError):
+            return list(map(self, rows))  # one is invalid; which, and why, each tells by itself
+        return [*make_all(Conversion, zip(rows, *columns, strict=True))]
+
     def _delivered(self, raw: Raw) -> bool:
         if isinstance(raw, str):
             known = _BOOLEANS.get(raw)
@@ -102,6 +132,13 @@ class Mapper:
             "delivered is blank; fill it in, or give --delivered true or false for such rows",
         )
 
+    def _all_delivered(self, column: Sequence[Raw]) -> Sequence[bool]:
+        if set(map(type, column)) == {bool}:
+            return cast("Sequence[bool]", column)
+        texts = _texts(column)
+        found = [None] if texts is None else list(map(_USUAL_BOOLEANS.get, texts))
+        return list(map(self._delivered, column)) if None in found else cast("list[bool]", found)
+
     def _timestamp(self, raw: Raw) -> str | None:
         timestamp = to_api(raw, self.zone, self.notation)
         if timestamp is not None and not self.timestamps:
@@ -111,6 +148,17 @@ class Mapper:
                 "parameter for the request's; leave that option out, or empty the column",
             )
         return timestamp
+
+    def _all_timestamps(self, column: Sequence[Raw]) -> Sequence[str | None]:
+        usual = self.timestamps and self.zone is UTC and self.notation is None
+        texts = _texts(column) if usual else None
+        found = None if texts is None else all_to_api(texts)
+        if found is not None:
+            return found
+        return [None if raw is None else self._timestamp(raw) for raw in column]
+
+    def _all_channels(self, column: Sequence[Raw]) -> Sequence[Channel]:
+        return [self.channel if raw is None else self._channel(raw) for raw in column]
 
     def _channel(self, raw: Raw) -> Channel:
         if isinstance(raw, str):
@@ -127,6 +175,25 @@ def _bad_delivered(raw: Raw) -> _Unsendable:
         Reason.BAD_DELIVERED,
         f"delivered {show(raw)} is neither true nor false; write true/false, 1/0 or yes/no",
     )
+
+
+def _texts(column: Sequence[Raw]) -> Sequence[str] | None:
+    """The column if it is all text."""
+    return cast("Sequence[str]", column) if set(map(type, column)) == {str} else None
+
+
+def _all_ids(column: Sequence[Raw]) -> Sequence[str]:
+    texts = _texts(column)
+    if texts is not None:
+        together = "".join(texts)
+        # Of all blanks only the space is printable; no control character and no surrogate is.
+        if (
+            together.isprintable()
+            and all(map(str.strip, texts) if " " in together else texts)
+            and "E+" not in together
+        ):
+            return texts
+    return list(map(_message_id, column))
 
 
 def _message_id(raw: Raw) -> str:

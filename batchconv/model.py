@@ -7,15 +7,25 @@ four are made for every row.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from enum import StrEnum
+from functools import partial
 from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 Channel = Literal["sms", "voice"]
 
 Raw = str | int | float | bool | list[object] | dict[str, object] | None
 """A mapped value as it stands in the record: CSV knows only text, JSON anything. None stands for
 a missing column, too."""
+
+
+T = TypeVar("T", bound=tuple[Any, ...])
+
+
+def make_all(kind: type[T], values: Iterable[tuple[object, ...]]) -> list[T]:
+    """Named tuples of one kind, each with all its values in order, made without leaving C."""
+    return list(map(partial(tuple.__new__, kind), values))
 
 
 def show(raw: Raw) -> str:
@@ -155,14 +165,16 @@ class Reply(NamedTuple):
         elapsed: seconds from handing the request over to the end of the exchange.
         retry_after: the header's value as sent, or None.
         trouble: what went wrong when there is no status, else None.
-        certificate: the server's certificate was refused.
+        certificate: what is wrong with a certificate that was refused, else None.
+        proxy: it is the proxy that answered, or that could not be reached.
     """
 
     status: int | None
     elapsed: float
     retry_after: str | None = None
     trouble: Reason | None = None
-    certificate: bool = False
+    certificate: str | None = None
+    proxy: bool = False
 
 
 class Result(StrEnum):

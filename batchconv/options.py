@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, tzinfo
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from batchconv.auth import mask_key
 from batchconv.columns import FIELDS
 from batchconv.durations import parse_duration
 from batchconv.traffic import ErrorLimit
 
-GROUPS = ("Files", "Rows", "Account", "Speed", "Trouble", "Telling")
-FILES, ROWS, ACCOUNT, SPEED, TROUBLE, TELLING = GROUPS
+T = TypeVar("T")
+
+GROUPS = ("Files", "Rows", "Account", "Speed", "Trouble", "Telling", "Setting")
+FILES, ROWS, ACCOUNT, SPEED, TROUBLE, TELLING, SETTING = GROUPS
 
 
 class Option(NamedTuple):
@@ -26,6 +32,8 @@ class Option(NamedTuple):
         choices: the only texts accepted, when they are few.
         many: may be given several times.
         shown: the default as the help shows it; empty to show none.
+        flag_only: it is about one run, and may not stand in a file or in the environment.
+        default: the value when nobody says anything.
     """
 
     flags: tuple[str, ...]
@@ -36,6 +44,16 @@ class Option(NamedTuple):
     choices: Sequence[str]
     many: bool
     shown: str
+    flag_only: bool
+    default: Any
+
+    @property
+    def default_text(self) -> str | None:
+        """The text that gives the default, or None where no text does."""
+        with suppress(ValueError):
+            if self.shown and self.parse(self.shown) == self.default:
+                return self.shown
+        return None
 
 
 def option(
@@ -48,9 +66,10 @@ def option(
     choices: Sequence[str] = (),
     many: bool = False,
     shown: str = "",
+    flag_only: bool = False,
 ) -> Any:
     """A dataclass field that is an option; see `Option` for the arguments."""
-    told = Option(flags, group, help, parse, metavar, choices, many, shown)
+    told = Option(flags, group, help, parse, metavar, choices, many, shown, flag_only, default)
     return dataclasses.field(default=default, metadata={"option": told})
 
 
@@ -63,6 +82,37 @@ def options_of(settings: type[Any]) -> dict[str, Option]:
     }
 
 
+def show(name: str, value: Any) -> Any:
+    """The value of the setting *name* as JSON can hold it and everyone may see it."""
+    if name == "api_key" and value:
+        return mask_key(value)
+    if name == "concurrency" and value is None:
+        return "auto"
+    if name == "map":
+        return [f"{field}={column}" for field, column in value]
+    if name == "base_url":
+        return show_url(value)
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def show_url(text: str) -> str:
+    """A URL without user, password, query and fragment; hidden where it cannot be told apart."""
+    try:
+        parts = urlsplit(text)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "***"
+    if not parts.hostname or ("@" in text and parts.username is None):
+        return "***"
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The one of *names* that was most likely meant, or None."""
+    return next(iter(difflib.get_close_matches(name, list(names), 1, cutoff)), None)
+
+
 def at_least(least: int) -> Callable[[str], int]:
     """A reader of whole numbers from *least* up."""
 
@@ -70,6 +120,18 @@ def at_least(least: int) -> Callable[[str], int]:
         if not (text.isascii() and text.isdigit()) or int(text) < least:
             raise ValueError(f"{text!r} is no whole number from {least} up")
         return int(text)
+
+    return parse
+
+
+def between(least: int, most: int) -> Callable[[str], int]:
+    """A reader of whole numbers from *least* to *most*."""
+
+    def parse(text: str) -> int:
+        number = at_least(least)(text)
+        if number > most:
+            raise ValueError(f"{text!r} is more than {most}")
+        return number
 
     return parse
 
@@ -110,6 +172,11 @@ def read_error_limit(text: str) -> ErrorLimit:
     return ErrorLimit(most, percent)
 
 
+def or_none(parse: Callable[[str], T]) -> Callable[[str], T | None]:
+    """A reader that takes `none`, too: what a file sets must be to be undone by a flag."""
+    return lambda text: None if text == "none" else parse(text)
+
+
 def read_positive_duration(text: str) -> float:
     """Seconds, more than none."""
     seconds = parse_duration(text)
@@ -145,6 +212,11 @@ def read_delimiter(text: str) -> str:
     if len(mark) != 1 or mark in '"\r\n':
         raise ValueError(f"{text!r} is no delimiter; write one character, or tab")
     return mark
+
+
+def read_simulation(text: str) -> str | None:
+    """A profile of the stand-in, or None for `none`; it is one of the choices."""
+    return None if text == "none" else text
 
 
 def read_boolean(text: str) -> bool:

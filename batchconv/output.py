@@ -210,6 +210,11 @@ def _cannot(path: str, error: OSError) -> OutputError:
 
 def holder_of(file: int | str) -> str:
     """Who holds a lock on a file, as far as the system tells (Linux does)."""
+    return writer_of(file) or "another run"
+
+
+def writer_of(file: int | str) -> str | None:
+    """The process that holds a file to write to it; None where there is none, or none is told."""
     inode = os.stat(file).st_ino  # noqa: PTH116 - a descriptor or any text
     try:
         locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
@@ -219,7 +224,7 @@ def holder_of(file: int | str) -> str:
         parts = line.split()
         if len(parts) > 5 and parts[5].rpartition(":")[2] == str(inode):
             return f"process {parts[4]}"
-    return "another run"
+    return None
 
 
 def refuse_inputs(outputs: Iterable[str], inputs: Iterable[str]) -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from batchconv.config import Settings, same_folder
-from batchconv.errors import UsageError
-from batchconv.failed import FailedRows, plan_paths
+from batchconv.errors import InputError, UsageError
+from batchconv.failed import FailedRows
+from batchconv.failed_files import Plan, Planner, name_files
+from batchconv.failed_lines import Reread
+from batchconv.failed_owner import Claims, find_claims
 from batchconv.formats import Layout
 from batchconv.journal import Journal
 from batchconv.model import Outcome, Result
 from batchconv.output import STDOUT, LineFile, refuse_inputs
-from batchconv.results import ResultLine, Results, Stamp, is_csv, read_lines
+from batchconv.result_lines import read_lines
+from batchconv.results import ResultLine, Results, Stamp, is_csv
 from batchconv.stdout import Stdout
 
 _ACCEPTED = frozenset({Result.ACCEPTED.value})
@@ -50,7 +55,8 @@ class Outputs:
         self._settings = settings
         self._stamp = stamp
         self._inputs = inputs
-        self._named = [name for name in (path, settings.summary, settings.ledger) if name]
+        named = (path, settings.summary, settings.ledger, settings.metrics_file)
+        self._named = [name for name in named if name]
         self._failed: FailedRows | None = None
         self._results: Results
         refuse_inputs(self._named, inputs)
@@ -70,22 +76,43 @@ class Outputs:
                     "another file with -o",
                 )
 
-    def open_failed(self, inputs: Sequence[str], layouts: dict[str, Layout]) -> None:
-        """Plan the failed-rows files of *inputs*, which look like *layouts*."""
+    def open_failed(self, layouts: Mapping[str, Layout], reread: Reread) -> None:
+        """Plan the failed-rows files of inputs.
+
+        Args:
+            layouts: how each input looks.
+            reread: reads a failed-rows file as the inputs are read.
+
+        Raises:
+            UsageError: a file is an input or another output, or is there already.
+            InputError: the results file that the run goes on with is none.
+        """
         settings = self._settings
         if settings.no_failed:
             return
-        paths = plan_paths(
-            inputs,
-            same_folder(self.path),
-            lambda name: layouts[name].failed_format,
-            settings.failed,
-            resume=self.has_journal,
-            overwrite=settings.overwrite,
-        )
-        raw = [path.with_suffix(".raw") for path in paths.values()]
-        refuse_inputs([*self._named, *map(str, (*paths.values(), *raw))], self._inputs)
-        self._failed = FailedRows(paths, layouts)
+        folder = same_folder(self.path)
+        named: Plan | Path = folder
+        if settings.failed is not None:
+            ours = self.has_journal or settings.overwrite
+            named = name_files(settings.failed, layouts, ours=ours)
+        if isinstance(named, Plan):
+            plan = named
+        else:
+            looks = {name: layout.of_failed_rows for name, layout in layouts.items()}
+            plan = self._plan(Planner(looks, named), reread)
+        paths = (str(path) for files in plan.files.values() for path in files)
+        refuse_inputs([*self._named, *paths], self._inputs)
+        self._failed = FailedRows(plan, layouts, reread)
+
+    def _plan(self, planner: Planner, reread: Reread) -> Plan:
+        claims: Claims | None = None
+        if isinstance(self._sink, LineFile) and self._sink.size:
+            try:
+                claims = find_claims(self.path, planner.candidates(), reread)
+            except InputError:
+                if self.has_journal:
+                    raise  # what is to be replaced may be anything
+        return planner.plan(claims)
 
     def load(self, journal: Journal) -> None:
         """Let *journal* know what earlier runs in the same file settled; make all files ready.
@@ -118,17 +145,17 @@ class Outputs:
         """What earlier runs in the same file had accepted."""
         return read_lines(self.path, _ACCEPTED) if self.has_journal else iter(())
 
-    def _has_failed(self, source: str, row: int) -> bool:
-        return self._failed is None or self._failed.has_row(source, row)
+    def _has_failed(self, source: str, row: int, key: bytes) -> bool:
+        return self._failed is None or self._failed.has_row(source, row, key)
 
     @property
     def failed_paths(self) -> list[str]:
         """The failed-rows files that this run has written to."""
         return [] if self._failed is None else self._failed.written
 
-    def write_result(self, outcome: Outcome) -> None:
-        """Write the line that settles a row; raises OutputError."""
-        self._results.write(outcome)
+    def write_results(self, outcomes: Sequence[Outcome]) -> None:
+        """Write the lines that settle rows, all or none; raises OutputError."""
+        self._results.write(outcomes)
 
     def write_failed(self, outcome: Outcome) -> None:
         """Write the row itself if it was not accepted; raises OutputError."""
@@ -139,6 +166,11 @@ class Outputs:
         """Write a row that an earlier run settled, if its failed-rows file lacks it."""
         if self._failed is not None:
             self._failed.restore(outcome)
+
+    @property
+    def behind(self) -> bool:
+        """Whether a slow reader of standard output has to be waited for."""
+        return self._sink.behind
 
     async def catch_up(self) -> None:
         """Wait until a slow reader of standard output has read."""

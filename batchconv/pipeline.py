@@ -8,50 +8,50 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Protocol
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 
 from batchconv.config import ReadSettings, Settings
 from batchconv.duplicates import Once
 from batchconv.errors import BatchconvError, OutputError
 from batchconv.feed import Feed
 from batchconv.formats import ReadOptions
-from batchconv.formats.lines import check_encoding
+from batchconv.formats.decoding import check_encoding
 from batchconv.journal import Settled
 from batchconv.mapping import Mapper
-from batchconv.model import Conversion, Outcome
+from batchconv.model import Conversion, Outcome, Row
 from batchconv.outputs import Outputs
 from batchconv.pool import Pool
 from batchconv.reader import Reader
 from batchconv.retry import Backoff
-from batchconv.stops import Stop, duration_stop, errors_stop, file_stop, signal_stop
+from batchconv.settling import Settling, Watch
+from batchconv.sight import Expectation, Sight, look
+from batchconv.stops import Stop, duration_stop, file_stop, signal_stop
 from batchconv.summary import Summary
 from batchconv.target import Target
-from batchconv.traffic import ErrorLimit
 
 _MOST_HELD = 1_000  # duplicates that wait for an equal row before reading pauses
 
 Item = Conversion | Outcome | Settled
-"""What the first half of the pipeline makes of a row: to send, `invalid`, or settled before."""
-
-
-class Watch(Protocol):
-    """Somebody who follows a run, outcome by outcome."""
-
-    def observe(self, outcome: Outcome) -> None:
-        """An outcome has been written."""
-        ...
-
-    async def hold(self) -> None:
-        """Return when more outcomes may come."""
-        ...
+"""What the first half of the pipeline makes of rows: to send, `invalid`, or settled before."""
 
 
 def read(
     inputs: Sequence[str], settings: ReadSettings, *, timestamps: bool = True
-) -> tuple[Reader, Iterator[Conversion | Outcome]]:
+) -> tuple[Reader, Iterator[list[Conversion | Outcome]]]:
     """The first half of the pipeline: checked inputs, and their rows as conversions or `invalid`.
+
+    Rows come in batches: as many at once as are there.
+
+    Raises:
+        UsageError: a setting or a column is wrong.
+        InputError: an input is missing or unreadable.
+    """
+    reader, batches = read_rows(inputs, settings)
+    return reader, map(mapper(settings, timestamps=timestamps).all, batches)
+
+
+def read_rows(inputs: Sequence[str], settings: ReadSettings) -> tuple[Reader, Iterator[list[Row]]]:
+    """Checked inputs, and their rows as they stand there, in batches.
 
     Raises:
         UsageError: a setting or a column is wrong.
@@ -63,19 +63,35 @@ def read(
         delimiter=settings.delimiter,
         delivered_given=settings.delivered is not None,
         max_row_bytes=settings.max_row_bytes,
+        max_columns=settings.max_columns,
+        max_nesting=settings.max_nesting,
         encoding=settings.encoding and check_encoding(settings.encoding),
         notation=settings.timestamp_format,
     )
     reader = Reader(inputs, options, format=settings.format, compression=settings.compression)
     reader.check()
-    mapper = Mapper(
+    return reader, _limited(reader.batches(), settings.limit)
+
+
+def mapper(settings: ReadSettings, *, timestamps: bool = True) -> Mapper:
+    """What makes conversions of rows; raises UsageError for a setting that is wrong."""
+    return Mapper(
         settings.delivered,
         settings.channel,
         settings.timezone,
         settings.timestamp_format,
         timestamps=timestamps,
     )
-    return reader, map(mapper, islice(reader, settings.limit))
+
+
+def _limited(batches: Iterator[list[Row]], limit: int | None) -> Iterator[list[Row]]:
+    """The first *limit* rows; nothing is read any more once they are there."""
+    if limit is None:
+        yield from batches
+        return
+    while limit > 0 and (batch := next(batches, [])):
+        yield batch[:limit]
+        limit -= len(batch)
 
 
 class Run:
@@ -87,11 +103,12 @@ class Run:
         settings: every option.
         target: where conversions go.
         outputs: where outcomes go.
-        items: what `read` gives, less what earlier runs settled; iterated in a thread.
+        batches: what `read` gives, less what earlier runs settled; iterated in a thread.
         damages: filled by the iteration: inputs that broke off half-way.
         run_id: what the outputs are stamped with.
         once: keeps equal rows from being sent again; None to send them.
         watch: told of every outcome, and waited for.
+        expect: tells how many rows there are.
 
     Attributes:
         summary: what has happened so far.
@@ -103,22 +120,24 @@ class Run:
         *,
         target: Target,
         outputs: Outputs,
-        items: Iterable[Item],
+        batches: Iterable[Sequence[Item]],
         damages: list[BatchconvError],
         run_id: str,
         once: Once | None = None,
         watch: Watch | None = None,
+        expect: Expectation | None = None,
     ) -> None:
         self._settings = settings
         self._target = target
         self._outputs = outputs
-        self._items = items
+        self._batches = batches
         self._damages = damages
         self._once = once
         self._watch = watch
-        self._settling = asyncio.Event()
+        self._expect = expect
         self.summary = Summary(run_id, time.time(), settings.shown(), results=outputs.path)
         self._feed: Feed[Item]
+        self._settling: Settling
         self._pool: Pool | None = None
         self._early: list[Stop] = []
 
@@ -126,16 +145,26 @@ class Run:
         """Send everything and balance the books; what went wrong stands in the summary."""
         settings = self._settings
         async with self._target.client() as client:
-            self._feed = Feed(self._items)
-            self._items = ()  # the feed's thread is the one that lets go of the inputs
+            self._feed = Feed(self._batches)
+            self._batches = ()  # the feed's thread is the one that lets go of the inputs
+            settling = self._settling = Settling(
+                self._outputs,
+                self.summary,
+                once=self._once,
+                max_errors=settings.max_errors,
+                watch=self._watch,
+                stop=self.stop,
+                send_also=self._send_also,
+            )
             pool = self._pool = Pool(
                 client.exchange,
-                self._settle,
-                drain=self._catch_up,
+                settling.settle,
+                drain=self._drain,
                 limits=settings.limits,
                 rate=settings.rate,
                 backoff=Backoff(settings.backoff_base, settings.backoff_max, time.time),
             )
+            self.summary.traffic = pool.traffic
             for stop in self._early:
                 pool.stop(stop)
             syncing = asyncio.create_task(self._keep_synced())
@@ -147,6 +176,7 @@ class Run:
                 if ending is not None:
                     ending.cancel()
                 self._feed.close()
+                settling.finish()
                 await self._finish(pool)
         return self.summary
 
@@ -173,6 +203,12 @@ class Run:
             if self._pool is not None:
                 self._pool.abort()
 
+    def sight(self) -> Sight:
+        """What can be seen of the run now; asking costs its rows nothing."""
+        if self._pool is None:
+            return look(self.summary, None, None, self._early, self._expect)
+        return look(self.summary, self._pool.door, self._feed, self._pool.stops, self._expect)
+
     def discard(self) -> None:
         """Let go of the files of a run that does not take place after all."""
         self._outputs.discard()
@@ -182,16 +218,17 @@ class Run:
     async def _take(self) -> Conversion | None:
         """The next row to send; rows that are not to be sent are dealt with on the way."""
         while (item := await self._feed.take()) is not None:
-            self.summary.books.read += 1
+            self.summary.books.read += item.rows if isinstance(item, Settled) else 1
             conversion = self._admit(item)
             if conversion is not None:
                 return conversion
-            await self._catch_up()
+            if (waiting := self._drain()) is not None:
+                await waiting
         return None
 
     def _admit(self, item: Item) -> Conversion | None:
         if isinstance(item, Settled):
-            self.summary.books.settled += 1
+            self.summary.books.settled += item.rows
             if item.restore is not None:
                 self._outputs.restore_failed(item.restore)
             return None
@@ -199,59 +236,29 @@ class Run:
         if self._once is not None and isinstance(item, Conversion):
             admitted = self._once.admit(item)
         if isinstance(admitted, Outcome):
-            try:
-                self._settle(admitted)
-            except OutputError:
-                self.summary.books.unsent += 1
-                raise
+            self._settling.note(admitted)
             return None
         return admitted
 
-    def _settle(self, outcome: Outcome) -> None:
-        """Write what became of a row, and only then count it."""
-        if self._once is not None:
-            self._once.remember(outcome)
-        self._outputs.write_result(outcome)
-        self.summary.add(outcome)
-        if self._settings.max_errors is not None:
-            self._count_errors(self._settings.max_errors)
-        try:
-            self._outputs.write_failed(outcome)
-        except OutputError as error:
-            # The row has its outcome all the same; a resume adds its copy to the failed rows.
-            self.stop(file_stop(error))
-        if self._watch is not None:
-            self._watch.observe(outcome)
-        if self._once is not None:
-            self._let_duplicates_go(self._once, outcome)
-
-    def _count_errors(self, limit: ErrorLimit) -> None:
-        books = self.summary.books
-        if limit.exceeded(books.bad, books.results.total()):
-            self.stop(errors_stop(books.bad, str(limit)))
-
-    def _let_duplicates_go(self, once: Once, outcome: Outcome) -> None:
-        spared, following = once.settled(outcome)
-        self._settling.set()
-        if following is not None and self._pool is not None:
-            self._pool.send_also(following)
-        for number, skipped in enumerate(spared):
-            try:
-                self._settle(skipped)
-            except OutputError as error:
-                self.summary.books.unsent += len(spared) - number
-                self.stop(file_stop(error))
-                return
+    def _send_also(self, conversion: Conversion) -> None:
+        if self._pool is not None:
+            self._pool.send_also(conversion)
 
     @property
     def _stopping(self) -> bool:
         return self._pool is not None and bool(self._pool.stops)
 
+    def _drain(self) -> Awaitable[None] | None:
+        """What to wait for before more is taken; mostly nothing."""
+        if self._outputs.behind or self._once is not None or self._watch is not None:
+            return self._catch_up()
+        return None
+
     async def _catch_up(self) -> None:
         await self._outputs.catch_up()
         while self._once is not None and self._once.held >= _MOST_HELD and not self._stopping:
-            self._settling.clear()
-            await self._settling.wait()
+            self._settling.changed.clear()
+            await self._settling.changed.wait()
         if self._watch is not None:
             await self._watch.hold()
 

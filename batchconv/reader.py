@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import chain
+from typing import NamedTuple
 
 from batchconv.columns import ColumnError
 from batchconv.errors import BatchconvError, InputError, UsageError
 from batchconv.formats import FormatName, Layout, ReadOptions, RowStream, open_rows
 from batchconv.model import Row
 from batchconv.source import ByteStream, Compression, can_reopen
+
+
+class _Place(NamedTuple):
+    """How far the reading has come: what is behind it, and what it is in."""
+
+    size: int
+    lines: int
+    stream: ByteStream | None
 
 
 class Reader:
@@ -33,6 +44,8 @@ class Reader:
         self._format = format
         self._compression = compression
         self._kept: dict[str, tuple[ByteStream, RowStream]] = {}
+        self._sizes: dict[str, int | None] = {}
+        self._place = _Place(0, 0, None)
         self.layouts: dict[str, Layout] = {}
         self.damages: list[BatchconvError] = []
 
@@ -64,13 +77,21 @@ class Reader:
             self._kept.popitem()[1][0].close()
 
     def __iter__(self) -> Iterator[Row]:
+        return chain.from_iterable(self.batches())
+
+    def batches(self) -> Iterator[list[Row]]:
+        """The rows in order, as many at once as are there; those of a batch are of one input."""
         try:
             for name in self._inputs:
                 try:
                     kept = self._kept.pop(name, None)
                     stream, rows = kept or self._open(name)
+                    size, lines, _ = self._place
+                    self._place = _Place(size, lines, stream)
                     with closing(stream):
-                        yield from rows
+                        yield from rows.batches()
+                    size += stream.size or 0
+                    self._place = _Place(size, lines + stream.lines, None)
                 except (InputError, UsageError) as damage:
                     # A header was good when it was checked: the file has changed since.
                     self.damages.append(damage)
@@ -88,4 +109,26 @@ class Reader:
             stream.close()
             raise
         self.layouts[name] = rows.layout
+        self._sizes[name] = stream.size
         return stream, rows
+
+    def expect(self, read: int) -> float | None:
+        """Rows in all inputs, as far as can be told while they are read; None when it cannot.
+
+        Lines are counted as they are read, and bytes tell how many are still to come. May be
+        called from any thread.
+
+        Args:
+            read: rows that have been read so far.
+        """
+        sizes = [self._sizes.get(name) for name in self._inputs]
+        size, lines, stream = self._place
+        fresh = 0
+        if stream is not None:
+            size, lines, fresh = size + stream.position, lines + stream.lines, stream.fresh_lines
+        if None in sizes or not (size and lines):
+            return None
+        # A row is a line, unless those taken apart so far prove that it is more or less.
+        most = read / (lines - fresh) if lines > fresh else math.inf
+        rows_per_line = min(max(1.0, read / lines), most)
+        return rows_per_line * lines * max(1.0, sum(filter(None, sizes)) / size)

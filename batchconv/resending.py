@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 from batchconv.config import Settings
 from batchconv.errors import UsageError
-from batchconv.model import Conversion, Fields, Result, Row
+from batchconv.model import Conversion, Fields, Outcome, Result, Row
 from batchconv.output import LineFile
 from batchconv.outputs import Outputs
-from batchconv.pipeline import Run, Watch
-from batchconv.results import ResultLine, Stamp, read_lines
+from batchconv.pipeline import Run
+from batchconv.result_lines import read_lines
+from batchconv.results import ResultLine, Stamp
+from batchconv.settling import Watch
 from batchconv.target import Target
 from batchconv.uploading import check_flags, discarded_on_error, new_run_id, open_run
+
+_BATCH = 500  # rows
 
 
 def prepare_resend(
@@ -46,7 +51,7 @@ def prepare_resend(
     target = Target(settings, environment)
     wanted = {Result.FAILED.value} | ({Result.REJECTED.value} if include_rejected else set())
     LineFile.check_free(path)
-    sources = _check(path, frozenset(wanted), target.name)
+    sources, rows = _check(path, frozenset(wanted), target.name)
     run_id = new_run_id()
     outputs = Outputs(
         settings.results or resend_path(path),
@@ -60,10 +65,12 @@ def prepare_resend(
             target=target,
             outputs=outputs,
             sources=sources,
-            items=_conversions(path, frozenset(wanted)),
+            batches=_batches(path, frozenset(wanted)),
+            convert=_conversions,
             damages=[],
             run_id=run_id,
             watch=watch,
+            expect=lambda _: rows,
         )
 
 
@@ -76,9 +83,10 @@ def resend_path(path: str) -> str:
     return f"{Path(name).stem}.resend.results.jsonl"
 
 
-def _check(path: str, wanted: frozenset[str], target: str) -> list[str]:
-    """The inputs that the rows come from; every row is looked at before one is sent."""
+def _check(path: str, wanted: frozenset[str], target: str) -> tuple[list[str], int]:
+    """The inputs that the rows come from, and how many rows there are; each is looked at."""
     sources: dict[str, None] = {}
+    rows = 0
     for line in read_lines(path, wanted):
         if line.target != target:
             raise UsageError(
@@ -87,14 +95,20 @@ def _check(path: str, wanted: frozenset[str], target: str) -> list[str]:
                 hint="send to the same target, or feed the failed-rows file to upload",
             )
         sources[line.source] = None
-    return list(sources)
+        rows += 1
+    return list(sources), rows
 
 
-def _conversions(path: str, wanted: frozenset[str]) -> Iterator[Conversion]:
-    return (_conversion(line) for line in read_lines(path, wanted))
+def _batches(path: str, wanted: frozenset[str]) -> Iterator[list[Row]]:
+    lines = read_lines(path, wanted)
+    while batch := list(map(_row, islice(lines, _BATCH))):
+        yield batch
 
 
-def _conversion(line: ResultLine) -> Conversion:
+def _row(line: ResultLine) -> Row:
     fields = Fields(line.message_id, line.delivered, line.timestamp, line.channel)
-    row = Row(line.source, line.row, line.line, fields, None, None, None, line.key)
-    return Conversion(row, line.message_id, line.delivered, line.timestamp, line.channel)  # type: ignore[arg-type]  # what was sent once has an id, a boolean and a channel
+    return Row(line.source, line.row, line.line, fields, None, None, None, line.key)
+
+
+def _conversions(rows: Iterable[Row]) -> list[Conversion | Outcome]:
+    return [Conversion(row, *row.fields) for row in rows]  # type: ignore[arg-type]  # what was sent once has an id, a boolean and a channel

@@ -55,9 +55,11 @@ def judge(reply: Reply, *, accepted_before: bool, forbidden_in_a_row: int) -> Ve
     status = reply.status
     if status is None:
         return Verdict.STOP if reply.certificate else Verdict.AGAIN
-    if 200 <= status < 300:
+    if 200 <= status < 300 and not reply.proxy:
         return Verdict.ACCEPT
     if status in (401, 402, 407):
+        return Verdict.STOP
+    if reply.proxy and status < 500 and status not in (408, 429):
         return Verdict.STOP
     if status == 403:
         stops = not accepted_before or forbidden_in_a_row >= _FORBIDDEN_STOPS
@@ -80,6 +82,9 @@ class Judge:
 
     def __call__(self, reply: Reply) -> Judged:
         """The reply with its verdict."""
+        if reply.status == 200:  # all that a good run meets
+            self._accepted_before, self._forbidden_in_a_row = True, 0
+            return Judged(reply, Verdict.ACCEPT)
         self._forbidden_in_a_row = self._forbidden_in_a_row + 1 if reply.status == 403 else 0
         verdict = judge(
             reply,
@@ -93,7 +98,7 @@ class Judge:
 
 def outcome_unknown(reply: Reply) -> bool:
     """Whether the API may have taken the row although no answer says so."""
-    return reply.status is None and reply.trouble not in _REPEAT_IS_SAFE
+    return reply.status is None and not reply.proxy and reply.trouble not in _REPEAT_IS_SAFE
 
 
 def explain(reply: Reply, attempts: int) -> tuple[Reason, str]:
@@ -105,10 +110,12 @@ def explain(reply: Reply, attempts: int) -> tuple[Reason, str]:
     status = reply.status
     if status is None:
         trouble = reply.trouble or Reason.CONNECTION_LOST
-        return trouble, f"{_TROUBLES[trouble]}, {times}{RESEND_HINT}"
+        what = (_PROXY_TROUBLES if reply.proxy else _TROUBLES)[trouble]
+        return trouble, f"{what}, {times}{RESEND_HINT}"
     if status in (408, 425) or status >= 500:
         reason = Reason.TIMEOUT if status == 408 else Reason.SERVER_ERROR
-        return reason, f"the server answered {status}, {times}{RESEND_HINT}"
+        who = "proxy" if reply.proxy else "server"
+        return reason, f"the {who} answered {status}, {times}{RESEND_HINT}"
     if status == 403:
         return Reason.FORBIDDEN, "the API answered 403: this account may not report this message"
     if status < 400:
@@ -127,6 +134,12 @@ _TROUBLES = {
     Reason.CONNECTION_REFUSED: "the server refused the connection",
     Reason.CONNECTION_LOST: "the connection was lost",
     Reason.BAD_REPLY: "the answer was not HTTP",
+}
+_PROXY_TROUBLES = {
+    **_TROUBLES,
+    Reason.UNKNOWN_HOST: "the proxy's name could not be found; check --proxy",
+    Reason.CONNECTION_REFUSED: "the proxy refused the connection; check --proxy",
+    Reason.CONNECTION_LOST: "the connection to the proxy was lost; check --proxy",
 }
 
 

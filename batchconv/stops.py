@@ -38,12 +38,15 @@ def exit_code_of(codes: list[int]) -> int:
 def account_stop(reply: Reply) -> Stop:
     """The account or the address refused with *reply*."""
     if reply.certificate:
+        whose = "proxy" if reply.proxy else "server"
         return Stop(
             4,
-            "the server's certificate was refused, so nothing was sent to it",
-            "check the address; a server with a private certificate needs --ca-file",
+            f"the {whose}'s certificate was refused: {reply.certificate}; nothing was sent to it",
+            f"check the address; a {whose} with a private certificate needs --ca-file",
         )
     status = reply.status
+    if reply.proxy:
+        return Stop(4, f"the proxy answered {status}: {_PROXY.get(status or 0, _NO_WAY)}", _ASK)
     why, hint = _ACCOUNT.get(status or 0, _ADDRESS)
     return Stop(4, f"the server answered {status}: {why}", hint)
 
@@ -63,6 +66,13 @@ _ACCOUNT = {
     ),
     407: ("a proxy wants credentials of its own", "check the proxy"),
 }
+_WANTS_OTHERS = "it wants a user and a password, or others"
+_PROXY = {401: _WANTS_OTHERS, 407: _WANTS_OTHERS}
+_NO_WAY = "it does not let this machine connect to the API"
+_ASK = (
+    "check --proxy with whoever runs it; user and password belong in the URL of BATCHCONV_PROXY "
+    "or of `proxy` in a file of settings"
+)
 _ADDRESS = ("this is not the Conversion API's address", "check --base-url")
 
 
@@ -75,8 +85,15 @@ def throttled_stop(seconds: float) -> Stop:
     )
 
 
-def outage_stop(seconds: float) -> Stop:
-    """The server was down for so long."""
+def outage_stop(seconds: float, *, proxy: bool = False) -> Stop:
+    """The server was down for so long, or the proxy before it."""
+    if proxy:
+        return Stop(
+            3,
+            f"the proxy could not be passed for {show_duration(seconds)}: it is down, or does not "
+            "reach the server",
+            "check --proxy; --outage-patience sets how long a run waits",
+        )
     return Stop(
         3,
         f"the server has been down for {show_duration(seconds)}: no probe got a final answer",

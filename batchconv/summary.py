@@ -3,49 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
-import os
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from batchconv.durations import show_duration
-from batchconv.errors import BatchconvError, BooksError, OutputError
-from batchconv.model import Outcome, Result
-from batchconv.output import PRIVATE
+from batchconv.errors import BatchconvError, BooksError
+from batchconv.latencies import Latencies
+from batchconv.model import Outcome, Result, show
 from batchconv.stops import Stop, exit_code_of, file_stop
 from batchconv.traffic import Traffic
+from batchconv.whole import write_whole
 
 BAD_RESULTS = frozenset({Result.REJECTED, Result.FAILED, Result.INVALID})
-_STEPS = 50  # buckets for each factor of e: a bucket is 2 % wide
-
-
-class Latencies:
-    """Quantiles of many durations in little memory, right to 1 %."""
-
-    def __init__(self) -> None:
-        self._buckets: Counter[int] = Counter()
-        self._count = 0
-        self.longest = 0.0
-
-    def add(self, seconds: float) -> None:
-        """Count one duration."""
-        self._buckets[math.floor(math.log(max(seconds, 1e-6)) * _STEPS)] += 1
-        self._count += 1
-        self.longest = max(self.longest, seconds)
-
-    def quantile(self, share: float) -> float | None:
-        """Seconds that *share* of all durations do not exceed; None when there are none."""
-        wanted = share * self._count
-        seen = 0
-        for bucket in sorted(self._buckets):
-            seen += self._buckets[bucket]
-            if seen >= wanted:
-                return min(math.exp((bucket + 0.5) / _STEPS), self.longest)
-        return None
 
 
 @dataclass(slots=True)
@@ -129,9 +100,7 @@ class Summary:
             reason = outcome.reason.value
             self.reasons[reason] += 1
             if reason not in self.examples:
-                where = f"{outcome.row.source} row {outcome.row.number}"
-                line = f" (line {outcome.row.line})" if outcome.row.line else ""
-                self.examples[reason] = f"{where}{line}: {outcome.detail}"
+                self.examples[reason] = _example(outcome)
 
     @property
     def rate(self) -> float:
@@ -193,27 +162,12 @@ class Summary:
             self.stops.append(file_stop(error))
 
     def write(self, path: str) -> None:
-        """Write the summary file, whole or not at all: beside it first, then renamed.
+        """Write the summary file, whole or not at all.
 
         Raises:
             OutputError: it cannot be written.
         """
-        target = Path(path)
-        text = json.dumps(self.as_dict(), indent=2) + "\n"
-        beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            if target.exists() and not target.is_file():
-                target.write_text(text, encoding="utf-8")  # a device or a pipe is not replaced
-                return
-            beside.touch(PRIVATE)
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(target)
-        except OSError as error:
-            with suppress(OSError):
-                beside.unlink()
-            raise OutputError(
-                f"{path} cannot be written: {error.strerror}", hint="mend --summary"
-            ) from None
+        write_whole(path, json.dumps(self.as_dict(), indent=2) + "\n", hint="mend --summary")
 
     def lines(self) -> list[str]:
         """The last word of a run, for people."""
@@ -242,6 +196,14 @@ class Summary:
         for reason, count in self.reasons.most_common():
             said.append(f"  {count} x {reason}, first {self.examples[reason]}")
         return said
+
+
+def _example(outcome: Outcome) -> str:
+    """Where a row is and what is wrong with it; its message id, personal data, is left out."""
+    row = outcome.row
+    where = f"{row.source} row {row.number}" + (f" (line {row.line})" if row.line else "")
+    detail = (outcome.detail or "").replace(f"message id {show(row.fields.message_id)}", "its id")
+    return f"{where}: {detail}"
 
 
 def _many(count: int, one: str, more: str | None = None) -> str:

@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from batchconv.auth import Auth, QueryAuth, Secret
-from batchconv.client import HttpClient, check_base_url, trust
+from batchconv.client import HttpClient, check_proxy, trust
 from batchconv.config import Settings
 from batchconv.credentials import find_auth
 from batchconv.errors import UsageError
+from batchconv.proxy import Proxy, find_proxy
 from batchconv.simulator import API_KEY, API_SECRET, PROFILES, Simulator
+from batchconv.urls import check_base_url
 
 
 class Target:
@@ -29,6 +31,7 @@ class Target:
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         self._settings = settings
         self._auth: Auth
+        self._proxy: Proxy | None = None
         if settings.simulate is not None:
             if settings.simulate not in PROFILES:
                 raise UsageError(
@@ -41,6 +44,8 @@ class Target:
         base_url = check_base_url(settings.base_url)
         if settings.ca_file is not None:
             trust(settings.ca_file)  # made anew by the client; here only to find what is wrong
+        self._proxy = find_proxy(settings.proxy, base_url, environment)
+        check_proxy(self._proxy, base_url)
         self._auth = find_auth(settings, environment, time.time)
         parts = urlsplit(base_url)
         self.name = f"{parts.scheme}://{parts.netloc} {self._auth.shown_key}"
@@ -76,4 +81,5 @@ class Target:
             timeout=self._settings.timeout,
             connections=self._settings.limits.most_in_flight,
             ca_file=self._settings.ca_file,
+            proxy=self._proxy,
         )

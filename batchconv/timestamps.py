@@ -8,6 +8,8 @@ back) the earlier of the two is meant. Fractions of a second are cut off, never 
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from batchconv.errors import UsageError
@@ -18,6 +20,11 @@ _ISO = re.compile(
     r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})"  # date, extended or basic
     r"[Tt ]([0-9]{2})(:?)([0-9]{2})(?:\6([0-9]{2})(?:[.,][0-9]+)?)?"  # time of day
     r"(?: ?(?:([Zz])|([+-])([0-9]{2})(?::?([0-9]{2}))?))?"  # offset
+)
+# Whole columns, a line each, that are plainly in UTC: as the API has it, and as ISO 8601 has it.
+_ALL_API = re.compile(f"(?:{_API_NOTATION.pattern}\n)*")
+_ALL_ISO = re.compile(
+    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+]00:00)?\n)*"
 )
 _EPOCH = re.compile(r"[0-9]{10}|[0-9]{13}|[0-9]{16}")
 _ZONE_NAME = re.compile(r"(?<!%)(?:%%)*%Z")
@@ -84,6 +91,25 @@ def to_api(raw: Raw, zone: tzinfo = UTC, notation: str | None = None) -> str | N
             Reason.BAD_TIMESTAMP, f"{show(raw)} is an impossible time; mend it in the input"
         ) from None
     return moment.replace(tzinfo=None).isoformat(" ", "seconds")
+
+
+def all_to_api(column: Sequence[str]) -> Sequence[str] | None:
+    """The API's notation of timestamps that are plainly times in UTC; None if one is not.
+
+    It is what `to_api` makes of each of them where times without an offset are in UTC.
+    """
+    lines = "\n".join([*column, ""])
+    if lines.count("\n") != len(column):
+        return None  # one of them holds a line break
+    if not _ALL_API.fullmatch(lines):
+        if not _ALL_ISO.fullmatch(lines):
+            return None
+        column = [f"{text[:10]} {text[11:19]}" for text in column]
+    try:
+        deque(map(datetime.fromisoformat, column), maxlen=0)  # refuses the 30th of February
+    except ValueError:
+        return None
+    return column
 
 
 def _parse(text: str, zone: tzinfo) -> datetime:

@@ -60,6 +60,20 @@ class ErrorLimit(NamedTuple):
         return f"{self.most:g}{'%' * self.percent}"
 
 
+class Pause(NamedTuple):
+    """Why nothing leaves just now.
+
+    Attributes:
+        why: `throttled` or `outage`.
+        lasted: seconds so far.
+        left: seconds until the next request may leave.
+    """
+
+    why: str
+    lasted: float
+    left: float
+
+
 @dataclass(slots=True)
 class Traffic:
     """What went over the line, counted as it goes."""

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
+from pathlib import Path
 
 from batchconv.config import Settings, results_path
 from batchconv.descriptors import check_concurrency
-from batchconv.duplicates import Memory, Once, RunMemory, identity
+from batchconv.duplicates import Accepted, Memory, Once, RunMemory, identity
 from batchconv.errors import BatchconvError, UsageError
-from batchconv.journal import Journal
+from batchconv.formats import Layout
+from batchconv.journal import Journal, Settled
 from batchconv.ledger import Ledger
-from batchconv.model import Conversion, Outcome
+from batchconv.model import Conversion, Outcome, Row
+from batchconv.observers import require_metrics
 from batchconv.output import refuse_remote
 from batchconv.outputs import Outputs
-from batchconv.pipeline import Item, Run, Watch, read
+from batchconv.pipeline import Item, Run, mapper, read_rows
+from batchconv.reader import Reader
 from batchconv.results import Stamp
+from batchconv.settling import Watch
+from batchconv.sight import Expectation
 from batchconv.source import expand, run_stem
 from batchconv.target import Target
+
+Convert = Callable[[list[Row]], Sequence[Conversion | Outcome]]
+"""Rows → conversions, or `invalid` outcomes, one for one."""
+
+_LONGEST_OF_OURS = 1 << 26  # bytes
 
 
 def prepare_upload(
@@ -56,20 +70,42 @@ def prepare_upload(
         Stamp(run_id, target.name, time.time),
     )
     with discarded_on_error(outputs):
-        reader, items = read(inputs, settings, timestamps=target.rows_may_have_times)
-        outputs.open_failed(inputs, reader.layouts)
+        reader, batches = read_rows(inputs, settings)
+        convert = mapper(settings, timestamps=target.rows_may_have_times).all
+        outputs.open_failed(reader.layouts, partial(_reread, settings))
         run = open_run(
             settings,
             target=target,
             outputs=outputs,
             sources=inputs,
-            items=items,
+            batches=batches,
+            convert=convert,
             damages=reader.damages,
             run_id=run_id,
             watch=watch,
+            expect=partial(_expected, reader, settings.limit),
         )
         run.summary.note = expanded.note()
         return run
+
+
+def _expected(reader: Reader, limit: int | None, read: int) -> float | None:
+    rows = reader.expect(read)
+    return rows if rows is None or limit is None else min(rows, limit)
+
+
+def _reread(settings: Settings, path: Path, layout: Layout) -> Iterator[Row]:
+    """The rows of a failed-rows file, read as its input is."""
+    like = replace(
+        settings,
+        format=layout.format,
+        delimiter=layout.delimiter or None,
+        encoding=None,
+        compression="none",
+        limit=None,
+        max_row_bytes=max(settings.max_row_bytes, _LONGEST_OF_OURS),  # rows have grown by columns
+    )
+    return chain.from_iterable(read_rows([str(path)], like)[1])
 
 
 @contextmanager
@@ -88,12 +124,14 @@ def open_run(
     target: Target,
     outputs: Outputs,
     sources: Iterable[str],
-    items: Iterable[Conversion | Outcome],
+    batches: Iterable[list[Row]],
+    convert: Convert,
     damages: list[BatchconvError],
     run_id: str,
     watch: Watch | None,
+    expect: Expectation,
 ) -> Run:
-    """A run over what earlier runs in the same results file have left of *items*.
+    """A run over what earlier runs in the same results file have left of *batches*.
 
     Raises:
         UsageError: the results file tells of another target, or the ledger is none.
@@ -106,11 +144,12 @@ def open_run(
         settings,
         target=target,
         outputs=outputs,
-        items=skip_settled(items, journal),
+        batches=_items(batches, convert, journal),
         damages=damages,
         run_id=run_id,
         once=_open_once(settings, target, outputs, run_id),
         watch=watch,
+        expect=expect,
     )
     run.summary.earlier = journal.outcomes
     run.summary.torn = outputs.torn
@@ -127,13 +166,15 @@ def _open_once(settings: Settings, target: Target, outputs: Outputs, run_id: str
     else:
         return None
     try:
-        for line in outputs.accepted_before():
-            memory.add(
+        memory.add_all(
+            Accepted(
                 identity(line.message_id or "", line.delivered, line.timestamp, line.channel),
                 line.run,
                 line.source,
                 line.row,
             )
+            for line in outputs.accepted_before()
+        )
     except BaseException:
         memory.close()
         raise
@@ -156,13 +197,23 @@ def check_flags(settings: Settings) -> None:
         check_concurrency(settings.concurrency, embedded=settings.simulate is not None)
     if settings.resume and settings.overwrite:
         raise UsageError("--resume goes on with a file and --overwrite empties it: give only one")
+    if settings.metrics_file is not None:
+        require_metrics()
 
 
-def skip_settled(items: Iterable[Conversion | Outcome], journal: Journal) -> Iterable[Item]:
-    """The items, those that earlier runs settled marked as such."""
+def _items(
+    batches: Iterable[list[Row]], convert: Convert, journal: Journal
+) -> Iterable[Sequence[Item]]:
+    """What is to be done with each row; of those that were settled before it is told how many."""
     if not journal.outcomes:
-        return items
-    return (journal.look_up(item.row) or item for item in items)
+        return map(convert, batches)
+    return (_left_of(batch, convert, journal) for batch in batches)
+
+
+def _left_of(batch: list[Row], convert: Convert, journal: Journal) -> list[Item]:
+    found = list(journal.settle(batch))
+    converted = iter(convert([one for one in found if isinstance(one, Row)]))
+    return [one if isinstance(one, Settled) else next(converted) for one in found]
 
 
 def new_run_id() -> str:

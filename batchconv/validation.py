@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from batchconv.config import ReadSettings
-from batchconv.duplicates import identity
+from batchconv.distinct import Distinct
+from batchconv.duplicates import told
 from batchconv.errors import BatchconvError
-from batchconv.keys import KeyBag
 from batchconv.model import Conversion, Outcome
 from batchconv.pipeline import read
 from batchconv.source import expand
@@ -58,28 +58,34 @@ def validate(inputs: Sequence[str], settings: ReadSettings) -> Findings:
     """
     expanded = expand(inputs)
     inputs = expanded.inputs
-    reader, items = read(inputs, settings)
+    reader, batches = read(inputs, settings)
     findings = Findings()
-    _look_at(items, findings)
+    _look_at(batches, findings)
     findings.damages = reader.damages
     findings.note = expanded.note()
     return findings
 
 
-def _look_at(items: Iterable[Conversion | Outcome], findings: Findings) -> None:
-    seen = KeyBag()
-    for item in items:
-        findings.read += 1
-        if isinstance(item, Conversion):
-            findings.sendable += 1
-            key = identity(*item[1:])
-            if key in seen:
-                findings.duplicates += 1
-            else:
-                seen.add(key)
-        elif item.reason is not None:
-            findings.reasons[item.reason.value] += 1
-            examples = findings.examples.setdefault(item.reason.value, [])
-            if len(examples) < _EXAMPLES:
-                where = f", line {item.row.line}" if item.row.line is not None else ""
-                examples.append(f"{item.row.source} row {item.row.number}{where}: {item.detail}")
+def _look_at(batches: Iterable[list[Conversion | Outcome]], findings: Findings) -> None:
+    seen = Distinct()
+    for batch in batches:
+        findings.read += len(batch)
+        conversions = [item for item in batch if item.__class__ is Conversion]
+        findings.sendable += len(conversions)
+        seen.add_all(told(conversions))
+        if len(conversions) < len(batch):
+            for item in batch:
+                if isinstance(item, Outcome):
+                    _note(item, findings)
+    findings.duplicates = findings.sendable - seen.count()
+
+
+def _note(outcome: Outcome, findings: Findings) -> None:
+    if outcome.reason is None:
+        return
+    findings.reasons[outcome.reason.value] += 1
+    examples = findings.examples.setdefault(outcome.reason.value, [])
+    if len(examples) < _EXAMPLES:
+        row = outcome.row
+        where = f", line {row.line}" if row.line is not None else ""
+        examples.append(f"{row.source} row {row.number}{where}: {outcome.detail}")

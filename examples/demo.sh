@@ -57,4 +57,7 @@ for file in export.failed.csv dirty.failed.csv; do
     cat "$file"
 done
 
+say "What happened, and what to do next:"
+run 0 report export.simulated.results.jsonl
+
 say "All of it is in the folder demo/. The words used here: batchconv upload --help, README.md."

@@ -133,7 +133,7 @@ class Sending:
         self.taken = 0
         self.pool = Pool(
             self.server.send,
-            self.outcomes.append,
+            self._settle,
             limits=self.limits,
             rate=self.rate,
             backoff=Backoff(1.0, 30.0, loop.time),
@@ -145,6 +145,9 @@ class Sending:
         await self.pool.run(self._take)
         self.ended = loop.time()
         return self
+
+    async def _settle(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
 
     async def _take(self) -> Conversion | None:
         if self.taken >= self.rows or asyncio.get_running_loop().time() >= self.seconds:

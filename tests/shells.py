@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 from batchconv.config import Settings
 from batchconv.model import Conversion, Reply
-from batchconv.simulator import API_KEY, API_SECRET, Simulator
+from batchconv.simulator import API_KEY, API_SECRET, Behaviour, FaultRule, Simulator
 from batchconv.summary import Summary
 from batchconv.target import Target
 from batchconv.uploading import prepare_upload
+from tests.bench.processes import undisturbed
 
 ROOT = Path(__file__).parent.parent
 ACCOUNT = {"VONAGE_API_KEY": API_KEY, "VONAGE_API_SECRET": API_SECRET}
@@ -123,11 +124,11 @@ class Shell:
     def __init__(self, folder: Path, base_url: str, *options: str) -> None:
         self.folder = folder
         self.options = ("--base-url", base_url, "--rate", "none", *options)
-        self.env = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("VONAGE", "NEXMO", "BATCHCONV"))
-        } | {**ACCOUNT, "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(folder)}
+        self.env = undisturbed(os.environ) | {
+            **ACCOUNT,
+            "PYTHONPATH": str(ROOT),
+            "XDG_CONFIG_HOME": str(folder),
+        }
         self._started: list[subprocess.Popen[bytes]] = []
         atexit.register(self.close)
 
@@ -185,6 +186,12 @@ def results(path: Path, *, may_be_torn: bool = False) -> list[dict[str, Any]]:
 
 def ids(count: int, prefix: str = "id") -> list[str]:
     return [f"{prefix}{number}" for number in range(count)]
+
+
+def behave(simulator: Simulator, *faults: FaultRule, **more: Any) -> None:
+    """Let the stand-in answer in another way from now on."""
+    behaviour = Behaviour(faults=faults, **more)
+    simulator.behaviour = simulator._judge._behaviour = behaviour  # noqa: SLF001 - it has no such door
 
 
 class Wire:

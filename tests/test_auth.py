@@ -116,7 +116,8 @@ def test_the_conversions_own_parameters_are_not_changed(make):
 
 def test_query_has_key_and_secret_behind_the_conversions_own():
     auth = QueryAuth("k+&", Secret("s%=ü"), prefix="Token")
-    assert auth.sign(OWN) == [*OWN, ("api_key", "Token k+&"), ("api_secret", "s%=ü")]
+    assert auth.sign(OWN) == OWN
+    assert auth.constant == [("api_key", "Token k+&"), ("api_secret", "s%=ü")]
     assert auth.headers == {}
 
 

@@ -4,7 +4,7 @@ import traceback
 
 import pytest
 
-from batchconv.auth import SIGNATURE_METHODS, BasicAuth, QueryAuth, SignatureAuth
+from batchconv.auth import SIGNATURE_METHODS, BasicAuth, QueryAuth, Secret, SignatureAuth
 from batchconv.config import Settings
 from batchconv.credentials import find_auth
 from batchconv.errors import UsageError
@@ -82,6 +82,18 @@ def test_the_command_line_beats_vonage_beats_nexmo(file):
     assert auth_of(vonage | nexmo, **given).api_secret.reveal() == "l"
     assert auth_of(nexmo | vonage).api_key == "of-vonage"
     assert auth_of(nexmo).api_key == "of-nexmo"
+
+
+def test_settings_may_hold_the_secrets_themselves(file):
+    """As a program gives them, or a file of settings."""
+    auth = auth_of(env(api_key="other", api_secret="other"), api_key=KEY, api_secret=Secret(API))
+    assert (auth.api_key, auth.api_secret.reveal()) == (KEY, API)
+    signed = auth_of(api_key=KEY, signature_secret=Secret(SIG))
+    assert isinstance(signed, SignatureAuth)
+    with pytest.raises(UsageError, match="the file x gives half of what --auth query needs"):
+        auth_of(api_secret=Secret(API), account_from="the file x")
+    with pytest.raises(UsageError, match="gives api_secret and api_secret_file, too"):
+        auth_of(api_key=KEY, api_secret=Secret(API), api_secret_file=file())
 
 
 @pytest.mark.parametrize("given", ["key", "secret", "signature"])

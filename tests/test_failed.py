@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from batchconv.columns import ADDED_COLUMNS
 from batchconv.errors import UsageError
-from batchconv.failed import FailedRows, plan_paths
-from batchconv.formats import Layout, ReadOptions, open_rows
+from batchconv.failed import FailedRows
+from batchconv.failed_files import Plan, Planner, name_files
+from batchconv.formats import FormatName, Layout, ReadOptions, open_rows
 from batchconv.mapping import Mapper
 from batchconv.model import Conversion, Outcome, Reason, Result, Row
 from batchconv.source import ByteStream
@@ -44,8 +45,10 @@ def fail(
     """Send all rows of a file in vain; what has been written for them."""
     rows, layout = read(path, **options)
     mapper = Mapper()
-    paths = plan_paths([str(path)], path.parent, lambda _: layout.format, into)
-    writer = FailedRows(paths, {str(path): layout})
+    layouts = {str(path): layout}
+    named = path.parent if into is None else name_files(into, layouts, ours=False)
+    plan = named if isinstance(named, Plan) else Planner(layouts, named).plan(None)
+    writer = FailedRows(plan, layouts, lambda *_: [])
     try:
         for row in rows:
             writer.write(settle(mapper(row)))
@@ -272,13 +275,23 @@ def test_json_lines_that_could_not_be_read_go_unchanged_beside_the_others(tmp_pa
 # -- where -----------------------------------------------------------------------------------------
 
 
-def plan(folder: Path, *inputs: str, named: str | None = None, **more: bool) -> list[str]:
-    formats = {".jsonl": "jsonl", ".tsv": "tsv"}
-    paths = plan_paths(
-        inputs, folder, lambda name: formats.get(Path(name).suffix, "csv"), named, **more
-    )
-    assert list(paths) == list(dict.fromkeys(inputs))
-    return [str(path.relative_to(folder)) for path in paths.values()]
+def plan(folder: Path, *inputs: str, named: str | None = None) -> list[tuple[str, str]]:
+    formats: dict[str, FormatName] = {".jsonl": "jsonl", ".tsv": "tsv"}
+    layouts = {
+        name: Layout(formats.get(Path(name).suffix, "csv"), ["message_id"], ",", "utf-8")
+        for name in inputs
+    }
+    into = folder if named is None else name_files(named, layouts, ours=False)
+    plan = into if isinstance(into, Plan) else Planner(layouts, into).plan(None)
+    assert list(plan.files) == list(layouts)
+    return [
+        (str(rows.relative_to(folder)), str(raw.relative_to(folder)))
+        for rows, raw in plan.files.values()
+    ]
+
+
+def names(folder: Path, *inputs: str, **more: str) -> list[str]:
+    return [rows for rows, _ in plan(folder, *inputs, **more)]
 
 
 @pytest.mark.parametrize(
@@ -294,15 +307,29 @@ def plan(folder: Path, *inputs: str, named: str | None = None, **more: bool) -> 
     ],
 )
 def test_each_input_has_a_file_of_its_own(tmp_path, inputs, expected):
-    assert plan(tmp_path, *inputs) == expected
+    assert names(tmp_path, *inputs) == expected
+
+
+def test_inputs_of_one_name_in_two_formats_share_no_file_of_raw_records(tmp_path):
+    assert plan(tmp_path, "a.csv", "a.jsonl", "b.csv", "x/a.jsonl") == [
+        ("a.failed.csv", "a.failed.raw"),
+        ("a.failed.jsonl", "a.failed.2.raw"),
+        ("b.failed.csv", "b.failed.raw"),
+        ("a.failed.2.jsonl", "a.failed.3.raw"),
+    ]
+    (tmp_path / "a.failed.raw").write_text("x\n")
+    assert plan(tmp_path, "a.csv", "a.jsonl") == [
+        ("a.failed.2.csv", "a.failed.2.raw"),
+        ("a.failed.2.jsonl", "a.failed.3.raw"),
+    ]
 
 
 def test_a_file_or_a_folder_may_be_named(tmp_path):
     (tmp_path / "lost").mkdir()
     lost = str(tmp_path / "lost")
-    assert plan(tmp_path, "in.csv", named=str(tmp_path / "no.txt")) == ["no.txt"]
-    assert plan(tmp_path, "in.csv", named=lost) == ["lost/in.failed.csv"]
-    assert plan(tmp_path, "a.csv", "x/a.csv", named=lost) == [
+    assert names(tmp_path, "in.csv", named=str(tmp_path / "no.txt")) == ["no.txt"]
+    assert names(tmp_path, "in.csv", named=lost) == ["lost/in.failed.csv"]
+    assert names(tmp_path, "a.csv", "x/a.csv", named=lost) == [
         "lost/a.failed.csv",
         "lost/a.failed.2.csv",
     ]
@@ -310,7 +337,7 @@ def test_a_file_or_a_folder_may_be_named(tmp_path):
 
 def test_one_file_for_several_inputs_is_refused_with_what_to_do(tmp_path):
     with pytest.raises(UsageError, match="is no folder, and there are 2 inputs") as caught:
-        plan(tmp_path, "a.csv", "b.csv", named=str(tmp_path / "no"))
+        names(tmp_path, "a.csv", "b.csv", named=str(tmp_path / "no"))
     assert caught.value.hint == f"make the folder: mkdir {tmp_path / 'no'}"
 
 

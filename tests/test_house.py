@@ -29,12 +29,16 @@ CODE = [path for path in TEXTS if path.suffix == ".py"]
 JOINED_BY_THE_PIPELINE = ("reader", "mapping", "pool", "client", "results")
 ROOMS = {
     "aiohttp": {"batchconv.client", "batchconv.simulator", "batchconv.source.filesystems"},
-    "yarl": {"batchconv.client"},
+    "yarl": {"batchconv.urls"},
     "click": {"batchconv.cli"},
     "fsspec": {"batchconv.source.filesystems"},
     "pyarrow": {"batchconv.formats.parquet", "batchconv.formats.arrow"},
     "backports": {"batchconv.source.packing"},
     "tenacity": {"batchconv.retry", "batchconv.pool"},
+    "rich": {"batchconv.report.text", "batchconv.observers.bar"},
+    "prometheus_client": {"batchconv.observers.metrics"},
+    "jinja2": {"batchconv.report.page"},
+    "matplotlib": {"batchconv.report.charts"},
 }
 
 
@@ -97,7 +101,7 @@ def test_only_the_pipeline_joins_reader_mapping_pool_client_and_results():
 
 def test_a_familys_members_do_not_know_the_pipeline():
     for module in MODULES:
-        if module.split(".")[1:2] in (["formats"], ["gates"], ["simulator"]):
+        if module.split(".")[1:2] in (["formats"], ["gates"], ["simulator"], ["observers"]):
             known = imports_of(module).all
             assert not known & {"batchconv.pipeline", "batchconv.pool", "batchconv.cli"}, module
 
@@ -131,7 +135,8 @@ def test_the_core_neither_prints_nor_exits():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["validate", "--help"], ["nonsense"]]
+    "arguments",
+    [["--help"], ["--version"], ["validate", "--help"], ["report", "--help"], ["nonsense"]],
 )
 def test_help_and_version_wait_for_no_library_that_they_do_not_need(arguments):
     script = (
@@ -147,7 +152,8 @@ def test_help_and_version_wait_for_no_library_that_they_do_not_need(arguments):
     )
     modules = set(json.loads(done.stdout.splitlines()[-1]))
     heavy = {"aiohttp", "tenacity", "asyncio", "yarl", "ssl", "sqlite3", "concurrent.futures"}
-    heavy |= {"backports", "pyarrow", "fsspec"}
+    heavy |= {"backports", "pyarrow", "fsspec", "logging"}
+    heavy |= {"rich", "jinja2", "matplotlib", "prometheus_client"}
     assert modules & heavy == set()
 
 

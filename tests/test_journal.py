@@ -10,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchconv import entries as module
-from batchconv.entries import read_entries
+from batchconv import journal as journal_module
+from batchconv.entries import find_tail, opened, read_entries, read_up_to
 from batchconv.errors import InputError, UsageError
-from batchconv.journal import Journal
-from batchconv.model import Fields, Outcome, Reason, Result, Row
-from batchconv.results import CSV_HEADER, ResultLine, Stamp, to_csv, to_json
+from batchconv.journal import Journal, Settled
+from batchconv.model import Conversion, Fields, Outcome, Reason, Result, Row
+from batchconv.quick_entries import OWN_LINE, RESULTS, Keys, QuickCsv, QuickJson
+from batchconv.results import CSV_HEADER, ResultLine, Stamp
+from tests.result_lines import to_csv, to_json
 
 TARGET = "https://example.com ab"
 
@@ -26,9 +29,12 @@ def row(source="in.csv", number=1, message_id="a", raw=None) -> Row:
     return Row(source, number, number + 1, Fields(message_id, "1", None, None), [], raw, None)
 
 
+STAMP = Stamp("run", TARGET, lambda: 1e9)
+
+
 def line_of(row: Row, result: Result = Result.ACCEPTED, **more) -> ResultLine:
     outcome = Outcome(row, None, result, **more)
-    return Stamp("run", TARGET, lambda: 1e9).line(outcome)
+    return STAMP.line(outcome)
 
 
 rows = st.builds(row, source=text, number=st.integers(1, 10**12), message_id=text)
@@ -44,6 +50,39 @@ lines = st.builds(
 )
 
 
+conversions = st.builds(
+    Conversion,
+    rows,
+    text.filter(lambda text: text.isprintable()),
+    st.booleans(),
+    st.none() | st.just("2026-11-20 06:08:15"),
+    st.sampled_from(["sms", "voice"]),
+)
+
+
+@given(
+    conversions,
+    st.booleans(),
+    st.sampled_from(Result),
+    st.none() | st.integers(200, 599),
+    st.integers(0, 99),
+    st.none() | st.floats(0, 1e6),
+    st.none() | st.sampled_from(Reason),
+    st.none() | text,
+)
+@settings(deadline=None)
+def test_a_line_is_written_as_the_json_and_csv_modules_would(
+    conversion, sent, result, status, attempts, elapsed, reason, detail
+):
+    outcome = Outcome(
+        conversion.row, conversion if sent else None, result,
+        status, attempts, elapsed, reason, detail,
+    )  # fmt: skip
+    line = STAMP.line(outcome)
+    assert STAMP.json(outcome).encode("ascii") == to_json(line)
+    assert STAMP.csv(outcome).encode("utf-8", "backslashreplace") == to_csv(line)
+
+
 def entries_of(path, data: bytes):
     path.write_bytes(data)
     return list(read_entries(str(path)))
@@ -54,7 +93,7 @@ def entries_of(path, data: bytes):
 def test_the_fast_way_reads_what_the_json_module_reads(tmp_path_factory, found):
     path = tmp_path_factory.mktemp("j") / "r.jsonl"
     data = b"".join(map(to_json, found))
-    assert len(module._OWN_LINE.findall(data)) == len(found)  # noqa: SLF001 - whether it was taken
+    assert len(OWN_LINE.findall(data)) == len(found), "none of them is left to the slower way"
     slow = [module._entry(json.loads(line)) for line in data.splitlines()]  # noqa: SLF001 - the same
     assert entries_of(path, data) == slow
     assert entries_of(path, data.replace(b"\n", b"\r\n")) == slow
@@ -83,6 +122,64 @@ def test_a_csv_tells_the_same_as_json_lines(tmp_path_factory, found):
         writer.writerow(next(csv.reader([line])))
     rewritten = CSV_HEADER + quoted.getvalue().encode() + b"\r\n"
     assert entries_of(folder / "r.csv", rewritten) == as_csv
+
+
+def told_of(path, keys_only=frozenset()):
+    """Everything that a results file tells, or the error; what comes as keys alone as such."""
+    told: Counter[tuple[object, ...]] = Counter()
+    try:
+        with opened(str(path)) as file:
+            for one in read_up_to(str(path), file, find_tail(str(path), file), keys_only=keys_only):
+                if isinstance(one, Keys):
+                    assert one.outcome in keys_only
+                    for at in range(0, len(one.keys), 16):
+                        told[one.source, one.outcome, one.target, one.keys[at : at + 16]] += 1
+                elif one.outcome in keys_only:
+                    told[one.source, one.outcome, one.target, one.key] += 1
+                else:
+                    told[one] += 1
+    except InputError as error:
+        return str(error)
+    return told
+
+
+def only_keys(told, keys_only):
+    if isinstance(told, str):
+        return told
+    return Counter(
+        (one.source, one.outcome, one.target, one.key) if one.outcome in keys_only else one
+        for one in told.elements()
+    )
+
+
+_alike = st.builds(
+    line_of,
+    st.builds(row, source=st.sampled_from(["in.csv", "b.csv"]), message_id=text),
+    st.sampled_from([Result.ACCEPTED] * 8 + [Result.SKIPPED, Result.REJECTED]),
+    status=st.sampled_from([200, 420]),
+)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+@pytest.mark.parametrize("keys_only", [{"accepted", "skipped"}, RESULTS], ids=len)
+@given(data=st.data())
+@settings(deadline=None)
+def test_keys_alone_are_told_of_the_same_lines(tmp_path_factory, suffix, keys_only, data):
+    """And a file that is damaged is refused as it is line by line, naming the same line."""
+    found = data.draw(st.lists(_alike, min_size=1, max_size=12))
+    path = tmp_path_factory.mktemp("j") / f"r.{suffix}"
+    whole = bytearray(b"".join(map(to_csv if suffix == "csv" else to_json, found)))
+    for _ in range(data.draw(st.integers(0, 2))):
+        at = data.draw(st.integers(0, len(whole) - 1))
+        gone = data.draw(st.integers(0, 40))
+        whole[at : at + gone] = data.draw(st.binary(max_size=3) | st.sampled_from([b'"', b"\n"]))
+    path.write_bytes((CSV_HEADER if suffix == "csv" else b"") + whole)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BLOCK", data.draw(st.sampled_from([300, 1000, 1 << 20])))
+        quick = told_of(path, frozenset(keys_only))
+        patch.setattr(QuickJson, "read", lambda *_: None)
+        patch.setattr(QuickCsv, "read", lambda *_: None)
+        assert quick == only_keys(told_of(path), keys_only)
 
 
 def test_lines_that_reach_over_blocks_are_read(tmp_path, monkeypatch):
@@ -193,7 +290,7 @@ def test_of_equal_rows_that_one_is_restored_whose_copy_is_missing(tmp_path):
         line_of(row("a.csv", number), Result.REJECTED, status=420, attempts=number)
         for number in (3, 1, 4, 2)
     ]
-    journal = journal_of(tmp_path / "r", past, has_failed=lambda _, number: number in (1, 3))
+    journal = journal_of(tmp_path / "r", past, has_failed=lambda _, number, _key: number in (1, 3))
     found = [journal.look_up(row("a.csv", number)) for number in (1, 2, 3, 4)]
     assert [
         None
@@ -210,7 +307,7 @@ def test_a_row_that_has_moved_is_restored_with_the_number_that_the_results_tell(
     found = journal.look_up(row("a.csv", 7))
     assert found is not None
     assert found.restore is not None
-    assert found.restore[0].number == 3
+    assert found.restore.row.number == 3
     assert found.restore.result is Result.FAILED
     assert found.restore.reason is Reason.SERVER_ERROR
 
@@ -221,3 +318,55 @@ def test_a_reason_of_a_later_version_does_not_keep_a_row_from_being_restored(tmp
     assert found is not None
     assert found.restore is not None
     assert found.restore.reason is None
+
+
+@pytest.mark.parametrize("most", [1, 7, 1_000_000])
+def test_however_many_rows_are_restored_each_gets_its_own_numbers_back(tmp_path, monkeypatch, most):
+    """Those for which there is no room in memory come back from disk; equal ones, too."""
+    monkeypatch.setattr(journal_module, "_MOST_WANTED", most)
+    past = [
+        line_of(
+            row("a.csv", number, f"id{number % 5}"),
+            Result.REJECTED if number % 3 else Result.FAILED,
+            status=400 + number if number % 4 else None,
+            attempts=number * 2_000,
+            reason=Reason.TIMEOUT if number % 3 else None,
+        )
+        for number in range(1, 41)
+    ]
+    journal = journal_of(tmp_path / "r", past, has_failed=lambda _, number, _key: number % 7 == 0)
+    now = [row("a.csv", number, f"id{number % 5}") for number in range(40, 0, -1)]
+    restored = [one.restore for one in journal.settle(now) if isinstance(one, Settled)]
+    found = {outcome.row.number: outcome for outcome in restored if outcome is not None}
+    assert sorted(found) == [number for number in range(1, 41) if number % 7]
+    for number, outcome in found.items():
+        assert outcome.row.fields.message_id == f"id{number % 5}"
+        assert outcome.result is (Result.REJECTED if number % 3 else Result.FAILED)
+        assert outcome.status == (400 + number if number % 4 else None)
+        assert outcome.attempts == min(number * 2_000, 65_535)
+        assert outcome.reason is (Reason.TIMEOUT if number % 3 else None)
+    assert journal.look_up(row("a.csv", 1, "id1")) is None
+
+
+def test_numbers_that_no_run_of_ours_writes_do_no_harm(tmp_path):
+    line = json.loads(to_json(line_of(row("a.csv"), Result.FAILED)))
+    line |= {"row": 10**30, "status": 70_000, "attempts": -5}
+    (tmp_path / "r").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    journal = Journal(["a.csv"], TARGET)
+    journal.load(str(tmp_path / "r"), lambda *_: False)
+    found = journal.look_up(row("a.csv"))
+    assert found is not None
+    assert found.restore is not None
+    assert found.restore.attempts == 0
+
+
+def test_settled_rows_are_told_of_together_and_in_their_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal_module, "_MOST_TOGETHER", 4)
+    past = [line_of(row("a.csv", number, f"id{number}")) for number in range(1, 12)]
+    journal = journal_of(tmp_path / "r", past)
+    new = [row("a.csv", number, f"new{number}") for number in (1, 2)]
+    known = [row("a.csv", number, f"id{number}") for number in range(11, 0, -1)]
+    now = [*known[:2], new[0], *known[2:], new[1]]
+    assert list(journal.settle(now)) == [
+        Settled(2), new[0], Settled(4), Settled(4), Settled(1), new[1],
+    ]  # fmt: skip

@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from batchconv.errors import UsageError
-from batchconv.formats.lines import Doomed, Lines, TooLong, check_encoding, to_bytes
+from batchconv.formats.decoding import check_encoding, to_bytes
+from batchconv.formats.lines import Doomed, Lines, TooLong
 
 NO_LIMIT = 1 << 20
 texts = st.text(alphabet='ab,"\r\n\0é€😀\u2028\x0b\x1c\x85', max_size=60)

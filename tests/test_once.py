@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from batchconv.auditing import audit
 from batchconv.cli import cli
 from batchconv.config import ReadSettings, Settings
+from batchconv.duplicates import Accepted
 from batchconv.errors import HeldError, InputError, UsageError
 from batchconv.ledger import Ledger
 from batchconv.model import Reason, Result
@@ -178,7 +179,7 @@ async def test_only_accepted_rows_are_remembered():
 def test_a_row_accepted_for_one_target_is_not_accepted_for_another():
     key = bytes(16)
     ledger = Ledger("l.db", "https://one", "key", "run1")
-    ledger.add(key, "run1", "a.csv", 1)
+    ledger.add(Accepted(key, "run1", "a.csv", 1))
     ledger.close()
     for address, api_key, reason in [
         ("https://one", "key", Reason.IN_LEDGER),

@@ -91,7 +91,8 @@ class Bench:
             self.in_flight -= 1
         return replies[min(attempt, len(replies)) - 1]
 
-    def _settle(self, outcome) -> None:
+    async def _settle(self, outcome) -> None:
+        await asyncio.sleep(0)
         if self.broken_at == outcome.row.number:
             raise ZeroDivisionError("with a secret in its text")
         if self.fail_settling_at == len(self.outcomes):
@@ -240,7 +241,7 @@ def test_three_403_in_a_row_stop_the_run():
 
 
 def test_a_refused_certificate_stops_the_run():
-    refused = Reply(None, 0.01, trouble=Reason.CONNECTION_LOST, certificate=True)
+    refused = Reply(None, 0.01, trouble=Reason.CONNECTION_LOST, certificate="it has expired")
     bench = Bench(100, always(refused, range(1, 101)), Limits(2)).run()
     assert len(bench.sent) == 2
     assert "certificate" in bench.pool.stops[0].why

@@ -4,14 +4,13 @@ import csv
 import gzip
 import json
 import random
-import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from batchconv import uploading
-from batchconv.errors import InputError, OutputError, UsageError
+from batchconv.errors import InputError, UsageError
 from batchconv.simulator import Behaviour, Simulator
 from tests.shells import Shell, Wire, ids, results, upload_here
 
@@ -442,13 +441,24 @@ def test_inputs_of_one_name_keep_their_failed_rows_apart(wire):
 @pytest.mark.parametrize(
     "data", [b"a,b\n1,2\n", b'message_id,delivered\n"a"x,1,5\nmore,1,6\n', b"x\ny,-\n"]
 )
-def test_a_failed_rows_file_that_is_none_is_refused_and_left_alone(wire, data):
-    rejected_run(wire)
-    Path("in.failed.csv").write_bytes(data.replace(b",2\n", b",two\n"))
-    wire.sent.clear()
-    with pytest.raises(InputError, match="is no failed-rows file"):
+def test_a_file_that_only_has_the_name_of_a_failed_rows_file_is_left_alone(wire, data):
+    """The rows that it lacks are written to one of the next name."""
+    whole = rejected_run(wire)
+    Path("in.failed.csv").write_bytes(data)
+    for _ in range(2):
         resume("in.csv", results="r.jsonl")
-    assert Path("in.failed.csv").read_bytes() == data.replace(b",2\n", b",two\n")
+        assert Path("in.failed.csv").read_bytes() == data
+        assert Path("in.failed.2.csv").read_bytes() == whole
+    assert not Path("in.failed.3.csv").exists()
+
+
+def test_a_named_failed_rows_file_that_is_none_is_refused_and_left_alone(wire):
+    rejected_run(wire)
+    Path("lost.csv").write_bytes(b"message_id,delivered\na,true\n")
+    wire.sent.clear()
+    with pytest.raises(InputError, match=r"lost\.csv is no failed-rows file"):
+        resume("in.csv", results="r.jsonl", failed="lost.csv")
+    assert Path("lost.csv").read_bytes() == b"message_id,delivered\na,true\n"
     assert not wire.sent
 
 
@@ -459,14 +469,15 @@ def test_a_failed_rows_file_with_absurd_numbers_needs_no_memory(wire):
     assert len(failed_rows()) == 4
 
 
-def test_a_failed_rows_file_that_cannot_be_read_is_told_of(wire):
-    rejected_run(wire)
+def test_a_folder_that_has_the_name_of_a_failed_rows_file_is_left_alone(wire):
+    whole = rejected_run(wire)
     Path("in.failed.csv").unlink()
     Path("in.failed.csv").mkdir()
     (Path("in.failed.csv") / "x").touch()
-    with pytest.raises((OutputError, UsageError)):
+    for _ in range(2):
         resume("in.csv", results="r.jsonl")
-    shutil.rmtree("in.failed.csv")
+        assert Path("in.failed.2.csv").read_bytes() == whole
+    assert [path.name for path in Path("in.failed.csv").iterdir()] == ["x"]
 
 
 def test_a_fresh_run_with_csv_results_takes_a_failed_rows_file_of_its_own(wire):

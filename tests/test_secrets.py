@@ -25,6 +25,7 @@ from batchconv.client import HttpClient
 from batchconv.credentials import find_auth
 from batchconv.errors import BatchconvError
 from batchconv.simulator import FAULT_WORDS, Behaviour, FaultRule, Simulator
+from tests.bench.processes import undisturbed
 
 KEY, SECRET, SIGNATURE_SECRET = "KyCANARYkey", "CANARY/secret+%", "CANARY-signature"
 AUTHS = ("query", "basic", "signature")
@@ -310,13 +311,12 @@ async def test_a_defect_in_the_client_shows_no_secret(auth, rows, settings, tmp_
 
 async def command(*arguments: str, folder: Path, **environment: str) -> tuple[int, str]:
     """Run the real thing; its exit code, and all that it says."""
-    inherited = {name: value for name, value in os.environ.items() if "VONAGE" not in name}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-X", "dev", "-m", "batchconv"),
         *arguments,
         cwd=folder,
-        env=inherited | environment | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        env=undisturbed(os.environ) | environment | {"PYTHONPATH": str(Path(__file__).parents[1])},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchconv.cli import main, running
-from batchconv.cli.running import resume_command
+from batchconv.cli.next_step import resume_command
 from batchconv.config import Settings
 from batchconv.duplicates import identity
 from batchconv.simulator import API_KEY, API_SECRET, Behaviour, FaultRule, Simulator

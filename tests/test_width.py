@@ -35,7 +35,7 @@ def test_a_server_that_takes_eight_at_once_is_found_out(status, wait, latency):
     sending = Sending(server, Limits(None), seconds=30).run()
     assert server.refused(5, 30) < 0.02
     assert server.accepted(5, 30) >= 0.95 * 8 / latency
-    assert sending.pool.width in (7, 8, 9)
+    assert sending.pool.door.width in (7, 8, 9)
 
 
 @pytest.mark.parametrize(("share", "least"), [(0.02, 2000), (0.1, 1500), (0.3, 500)])
@@ -57,13 +57,13 @@ def test_errors_by_chance_do_not_choke_it(share, least):
 def test_a_rate_that_keeps_it_below_the_limit_does_not_make_it_grow():
     server = Server(latency=0.01)
     sending = Sending(server, Limits(None), rate=20.0, seconds=20).run()
-    assert sending.pool.width == START
+    assert sending.pool.door.width == START
 
 
 def test_it_never_exceeds_what_the_system_has_room_for():
     server = Server(latency=0.5)
     sending = Sending(server, Limits(None, most_found=30), seconds=20).run()
-    assert sending.pool.width == 30
+    assert sending.pool.door.width == 30
     assert server.in_flight == 0
 
 
@@ -85,7 +85,7 @@ def test_it_doubles_while_latency_stays():
     assert width.limit == MOST_FOUND
 
 
-def test_it_shrinks_when_latency_has_doubled():
+def test_it_shrinks_when_latency_has_trebled():
     width, now = Width(MOST_FOUND), 0.0
     for _ in range(5):
         now = reply_all(width, now, 0.05)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
+import gc
+import os
 import sys
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from batchconv import __version__
-from batchconv.cli.say import say_aside
+from batchconv.cli.groups import SuggestingGroup
+from batchconv.cli.say import error_lines, fill_descriptors, say_aside
 from batchconv.errors import BatchconvError, BooksError
 from batchconv.stops import defect_stop
 
@@ -18,11 +22,14 @@ _COMMANDS = {
     "validate": "Read everything, send nothing, tell what is wrong.",
     "resend": "Send the rows again that failed in an earlier run.",
     "audit": "Prove that every row has an outcome and no outcome lacks a row.",
+    "report": "Tell what happened, as tables, JSON or a page.",
+    "config": "Tell what is set and by whom, or write a file of settings.",
     "simulate": "Run a local stand-in of the Conversion API.",
+    "completion": "Make bash, zsh or fish complete commands, options and values.",
 }
 
 
-class _Commands(click.Group):
+class _Commands(SuggestingGroup):
     """Commands that are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -35,14 +42,14 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - a fault of ours if not
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Refuse an unknown command with the nearest one that there is."""
-        near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
-        if args[0] not in _COMMANDS and near:
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
-        return super().resolve_command(ctx, args)
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands and options that begin with *incomplete*; from the table, too."""
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return options + [
+            CompletionItem(name, help=what)
+            for name, what in _COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # From the table, so that `--help` imports no command.
@@ -58,15 +65,24 @@ def cli() -> None:
     """Send a file of conversion records to the Vonage (Nexmo) Conversion API.
 
     Every row reaches the API or is accounted for by name.
+
+    \b
+      batchconv validate export.csv             what would be sent
+      batchconv upload --simulate export.csv    a rehearsal
+      batchconv upload --auth basic export.csv
     """
 
 
 def main() -> None:
     """Run the command line and exit with the contract's code."""
+    fill_descriptors()
+    # Rows come a thousand at once and hold no cycles. At Python's own threshold, 700 new objects,
+    # looking for some takes as long as reading itself.
+    gc.set_threshold(20_000)
     try:
-        code = cli.main(standalone_mode=False)
+        code = _run()
     except click.ClickException as error:
-        error.show()
+        _tell_usage_error(error)
         code = 2
     except click.Abort:
         code = 130
@@ -82,8 +98,46 @@ def main() -> None:
     sys.exit(code)
 
 
+def _run() -> int | None:
+    instruction = os.environ.get("_BATCHCONV_COMPLETE")
+    if not instruction:
+        code: int | None = cli.main(standalone_mode=False)
+        return code
+    from batchconv.cli.completion import answer  # noqa: PLC0415 - only a shell asks for it
+
+    answer(instruction, cli)
+    return 0
+
+
+def _tell_usage_error(error: click.ClickException) -> None:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if _wants_json(sys.argv[1:], os.environ):
+        command = context.command_path if context else "batchconv"
+        _tell_json(error.format_message(), f"see {command} --help", 2)
+    else:
+        error.show()
+
+
 def tell_error(error: BatchconvError) -> None:
     """What happened, and what to do next, on standard error."""
-    say_aside(f"batchconv: {error}")
-    if error.hint:
-        say_aside(f"  {error.hint}")
+    if _wants_json(sys.argv[1:], os.environ):
+        _tell_json(str(error), error.hint, error.exit_code)
+    else:
+        for line in error_lines(str(error), error.hint):
+            say_aside(line)
+
+
+def _tell_json(message: str, hint: str | None, exit_code: int) -> None:
+    from batchconv.cli.logs import error_line  # noqa: PLC0415 - `--help` needs no logging
+
+    say_aside(error_line(message, hint, exit_code))
+
+
+def _wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether errors are told as JSON, where the command line may not have been understood."""
+    for at, argument in reversed(list(enumerate(arguments))):
+        if argument == "--log-format":
+            return [*arguments, ""][at + 1] == "json"
+        if argument.startswith("--log-format="):
+            return argument.endswith("=json")
+    return environment.get("BATCHCONV_LOG_FORMAT") == "json"

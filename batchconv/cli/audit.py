@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from batchconv.cli.options import GroupedCommand, make_settings, settings_options
+from batchconv.cli.options import FileName, GroupedCommand, make_settings, settings_options
 from batchconv.cli.say import say, say_aside
 from batchconv.config import ReadSettings
 
 if TYPE_CHECKING:
-    from batchconv.entries import Entry
     from batchconv.model import Row
+    from batchconv.quick_entries import Entry
 
 
 @click.command("audit", cls=GroupedCommand)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=FileName())
 @click.option(
     "--results",
     "results_files",
     metavar="FILE",
+    type=FileName(),
     multiple=True,
     required=True,
     help="Results of the upload, then of each resend, in order. Repeatable.",

@@ -2,29 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
-from batchconv.options import GROUPS, Option, options_of
+from batchconv.cli.layers import FLAG, account_of, layers_of, profiles_of, remember, told_of
+from batchconv.cli.say import say_aside
+from batchconv.config import Settings
+from batchconv.config_file import Kind
+from batchconv.layers import Value
+from batchconv.options import GROUPS, SETTING, Option, nearest, options_of
 
 C = TypeVar("C", bound=Callable[..., Any])
 S = TypeVar("S")
-_LAST = "Setting"
+_PATHS = ("PATH", "FILE")
+_NUMBERS = ("N", "DURATION")
+_USERINFO = (
+    "it holds a user or a password, which everyone on this machine can see in an argument; they "
+    "belong in the environment or in a file of settings"
+)
 
 
 class GroupedOption(click.Option):
-    """An option that knows under which heading of the help it stands."""
+    """An option under one of the headings of the help, that other places than flags can set.
 
-    def __init__(self, *args: Any, group: str = _LAST, **kwargs: Any) -> None:
+    Args:
+        group: the heading.
+        shown: the default, for people.
+        default_text: the text that gives the default, or None where no text does.
+        flag_only: it is about one run, and is set by a flag or not at all.
+    """
+
+    def __init__(
+        self, *args: Any, group: str = SETTING, shown: str = "", default_text: str | None = None,
+        flag_only: bool = False, **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(*args, **kwargs)
         self.group = group
+        self.shown = shown
+        self.default_text = default_text
+        self.flag_only = flag_only
+
+    def consume_value(
+        self, ctx: click.Context, opts: Mapping[str, Any]
+    ) -> tuple[Any, ParameterSource]:
+        """The flag's value; without a flag, what the layers under the command line say."""
+        value, source = super().consume_value(ctx, opts)
+        if self.flag_only or ctx.resilient_parsing:
+            return value, source
+        told = told_of(ctx)
+        if source is ParameterSource.COMMANDLINE:
+            if (self.metavar or "").startswith("URL") and "@" in value:
+                raise click.BadParameter(_USERINFO, ctx, self)
+            texts = value if self.multiple else ("true" if value is True else value,)
+            told[self.name] = Value(tuple(texts), FLAG)
+            return value, source
+        found = layers_of(ctx).find(self.name or "", opts)
+        if found is None:
+            return value, source
+        told[self.name] = found
+        return found.texts if self.multiple else found.texts[0], ParameterSource.DEFAULT_MAP
+
+    @property
+    def kind(self) -> Kind:
+        """What may be said of it outside the command line."""
+        metavar = self.metavar or ""
+        booleans = None
+        if self.is_flag or metavar == "true|false":
+            booleans = ("false", "true")
+        elif metavar.startswith("["):
+            booleans = ("none", "calm")
+        number = isinstance(self.type, click.types.IntParamType | click.types.FloatParamType)
+        return Kind(
+            self._check,
+            booleans=booleans,
+            numbers=number or metavar.split("|")[0] in _NUMBERS,
+            many=self.multiple,
+            pairs=self.multiple and "=" in metavar,
+            path=metavar in _PATHS,
+            flag_only=self.flag_only,
+        )
+
+    def _check(self, texts: Sequence[str]) -> None:
+        context = click.Context(click.Command("settings"))
+        try:
+            self.type_cast_value(context, texts if self.multiple else texts[0])
+        except click.BadParameter as error:
+            raise ValueError(error.message) from None
 
 
 class GroupedCommand(click.Command):
     """A command whose help has a section for each group of options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Say of an option without its value what the value should be."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadOptionUsage as error:
+            option = next((p for p in self.params if error.option_name in p.opts), None)
+            wanted = ""
+            if isinstance(option, click.Option):
+                wanted = f" Write {error.option_name} {option.make_metavar(ctx)}: {option.help}"
+            raise click.BadOptionUsage(error.option_name, error.message + wanted, ctx) from None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections in the order in which the groups first appear."""
@@ -32,14 +114,26 @@ class GroupedCommand(click.Command):
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record is not None and isinstance(param, click.Option):
-                sections.setdefault(getattr(param, "group", _LAST), []).append(record)
-        sections[_LAST] = sections.pop(_LAST)
+                sections.setdefault(getattr(param, "group", SETTING), []).append(record)
+        sections[SETTING] = sections.pop(SETTING)
         for name, records in sections.items():
             with formatter.section(name):
                 formatter.write_dl(records)
 
 
-class _Parsed(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 takes no argument here
+class FileName(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 takes no argument here
+    """Any text; shells complete it with the names of files."""
+
+    name = "file"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Leave it to the shell, which knows files best."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+class _Parsed(FileName):
     def __init__(self, option: Option) -> None:
         self.name = option.metavar or "TEXT"
         self._option = option
@@ -52,30 +146,62 @@ class _Parsed(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 ta
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Names of files where one is wanted."""
+        wanted = self._option.metavar in _PATHS
+        return super().shell_complete(ctx, param, incomplete) if wanted else []
+
 
 class _Choice(_Parsed):
     """One of a few texts."""
 
-    def __init__(self, option: Option) -> None:
-        super().__init__(option)
-        self._texts = click.Choice(option.choices)
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str):
-            return value
-        return super().convert(self._texts.convert(value, param, ctx), param, ctx)
+        choices = self._option.choices
+        if isinstance(value, str) and value not in choices:
+            near = nearest(value, choices)
+            self.fail(
+                f"{value!r} is none of {', '.join(choices)}"
+                + (f"; did you mean {near}?" if near else ""),
+                param,
+                ctx,
+            )
+        return super().convert(value, param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The texts themselves."""
+        return [
+            CompletionItem(text) for text in self._option.choices if text.startswith(incomplete)
+        ]
 
 
-def settings_options(settings: type[Any], *, only: Iterable[str] | None = None) -> Callable[[C], C]:
-    """A decorator that gives a command an option for each setting, under the setting's name."""
+def settings_options(
+    settings: type[Any], *, only: Iterable[str] | None = None, flag_only: Collection[str] = ()
+) -> Callable[[C], C]:
+    """A decorator that gives a command an option for each setting, under the setting's name.
+
+    `--config` and `--profile` come with them: they tell where else settings stand.
+
+    Args:
+        settings: the dataclass.
+        only: the settings to take from it; all of them for None.
+        flag_only: settings that mean something else to this command, and are set by flags alone.
+    """
     chosen = options_of(settings)
     names = sorted(
         chosen if only is None else only, key=lambda name: GROUPS.index(chosen[name].group)
     )
 
     def decorate(command: C) -> C:
+        command = _config_option(_profile_option(command))
         for name in reversed(names):
-            command = _click_option(name, chosen[name])(command)
+            option = chosen[name]
+            if name in flag_only:
+                option = option._replace(flag_only=True)
+            command = _click_option(name, option)(command)
         return command
 
     return decorate
@@ -89,21 +215,49 @@ def _click_option(name: str, option: Option) -> Callable[[C], C]:
     else:
         kind = {
             "type": _Choice(option) if option.choices else _Parsed(option),
-            "metavar": "|".join(option.choices) or option.metavar,
+            "metavar": option.metavar or "|".join(option.choices),
             "multiple": option.many,
         }
     return click.option(
-        name, *option.flags, help=text, cls=GroupedOption, group=option.group, **kind
-    )
+        name, *option.flags, help=text, cls=GroupedOption, group=option.group,
+        shown=option.shown, default_text=option.default_text, flag_only=option.flag_only, **kind,
+    )  # fmt: skip
+
+
+class _ProfileName(FileName):
+    name = "NAME"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The profiles of the file; none while that is wrong, which the command will tell."""
+        return [CompletionItem(name) for name in profiles_of(ctx) if name.startswith(incomplete)]
+
+
+_config_option = click.option(
+    "--config", metavar="FILE", type=FileName(), cls=GroupedOption, flag_only=True,
+    is_eager=True, expose_value=False, callback=remember,
+    help="Settings in TOML. [~/.config/batchconv/config.toml if it is there]",
+)  # fmt: skip
+_profile_option = click.option(
+    "--profile", metavar="NAME", type=_ProfileName(), cls=GroupedOption, flag_only=True,
+    is_eager=True, expose_value=False, callback=remember,
+    help="The settings under [profile.NAME] in that file, before all others but flags.",
+)  # fmt: skip
 
 
 def make_settings(settings: type[S], values: dict[str, Any]) -> S:
     """The settings that were given; those that were not keep their defaults."""
     context = click.get_current_context()
-    return settings(
-        **{
-            name: value
-            for name, value in values.items()
-            if context.get_parameter_source(name) is not ParameterSource.DEFAULT
-        }
-    )
+    if not context.params.get("quiet"):
+        for notice in layers_of(context).notices:
+            say_aside(f"batchconv: {notice}")
+    given = {
+        name: value
+        for name, value in values.items()
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    account = account_of(context)
+    if account is not None and issubclass(settings, Settings):
+        given |= {"account_from": account.place, **account.secrets}
+    return settings(**given)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from batchconv.cli.options import settings_options
+from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_options, sending_settings
 from batchconv.config import ReadSettings, Settings
 from batchconv.options import options_of
@@ -16,11 +16,15 @@ _ABOUT_INPUTS = {*options_of(ReadSettings), "failed", "no_failed"}
 
 
 @click.command("resend", cls=SendingCommand)
-@click.argument("earlier", metavar="RESULTS")
+@click.argument("earlier", metavar="RESULTS", type=FileName())
 @click.option(
     "--include", type=click.Choice(["rejected"]), help="Send the rejected rows again, too."
 )
-@settings_options(Settings, only=[n for n in options_of(Settings) if n not in _ABOUT_INPUTS])
+@settings_options(
+    Settings,
+    only=[n for n in options_of(Settings) if n not in _ABOUT_INPUTS],
+    flag_only=("results",),  # in a file it names the upload's, which are the input here
+)
 @sending_options
 def resend(earlier: str, include: str | None, quiet: bool, verbose: bool, **values: Any) -> None:
     """Send the rows again that failed in RESULTS, into a results file of their own.
@@ -35,9 +39,10 @@ def resend(earlier: str, include: str | None, quiet: bool, verbose: bool, **valu
     from batchconv.resending import prepare_resend  # noqa: PLC0415 - --help must not load aiohttp
 
     run_and_exit(
-        lambda: prepare_resend(
-            earlier, settings, os.environ, include_rejected=include == "rejected"
+        lambda watch: prepare_resend(
+            earlier, settings, os.environ, include_rejected=include == "rejected", watch=watch
         ),
+        settings,
         quiet=quiet,
         verbose=verbose,
     )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
+from collections.abc import Iterator
 
 import click
 
+from batchconv.visible import visible
 
-def say(text: str) -> None:
-    """Print a line of data; when nobody reads any more, end quietly with 0."""
+
+def say(text: str | bytes) -> None:
+    """Print data, a line or a document; when nobody reads any more, end quietly with 0."""
     try:
         click.echo(text)
     except BrokenPipeError:
@@ -20,9 +24,52 @@ def say(text: str) -> None:
 def say_aside(text: str) -> None:
     """Print a line for people; the run goes on when nobody reads it."""
     try:
-        click.echo(text, err=True)
-    except BrokenPipeError:
+        click.echo(visible(text), err=True)
+    except OSError:
         _silence(2)
+
+
+def error_lines(text: str, hint: str | None) -> Iterator[str]:
+    """What happened and what to do next, as it fits standard error."""
+    columns = columns_of(2)
+    yield from fitted(f"batchconv: {text}", columns)
+    if hint:
+        yield from fitted(f"  {hint}", columns)
+
+
+def fitted(line: str, columns: int | None) -> list[str]:
+    """A line broken between words to fit *columns*, None for a place without an edge."""
+    if columns is None or len(line) <= columns:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.wrap(
+        line.lstrip(),
+        max(columns, 20),
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def columns_of(descriptor: int) -> int | None:
+    """How wide a terminal is; None for what is none, or does not say."""
+    try:
+        return os.get_terminal_size(descriptor).columns or None
+    except OSError:
+        return None
+
+
+def fill_descriptors() -> None:
+    """Open what the program was started without, so that no file of the run takes its number.
+
+    As before, reading from it or writing to it is an error.
+    """
+    for descriptor, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, mode)  # takes the lowest number that is free: this one
 
 
 def _silence(descriptor: int) -> None:

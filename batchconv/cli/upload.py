@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from batchconv.cli.options import settings_options
+from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_options, sending_settings
 from batchconv.config import Settings
 
 
 @click.command("upload", cls=SendingCommand)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=FileName())
 @settings_options(Settings)
 @sending_options
 def upload(inputs: Sequence[str], quiet: bool, verbose: bool, **values: Any) -> None:
@@ -28,9 +28,17 @@ def upload(inputs: Sequence[str], quiet: bool, verbose: bool, **values: Any) -> 
       batchconv upload --simulate export.csv
       batchconv upload --resume exports/ 'old/part-*.csv.gz'
       tail -n 0 -F events.jsonl | batchconv upload -
+
+    Options can also stand in a file and in the environment (BATCHCONV_RATE=50): see
+    `batchconv config`.
     """
     settings = sending_settings(values)
 
     from batchconv.uploading import prepare_upload  # noqa: PLC0415 - --help must not load aiohttp
 
-    run_and_exit(lambda: prepare_upload(inputs, settings, os.environ), quiet=quiet, verbose=verbose)
+    run_and_exit(
+        lambda watch: prepare_upload(inputs, settings, os.environ, watch),
+        settings,
+        quiet=quiet,
+        verbose=verbose,
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from batchconv.cli.options import GroupedCommand, make_settings, settings_options
+from batchconv.cli.options import FileName, GroupedCommand, make_settings, settings_options
 from batchconv.cli.say import say, say_aside
 from batchconv.config import ReadSettings, Settings
 from batchconv.durations import show_duration
@@ -16,7 +16,7 @@ from batchconv.options import options_of
 
 
 @click.command("validate", cls=GroupedCommand)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=FileName())
 @settings_options(Settings, only=[*options_of(ReadSettings), "rate"])
 def validate(inputs: Sequence[str], rate: float | None, **values: Any) -> None:
     """Read every row of INPUT as `upload` would, send nothing, and tell what is wrong.

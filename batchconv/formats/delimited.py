@@ -12,17 +12,17 @@ import re
 import sys
 from collections.abc import Iterator
 from itertools import chain, islice
+from operator import itemgetter
 from typing import NamedTuple
 
-from batchconv.columns import find_columns, require_columns
+from batchconv.columns import Places, find_columns, require_columns
 from batchconv.errors import UsageError
-from batchconv.formats.base import FormatName, Layout, ReadOptions
+from batchconv.formats.base import FormatName, Layout, LineRows, ReadOptions
+from batchconv.formats.dialect import are_rows, guess_delimiter, said_delimiter
 from batchconv.formats.lines import Doomed, Lines, TooLong
 from batchconv.model import NO_FIELDS, Fault, Fields, Reason, Row
 from batchconv.source import ByteStream
 
-_DELIMITERS = ",;\t|"
-_QUOTED = re.compile(r'"[^"]*"?')
 _SAMPLE = 100  # records among which one must be sound when there is no header
 _UNDECODED = re.compile(r"[\udc00-\udcff]")
 
@@ -34,7 +34,7 @@ class _Record(NamedTuple):
     fault: Fault | None
 
 
-class DelimitedRows:
+class DelimitedRows(LineRows):
     """The rows of one CSV or TSV input.
 
     Blank lines are no records. A record whose number of cells is not the header's is invalid;
@@ -44,11 +44,16 @@ class DelimitedRows:
     def __init__(self, name: FormatName, stream: ByteStream, options: ReadOptions) -> None:
         self._source = stream.name
         self._max_row_bytes = options.max_row_bytes
+        self._max_columns = options.max_columns
         self._lines = Lines(stream, max_bytes=options.max_row_bytes, encoding=options.encoding)
         # The csv module has one limit for the whole process; it is only ever raised.
         csv.field_size_limit(max(csv.field_size_limit(), min(options.max_row_bytes, sys.maxsize)))
         self._skip_blank_lines()
-        self._delimiter = options.delimiter or self._guess_delimiter(name)
+        self._delimiter = self._find_delimiter(name, options)
+        self._width = 0  # of the first record, which is the header where there is one
+        self._number = 0
+        self._begun = 0  # records without a header that have been read to look at them
+        self._places = Places(None, None, None, None)  # until the header has been read
         self._records = self._read_records()
         names = self._read_names(options)
         self._places = find_columns(names, options.mapped)
@@ -59,17 +64,25 @@ class DelimitedRows:
         self.layout = Layout(
             name, names if options.header else None, self._delimiter, self._lines.encoding
         )
+        self._rows = self._read_rows()
+        self._head = list(islice(self._rows, self._begun))
 
     def _skip_blank_lines(self) -> None:
-        lines = iter(self._lines)
         while (line := self._lines.peek()) is not None and not line.strip("\r\n"):
-            next(lines)
-            self._lines.begin_record()
+            self._lines.skip()
 
-    def _guess_delimiter(self, name: FormatName) -> str:
-        """A tab for TSV; otherwise whichever usual mark the first line has most of."""
-        first = _QUOTED.sub("", self._lines.peek() or "")
-        return "\t" if name == "tsv" else max(_DELIMITERS, key=first.count)
+    def _find_delimiter(self, name: FormatName, options: ReadOptions) -> str:
+        """As named, as a first line `sep=;` says, a tab for TSV, or as the first line looks."""
+        said = said_delimiter(self._lines.peek() or "")
+        if said is not None:
+            self._lines.skip()
+            self._skip_blank_lines()
+        if options.delimiter or said:
+            return options.delimiter or said or ""
+        if name == "tsv":
+            return "\t"
+        names = options.mapped.values() if options.header else None
+        return guess_delimiter(self._lines.peek() or "", names)
 
     def _read_names(self, options: ReadOptions) -> list[str]:
         """The header's cells, or "1", "2", … when there is no header; none in an empty file."""
@@ -87,16 +100,38 @@ class DelimitedRows:
                 f"{fault.detail}",
                 hint="mend it, or name its --delimiter or --encoding",
             )
+        if len(first.cells) > self._max_columns:
+            raise UsageError(
+                f"{self._source}: the first record, on line {first.line}, has {len(first.cells)} "
+                f"cells, and {self._max_columns} are allowed",
+                hint="name its --delimiter, or raise --max-columns",
+            )
         if options.header:
             return first.cells
+        self._begun = len(begun)
         self._records = chain(begun, self._records)
         return [str(number) for number in range(1, len(first.cells) + 1)]
 
-    def __iter__(self) -> Iterator[Row]:
+    def _read_block(self, block: list[str]) -> list[Row] | None:
+        try:
+            records = list(csv.reader(block, strict=True, delimiter=self._delimiter))
+        except csv.Error:
+            return None
+        if len(records) != len(block) or set(map(len, records)) != {self._width}:
+            return None
+        missing = [None] * len(records)
+        columns = [
+            missing if place is None else list(map(itemgetter(place), records))
+            for place in self._places
+        ]
+        return self._make_rows(columns, cells=records)
+
+    def _read_rows(self) -> Iterator[Row]:
         source, places = self._source, self._places
-        for number, (line, cells, raw, fault) in enumerate(self._records, 1):
+        for line, cells, raw, fault in self._records:
+            self._number += 1
             if fault is not None:
-                yield Row(source, number, line, NO_FIELDS, None, raw, fault)
+                yield Row(source, self._number, line, NO_FIELDS, None, raw, fault)
                 continue
             a, b, c, d = places
             fields = Fields(
@@ -105,12 +140,11 @@ class DelimitedRows:
                 None if c is None else cells[c],
                 None if d is None else cells[d],
             )
-            yield Row(source, number, line, fields, cells, None, None)
+            yield Row(source, self._number, line, fields, cells, None, None)
 
     def _read_records(self) -> Iterator[_Record]:
         lines = self._lines
         taken = lines.taken
-        width = 0  # of the first record, which is the header where there is one
         why = ""
         while True:
             reader = csv.reader(iter(lines), strict=True, delimiter=self._delimiter)
@@ -120,10 +154,15 @@ class DelimitedRows:
                     if not cells:  # a blank line
                         taken.clear()
                         continue
-                    width = width or len(cells)
+                    self._width = self._width or len(cells)
                     fault = None
-                    if len(cells) != width or lines.dirty:
-                        fault = _fault_of(cells, width)
+                    if len(taken) > 1 and are_rows(
+                        taken, self._delimiter, self._width, self._places
+                    ):
+                        yield _Record(line, [], lines.go_back(), _SWALLOWING)
+                        continue
+                    if len(cells) != self._width or lines.dirty:
+                        fault = _fault_of(cells, self._width)
                     raw = "" if fault is None else "".join(taken)
                     taken.clear()
                     yield _Record(line, cells, raw, fault)
@@ -149,6 +188,13 @@ class DelimitedRows:
                 return
             raw = lines.go_back()
             yield _Record(lines.number, [], raw, fault)
+
+
+_SWALLOWING = Fault(
+    Reason.UNREADABLE_RECORD,
+    "the record goes on over lines that would be rows by themselves: look for two quotes too "
+    "many; reading went on at the next line",
+)
 
 
 def _fault_of(cells: list[str], width: int) -> Fault | None:

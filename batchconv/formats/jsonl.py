@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -10,38 +9,19 @@ from typing import cast
 
 from batchconv.columns import ColumnError, Places, find_columns, require_columns
 from batchconv.errors import InputError, UsageError
-from batchconv.formats.base import Layout, ReadOptions
+from batchconv.formats.base import Layout, LineRows, ReadOptions
 from batchconv.formats.lines import Lines, TooLong
+from batchconv.formats.objects import BadObjectError, decode_block, decode_object
 from batchconv.model import NO_FIELDS, Fault, Fields, Raw, Reason, Row
 from batchconv.source import ByteStream, can_reopen
 
 _UNDECODED = re.compile(r"[\udc00-\udcff]")
 _JSON_SPACE = " \t\r\n"
-_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|([\[{])|([\]}])')
-_MOST_NESTED = 100  # levels; the interpreter's own limit depends on who is calling
 _SAMPLE = 100  # records looked at for their keys before the first request
-_MOST_SHAPES = 1_000  # sets of keys remembered; an export has a handful
+_MOST_REMEMBERED = 100_000  # keys in all sets of keys that are remembered; an export has a few
 
 
-class _BadJsonError(ValueError):
-    """Valid for Python's decoder, but not what a record may be."""
-
-
-def _refuse_constant(name: str) -> object:
-    raise _BadJsonError(f"{name} is no JSON")
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _BadJsonError("a key is there twice in one object")
-    return found
-
-
-_decode = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_object).raw_decode
-
-
-class JsonRows:
+class JsonRows(LineRows):
     """The rows of one JSON Lines input.
 
     Each line stands for itself: keys may differ from line to line. Before the first request the
@@ -60,12 +40,11 @@ class JsonRows:
             stream, max_bytes=options.max_row_bytes, encoding=options.encoding, newline="\n"
         )
         self._shapes: dict[tuple[str, ...], Places | ColumnError] = {}
+        self._remembered = 0  # keys in them
+        self._number = 0
         self._rows = self._read_rows()
         self._check_keys(sample=_SAMPLE if can_reopen(stream.name) else 1)
         self.layout = Layout("jsonl", None, "", self._lines.encoding)
-
-    def __iter__(self) -> Iterator[Row]:
-        return self._rows
 
     def _check_keys(self, sample: int) -> None:
         """Raises ColumnError or UsageError; a pipe may never give a second row to look at."""
@@ -76,7 +55,7 @@ class JsonRows:
             if not seen:
                 raise
             self._rows = _broken_off(damage)
-        self._rows = chain(seen, self._rows)
+        self._head = seen
         if seen and seen[0].fault and (seen[0].raw or "").lstrip()[:1] == "[":
             raise UsageError(
                 f"{self._source} is a JSON array, and rows are read from JSON Lines",
@@ -98,9 +77,24 @@ class JsonRows:
         if errors and len(errors) == len(self._shapes):
             raise errors[0]
 
+    def _read_block(self, block: list[str]) -> list[Row] | None:
+        found = decode_block(block, max_nesting=self._options.max_nesting)
+        if found is None or max(map(len, found)) > self._options.max_columns:
+            return None
+        names = tuple(found[0])
+        keys = list(chain.from_iterable(found))
+        alike = set(map(len, found)) == {len(names)} and keys == [*names] * len(found)
+        places = self._places(names)
+        if not alike or self._paths or isinstance(places, ColumnError):
+            fields, faults = zip(*map(self._pick, found), strict=True)
+            return self._make_rows(zip(*fields, strict=True), raw=block, faults=faults)
+        values = list(chain.from_iterable(map(dict.values, found)))
+        missing = [None] * len(found)
+        columns = [missing if place is None else values[place :: len(names)] for place in places]
+        return self._make_rows(columns, raw=block)
+
     def _read_rows(self) -> Iterator[Row]:
         lines, source = self._lines, self._source
-        number = 0
         while True:
             fault: Fault | None
             try:
@@ -109,18 +103,18 @@ class JsonRows:
                     text = line.strip(_JSON_SPACE)
                     if not text:
                         continue
-                    number += 1
+                    self._number += 1
                     fields, fault = self._read_record(text)
-                    yield Row(source, number, lines.number, fields, None, line, fault)
+                    yield Row(source, self._number, lines.number, fields, None, line, fault)
             except TooLong:
-                number += 1
+                self._number += 1
                 raw = lines.go_back()
                 fault = Fault(
                     Reason.TOO_LONG,
                     f"the line is longer than {self._options.max_row_bytes} bytes; raise "
                     "--max-row-bytes if it is meant to be",
                 )
-                yield Row(source, number, lines.number, NO_FIELDS, None, raw, fault)
+                yield Row(source, self._number, lines.number, NO_FIELDS, None, raw, fault)
             else:
                 return
 
@@ -132,26 +126,20 @@ class JsonRows:
                 "--encoding",
             )
         try:
-            if text[0] != "{":
-                raise _BadJsonError("it is no object")
-            found, end = _decode(text)
-            if end != len(text):
-                raise _BadJsonError("there is more after the object")
-            if text.count("[") + text.count("{") > _MOST_NESTED and _is_nested_deeply(text):
-                raise _BadJsonError("it is nested too deeply")
-        except json.JSONDecodeError as error:
-            return _unreadable(f"{error.msg} at character {error.pos + 1}")
-        except RecursionError:
-            return _unreadable("it is nested too deeply")
-        except ValueError as error:
+            found = decode_object(text, max_nesting=self._options.max_nesting)
+        except BadObjectError as error:
             return _unreadable(str(error))
+        if len(found) > self._options.max_columns:
+            return _unreadable(
+                f"it has {len(found)} keys, and --max-columns allows {self._options.max_columns}"
+            )
         return self._pick(found)
 
     def _pick(self, found: dict[str, Raw]) -> tuple[Fields, Fault | None]:
         for column, path in self._paths:
             _lift(found, column, path)
         names = tuple(found)
-        places = self._shapes.get(names) or self._new_shape(names)
+        places = self._places(names)
         if isinstance(places, ColumnError):
             return NO_FIELDS, Fault(Reason.AMBIGUOUS_COLUMNS, f"{places}; {places.hint}")
         values = tuple(found.values())
@@ -166,26 +154,20 @@ class JsonRows:
             None,
         )
 
-    def _new_shape(self, names: tuple[str, ...]) -> Places | ColumnError:
-        places: Places | ColumnError
+    def _places(self, names: tuple[str, ...]) -> Places | ColumnError:
+        places: Places | ColumnError | None = self._shapes.get(names)
+        if places is not None:
+            return places
         try:
             places = find_columns(names, self._options.mapped)
         except ColumnError as error:
             places = error
-        if len(self._shapes) >= _MOST_SHAPES:
+        self._remembered += len(names)
+        if self._remembered > _MOST_REMEMBERED:
             self._shapes.clear()
+            self._remembered = len(names)
         self._shapes[names] = places
         return places
-
-
-def _is_nested_deeply(text: str) -> bool:
-    """Whether sound JSON text has too many levels for those who handle its values later."""
-    depth = 0
-    for match in _BRACKETS.finditer(text):
-        depth += 1 if match[1] else -1 if match[2] else 0
-        if depth > _MOST_NESTED:
-            return True
-    return False
 
 
 def _broken_off(damage: InputError) -> Iterator[Row]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, compress, count, repeat
+from itertools import compress, count, repeat
 from typing import Any, cast
 
 import pyarrow as pa
@@ -25,8 +25,8 @@ from batchconv.formats.arrow import (
     type_at,
     values_of,
 )
-from batchconv.formats.base import Layout, ReadOptions
-from batchconv.model import Fault, Fields, Raw, Reason, Row
+from batchconv.formats.base import Layout, ReadOptions, RowStream
+from batchconv.model import Fault, Fields, Raw, Reason, Row, make_all
 from batchconv.source import ByteStream, damaged
 
 _ROWS = 512  # in a batch, at most; more are slower
@@ -36,7 +36,7 @@ _LEAST_BUFFER, _MOST_BUFFER = 1 << 16, 1 << 20  # bytes read ahead in one column
 _UNDECODED = re.compile(r"[\udc80-\udcff]")
 
 
-class ParquetRows:
+class ParquetRows(RowStream):
     """The rows of one Parquet input.
 
     Raises:
@@ -70,9 +70,6 @@ class ParquetRows:
             )
         self.layout = Layout("parquet", schema.names, "", "utf-8")
 
-    def __iter__(self) -> Iterator[Row]:
-        return chain.from_iterable(self.batches())
-
     def batches(self) -> Iterator[list[Row]]:
         """Rows in order, as many at once as are read at once.
 
@@ -85,7 +82,7 @@ class ParquetRows:
             columns = [
                 missing if path is None else values_of(find(batch, path)) for path in self._paths
             ]
-            fields = map(Fields._make, zip(*columns, strict=True))
+            fields = make_all(Fields, zip(*columns, strict=True))
             cells = zip(repeat(batch), range(len(batch)), strict=False)
             rows = zip(
                 repeat(self._source), count(number), repeat(None), fields, cells, repeat(None),
@@ -93,7 +90,7 @@ class ParquetRows:
                 strict=False,  # some of them have no end
             )  # fmt: skip
             number += len(batch)
-            yield list(map(Row._make, rows))
+            yield make_all(Row, rows)
 
     def _record_batches(self) -> Iterator[Any]:
         # A batch never reaches over two row groups: damage in one must not cost rows of another.

@@ -16,7 +16,7 @@ from batchconv.gates.width import Width
 from batchconv.model import Row
 from batchconv.retry import Backoff, Judged, Verdict, retry_after
 from batchconv.stops import Stop, outage_stop, throttled_stop
-from batchconv.traffic import Limits, Traffic
+from batchconv.traffic import Limits, Pause, Traffic
 
 _GRAIN = 0.002  # seconds of lateness of any timer
 _SOON = 0.0002  # seconds that are not worth a timer
@@ -53,6 +53,7 @@ class Door:
         self._width = Width(limits.most_in_flight) if limits.concurrency is None else None
         self._places = Places(self._width.limit if self._width else limits.most_in_flight)
         self._rate = rate
+        self._open = rate is None  # nothing but a lack of places keeps a request back
         self._pacer = Pacer(rate)
         self._pace = Pace(clock())
         self._throttle = Throttle()
@@ -80,9 +81,27 @@ class Door:
         """Whether the server is down; what is sent to it now is no attempt."""
         return self._outage.since is not None
 
+    @property
+    def pause(self) -> Pause | None:
+        """Why nothing leaves just now, but for probes; None when something may."""
+        now = self._clock()
+        if self._outage.since is not None:
+            return Pause("outage", now - self._outage.since, self._outage.wait(now) or 0.0)
+        if self._throttle.since is not None:
+            return Pause("throttled", now - self._throttle.since, self._throttle.wait(now))
+        return None
+
     async def afford_retry(self) -> None:
         """Wait until the budget has room for one more retry."""
         await self._budget.spend(idle=self._idle)
+
+    def enter_at_once(self) -> float | None:
+        """The moment, if one more request may leave now: what there is to do in good times."""
+        if self._open and self._places.take_at_once():
+            now = self._clock()
+            self._entered(now)
+            return now
+        return None
 
     async def enter(self) -> float:
         """Wait until one more request may leave; the moment at which it does."""
@@ -92,11 +111,14 @@ class Door:
         except BaseException:
             self._places.give_back()
             raise
+        self._entered(moment)
+        return moment
+
+    def _entered(self, moment: float) -> None:
         self.in_flight += 1
         self._pace.left(moment)
         if self._width is not None:
             self._width.entered(self.in_flight)
-        return moment
 
     def leave(self) -> None:
         """A request has ended, however it did."""
@@ -112,7 +134,8 @@ class Door:
 
     async def _wait_for_moment(self) -> float:
         now = self._clock()
-        if self._nothing_hinders(now):
+        self._open = self._nothing_hinders(now)
+        if self._open:
             return now
         async with self._line:
             while True:
@@ -175,7 +198,7 @@ class Door:
             self._throttle.passed()
             self._silence("throttled")
         if verdict is Verdict.AGAIN:
-            self._troubled(row, left, now)
+            self._troubled(row, left, now, proxy=judged.reply.proxy)
         else:
             if self._outage.final():
                 self._end_outage()
@@ -188,6 +211,7 @@ class Door:
 
     def _refused(self, left: float, now: float, asked: str | None) -> None:
         """A 429, which is about the account: nothing leaves until the server wants more."""
+        self._open = False
         self._traffic.throttled += 1
         self._pace.not_taken(left)
         if self._throttle.since is None:
@@ -210,14 +234,15 @@ class Door:
         self._places.resize(self._width.limit)
         return explained
 
-    def _troubled(self, row: Row, left: float, now: float) -> None:
+    def _troubled(self, row: Row, left: float, now: float, *, proxy: bool) -> None:
         since = self._outage.since
         if since is not None:
             if left > since:  # only probes leave during an outage
                 self._probe_failed(now)
         elif self._outage.troubled((row.source, row.number), now):
+            self._open = False
             self._outage_began = self._wall()
-            self._alarm("outage", outage_stop(self._patience))
+            self._alarm("outage", outage_stop(self._patience, proxy=proxy))
 
     def _probe_failed(self, now: float) -> None:
         self._outage.probe_failed(now)

@@ -21,8 +21,8 @@ _NEAR = 1.2  # a refusal within this of a rate that held says that the rate was 
 _ODD = 2.0  # requests that a server may let through beyond what was reckoned
 _FIRST_HOLD = 2.0  # seconds without a refusal before a little more is tried
 _LONGEST_HOLD = 5.0  # seconds
-_COST = 5.0  # both are longer where a refusal costs a longer pause: so many times that pause,
-_MOST_COST = 15.0  # and so many times at most
+_COST = 10.0  # both are longer where a refusal costs a longer pause: so many times that pause,
+_MOST_COST = 25.0  # and so many times at most
 _IDLE = 5.0  # seconds of holding nobody back after which what was learned is forgotten
 
 

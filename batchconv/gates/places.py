@@ -19,10 +19,16 @@ class Places:
         self.taken = 0
         self._queue: deque[asyncio.Future[None]] = deque()
 
+    def take_at_once(self) -> bool:
+        """Take a place if one is free and nobody waits for it."""
+        if self.taken >= self.limit or self._queue:
+            return False
+        self.taken += 1
+        return True
+
     async def take(self) -> None:
         """Wait for a place, in order of asking."""
-        if self.taken < self.limit and not self._queue:
-            self.taken += 1
+        if self.take_at_once():
             return
         turn = asyncio.get_running_loop().create_future()
         self._queue.append(turn)

@@ -12,8 +12,8 @@ _SHORTEST_WINDOW = 0.02  # seconds
 _TROUBLE_AT_LEAST = 3  # replies in trouble before they are believed
 _TROUBLE = 0.1  # more of them than usual, as a share
 _PATIENCE = 30.0  # seconds after which the server's best latency is measured anew
-_SLOWER, _MUCH_SLOWER = 1.3, 2.0  # times the best latency
-_GRAIN = 0.001  # seconds
+_SLOWER, _MUCH_SLOWER = 1.8, 3.0  # times the best latency
+_GRAIN = 0.01  # seconds; what one turn of a busy event loop of our own may take
 _HOLD = 5.0  # seconds
 _COST = 20.0
 
@@ -23,9 +23,8 @@ class Width:
 
     Replies are looked at in windows of about one round trip. The limit grows only when it was
     reached without pressure: it doubles until latency rises, and goes up by a twentieth from then
-    on. It shrinks when more replies than usual are refusals or errors, or
-    when latency has doubled. A size that was tried and refused is left, and tried again only
-    after a while.
+    on. It shrinks when more replies than usual are refusals or errors, or when latency has
+    trebled. A size that was tried and refused is left, and tried again only after a while.
 
     Pure but for what it was told. Latency is judged by the quicker replies (the first quartile):
     a growing limit makes new connections, and their handshakes are not the server's slowness.

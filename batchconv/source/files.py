@@ -17,6 +17,11 @@ PIECE = 1 << 15  # bytes; rows of larger ones are no faster, and delay the first
 class Opened(Protocol):
     """An input that was opened, wherever it is."""
 
+    @property
+    def size(self) -> int | None:
+        """Its bytes, as far as that can be told."""
+        ...
+
     def read(self) -> bytes:
         """The next piece, as soon as anything is there; empty at the end.
 
@@ -53,6 +58,12 @@ class File:
             raise missing(name) from None
         except (OSError, ValueError) as error:
             raise unreadable(name, error) from None
+
+    @property
+    def size(self) -> int | None:
+        """The file's bytes; None for a pipe."""
+        found = os.fstat(self._file.fileno())
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def read(self) -> bytes:
         """The next piece; waits where a read says "later": a pipe that its other user made so."""

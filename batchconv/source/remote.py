@@ -112,8 +112,13 @@ class Remote:
         )
 
     @property
-    def size(self) -> int:
-        """Bytes, where they are known beforehand."""
+    def size(self) -> int | None:
+        """Its bytes, where the server tells."""
+        return self._size
+
+    @property
+    def end(self) -> int:
+        """Its bytes, which are known where one can jump about in it."""
         return int(self._file.seek(0, io.SEEK_END)) if self._size is None else self._size
 
     def jumping(self) -> BinaryIO | None:
@@ -143,7 +148,7 @@ class _Jumping(io.RawIOBase):
         if whence == io.SEEK_CUR:
             offset += self._at
         elif whence == io.SEEK_END:
-            offset += self._remote.size
+            offset += self._remote.end
         self._at = offset
         return offset
 

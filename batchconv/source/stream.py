@@ -44,6 +44,10 @@ class ByteStream:
     Attributes:
         name: as results and people see it.
         compression: how it is packed.
+        size: bytes of the file as it lies there; None for a pipe.
+        position: bytes of it that have been read, packed as they are.
+        lines: line ends among the bytes handed out.
+        fresh_lines: those of the last piece, which may not have been taken apart yet.
 
     Raises:
         UsageError: from the constructor when it is something that is not read here.
@@ -54,6 +58,8 @@ class ByteStream:
     def __init__(self, name: str, compression: Compression | None = None) -> None:
         self.name = str(name)
         self._opened = _open(name)
+        self.size = self._opened.size
+        self.position = self.lines = self.fresh_lines = 0
         self._head = b""
         self._peeked = b""
         self._spool: BinaryIO | None = None
@@ -63,7 +69,9 @@ class ByteStream:
             self._opened.close()
             raise
         pieces = self._packed()
-        self._pieces = pieces if self.compression == "none" else self._unpacked(pieces)
+        self._pieces = self._counted(
+            pieces if self.compression == "none" else self._unpacked(pieces)
+        )
 
     def __iter__(self) -> Iterator[bytes]:
         if self._peeked:
@@ -83,9 +91,18 @@ class ByteStream:
     def _packed(self) -> Iterator[bytes]:
         if self._head:
             head, self._head = self._head, b""
+            self.position += len(head)
             yield head
         while piece := self._opened.read():
+            self.position += len(piece)
             yield piece
+
+    def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.fresh_lines = piece.count(b"\n")
+            self.lines += self.fresh_lines
+            yield piece
+        self.fresh_lines = 0
 
     def _unpacked(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         try:

@@ -17,22 +17,31 @@ import click
 
 from tests.bench.columnar import columnar
 from tests.bench.figures import Figure, Scale, heading, write_json
+from tests.bench.pacing import auto, outage, rate, throttled
+from tests.bench.peers import peers
 from tests.bench.processes import ProcessError
-from tests.bench.reading import first, reading
+from tests.bench.reading import arrivals, first, reading
 from tests.bench.resuming import resume
-from tests.bench.sending import cpu, latency, memory, retries
+from tests.bench.sending import cpu, hiding, latency, memory, retries
 
 Bench = Callable[[Path, Scale], list[Figure]]
 
 BENCHES: dict[str, Bench] = {
     "latency": latency,
     "retries": retries,
+    "hiding": hiding,
+    "cpu": cpu,
     "reading": reading,
     "columnar": columnar,
-    "cpu": cpu,
     "first": first,
+    "arrivals": arrivals,
     "memory": memory,
     "resume": resume,
+    "rate": rate,
+    "throttled": throttled,
+    "auto": auto,
+    "outage": outage,
+    "peers": peers,
 }
 _QUICK = Scale(samples=1, long_samples=1, divisor=5)
 _REPORT = Path(__file__).parents[2] / "bench.json"
@@ -42,11 +51,14 @@ _REPORT = Path(__file__).parents[2] / "bench.json"
 @click.option("--only", type=click.Choice(list(BENCHES)), multiple=True, help="Repeatable.")
 @click.option("--quick", is_flag=True, help="One sample each, and fewer rows.")
 @click.option("--samples", type=click.IntRange(min=1), help="Of each thing; more where it is busy.")
-def main(only: Sequence[str], quick: bool, samples: int | None) -> None:
+@click.option("--results", type=click.IntRange(min=1), help="To resume; ten million need 4.5 GB.")
+def main(only: Sequence[str], quick: bool, samples: int | None, results: int | None) -> None:
     """Measure speed as ratios to something measured in the same run."""
     scale = _QUICK if quick else Scale()
     if samples is not None:
         scale = replace(scale, samples=samples, long_samples=samples)
+    if results is not None:
+        scale = replace(scale, results=results)
     began = time.perf_counter()
     broken = 0
     measured: dict[str, list[Figure]] = {}

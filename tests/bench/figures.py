@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_WIDTHS = (40, 10, 11, 30, 7, 12)
+_WIDTHS = (44, 10, 9, 34, 7, 9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,13 @@ class Scale:
         samples: how often each thing is measured.
         long_samples: the same for what takes several seconds.
         divisor: what large numbers of rows are divided by.
+        results: of the run that is resumed.
     """
 
     samples: int = 3
     long_samples: int = 2
     divisor: int = 1
+    results: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Figure:
         reference: what it is compared to, in the same unit; None when it only informs.
         against: what the reference is.
         bar: the most that the ratio may be; None when there is no such promise.
-        aim: a bar that is not promised yet: shown in parentheses, and missing it fails nothing.
+        floor: the least that the ratio may be; None when there is no such promise.
         samples: all values of which *measured* is the least.
     """
 
@@ -47,7 +49,7 @@ class Figure:
     reference: float | None = None
     against: str = ""
     bar: float | None = None
-    aim: float | None = None
+    floor: float | None = None
     samples: Sequence[float] = ()
 
     @property
@@ -57,8 +59,12 @@ class Figure:
 
     @property
     def missed(self) -> bool:
-        """Whether the bar was missed."""
-        return self.bar is not None and self.ratio is not None and self.ratio > self.bar
+        """Whether the promise was broken."""
+        if self.ratio is None:
+            return False
+        too_much = self.bar is not None and self.ratio > self.bar
+        too_little = self.floor is not None and self.ratio < self.floor
+        return too_much or too_little
 
     def line(self) -> str:
         """The figure as a line of the table."""
@@ -75,8 +81,8 @@ class Figure:
 
     def _shown_bar(self) -> str:
         if self.bar is not None:
-            return f"{self.bar:.2f}"
-        return "" if self.aim is None else f"({self.aim:.2f})"
+            return f"<= {self.bar:.2f}"
+        return "" if self.floor is None else f">= {self.floor:.2f}"
 
     def as_dict(self) -> dict[str, object]:
         """The figure as JSON can hold it."""
@@ -88,7 +94,7 @@ class Figure:
             "against": self.against,
             "ratio": self.ratio,
             "bar": self.bar,
-            "aim": self.aim,
+            "floor": self.floor,
             "missed": self.missed,
             "samples": list(self.samples),
         }
@@ -101,7 +107,7 @@ def least(name: str, samples: Sequence[float], unit: str, **more: object) -> Fig
 
 def heading() -> str:
     """The line above the table."""
-    return _line("", "measured", "unit", "reference", "ratio", "bar or (aim)")
+    return _line("", "measured", "unit", "reference", "ratio", "promised")
 
 
 def write_json(

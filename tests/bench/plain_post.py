@@ -1,7 +1,8 @@
 """The plainest aiohttp program that posts a CSV: a list in memory and a pool of workers.
 
 What it leaves out is what it is here for: no results, no checks of values, no rate. A row that
-is answered 503 sleeps in its worker, as such programs do. Prints the seconds of sending.
+is answered 503 sleeps in its worker, as such programs do. It runs on uvloop where that exists.
+Prints the seconds of sending.
 
     python -m tests.bench.plain_post FILE BASE_URL CONCURRENCY
 """
@@ -17,6 +18,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop  # noqa: PLC0415 - it may not be there
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 async def _work(session: aiohttp.ClientSession, url: str, rows: Iterator[dict[str, str]]) -> None:
@@ -53,7 +62,8 @@ def main() -> None:
     began = time.perf_counter()
     with Path(path).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    asyncio.run(_send(rows, base_url + "/sms", int(concurrency)))
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(_send(rows, base_url + "/sms", int(concurrency)))
     sys.stdout.write(f"{time.perf_counter() - began:.4f}\n")
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.request import urlopen
 
 from batchconv.simulator import API_KEY, API_SECRET
@@ -25,7 +25,7 @@ PLAIN_POST = (*PYTHON, "tests.bench.plain_post")
 PLAIN_READ = (*PYTHON, "tests.bench.plain_read")
 
 _ROOT = Path(__file__).parents[2]
-_LIMIT = 300.0  # seconds that no measured program may take
+_LIMIT = 900.0  # seconds that no measured program may take
 
 
 class ProcessError(Exception):
@@ -52,24 +52,31 @@ class Usage:
 
 def environment() -> dict[str, str]:
     """The surroundings of every measured program: the stand-in's account, no stray settings."""
-    kept = {name: value for name, value in os.environ.items() if not _sets_something(name)}
     return {
-        **kept,
+        **undisturbed(os.environ),
         "VONAGE_API_KEY": API_KEY,
         "VONAGE_API_SECRET": API_SECRET,
         "PYTHONPATH": str(_ROOT),
     }
 
 
+def undisturbed(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment without the settings of whoever works on this machine."""
+    kept = {name: value for name, value in environ.items() if not _sets_something(name)}
+    return {**kept, "XDG_CONFIG_HOME": str(_ROOT / "tests" / "no-settings-here")}
+
+
 def _sets_something(name: str) -> bool:
-    return name.startswith(("BATCHCONV_", "VONAGE_", "NEXMO_")) or name == "XDG_CONFIG_HOME"
+    return name.startswith(("BATCHCONV_", "_BATCHCONV", "VONAGE_", "NEXMO_")) or (
+        name.lower().endswith("_proxy")
+    )
 
 
-def run(command: Sequence[str], *, folder: Path) -> Usage:
-    """Run a program to its end in *folder*.
+def run(command: Sequence[str], *, folder: Path, exits: int = 0, limit: float = _LIMIT) -> Usage:
+    """Run a program to its end in *folder*; it is killed after *limit* seconds.
 
     Raises:
-        ProcessError: it did not exit with 0.
+        ProcessError: it did not exit as it should.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         began = time.perf_counter()
@@ -77,7 +84,7 @@ def run(command: Sequence[str], *, folder: Path) -> Usage:
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
             env=environment(), cwd=folder,
         )  # fmt: skip
-        watchdog = threading.Timer(_LIMIT, process.kill)
+        watchdog = threading.Timer(limit, process.kill)
         watchdog.start()
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
@@ -85,9 +92,9 @@ def run(command: Sequence[str], *, folder: Path) -> Usage:
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         errors.seek(0)
-        if process.returncode != 0:
+        if process.returncode != exits:
             told = errors.read().decode(errors="replace")[-2000:]
-            slow = f", stopped after {_LIMIT:g} s" if wall > _LIMIT else ""
+            slow = f", stopped after {limit:g} s" if wall > limit else ""
             raise ProcessError(f"{' '.join(command)}: exit {process.returncode}{slow}\n{told}")
         unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
         return Usage(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / unit, out.read())
@@ -131,30 +138,54 @@ def stand_in(latency: str, *options: str) -> Iterator[StandIn]:
             process.terminate()
 
 
+class Sent(NamedTuple):
+    """What an upload told of itself.
+
+    Attributes:
+        usage: of its process.
+        seconds: between its start and its finish, without the program's own start-up.
+        summary: its summary.
+    """
+
+    usage: Usage
+    seconds: float
+    summary: Mapping[str, Any]
+
+
 def upload(
-    folder: Path, path: Path, server: StandIn, *, concurrency: int = 50
-) -> tuple[Usage, float]:
-    """Run `batchconv upload` without a rate; also the seconds between its start and finish.
+    folder: Path,
+    path: Path,
+    server: StandIn,
+    *options: str,
+    concurrency: int | str = 50,
+    exits: int = 0,
+) -> Sent:
+    """Run `batchconv upload`, without a rate unless *options* name one.
+
+    Its results are in `results.jsonl` afterwards.
 
     Raises:
-        ProcessError: not every row was accepted.
+        ProcessError: not every row was accepted, or it exited in another way than it should.
     """
     summary = folder / "summary.json"
     used = run(
         [
             *BATCHCONV, "upload", str(path), "--base-url", server.base_url, "--rate", "none",
             "--concurrency", str(concurrency), "--summary", str(summary), "--overwrite",
-            "-o", str(folder / "results.jsonl"),
+            "-o", str(folder / "results.jsonl"), "-q", *options,
         ],
         folder=folder,
+        exits=exits,
     )  # fmt: skip
     told = json.loads(summary.read_text(encoding="utf-8"))
-    return used, seconds_between(told["started"], told["finished"])
+    return Sent(used, seconds_between(told["started"], told["finished"]), told)
 
 
-def plain(folder: Path, path: Path, server: StandIn) -> tuple[Usage, float]:
+def plain(
+    folder: Path, path: Path, server: StandIn, *, concurrency: int = 50
+) -> tuple[Usage, float]:
     """Run the plain loop over the same rows; also the seconds of its sending."""
-    used = run([*PLAIN_POST, str(path), server.base_url, "50"], folder=folder)
+    used = run([*PLAIN_POST, str(path), server.base_url, str(concurrency)], folder=folder)
     return used, float(used.output)
 
 

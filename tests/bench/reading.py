@@ -20,11 +20,12 @@ from tests.bench.processes import (
     stand_in,
 )
 
-_CSV_AIM = 12.0
-_JSON_AIM = 2.0
+_CSV_BAR = 12.0
+_JSON_BAR = 2.0
 _TIMES_THE_REFERENCE = 4
 _SETTLING = 1.5  # seconds until a started upload surely waits for its first row
 _BETWEEN_ROWS = 0.05
+_BETWEEN_ARRIVALS = 0.2
 
 
 def reading(folder: Path, scale: Scale) -> list[Figure]:
@@ -35,9 +36,9 @@ def reading(folder: Path, scale: Scale) -> list[Figure]:
     """
     count = 300_000 // scale.divisor
     figures = []
-    for kind, write, loop, aim in (
-        ("CSV", write_csv, "csv.reader", _CSV_AIM),
-        ("JSONL", write_jsonl, "json.loads", _JSON_AIM),
+    for kind, write, loop, bar in (
+        ("CSV", write_csv, "csv.reader", _CSV_BAR),
+        ("JSONL", write_jsonl, "json.loads", _JSON_BAR),
     ):
         path, tiny = write(folder, count), write(folder, 1)
         ours: list[float] = []
@@ -53,7 +54,7 @@ def reading(folder: Path, scale: Scale) -> list[Figure]:
                 "s",
                 reference=min(theirs),
                 against=f"s {loop}",
-                aim=aim,
+                bar=bar,
             )
         )
     return figures
@@ -79,15 +80,44 @@ def first(folder: Path, scale: Scale) -> list[Figure]:
     ]
 
 
-def _first_accepted(folder: Path, server: StandIn) -> tuple[float, int]:
-    """Seconds from the first row's writing to its result, and how many rows had been written."""
+def arrivals(folder: Path, scale: Scale) -> list[Figure]:
+    """Rows that come one by one on a pipe: from the writing of each to its result."""
+    del scale
+    took = []
+    with stand_in("0s") as server, _piped(folder, server) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for number, row in enumerate(rows(21)):
+            began = time.perf_counter()
+            if not number:
+                process.stdin.write(b"message_id,delivered,timestamp\n")
+            process.stdin.write((",".join(row) + "\n").encode())
+            process.stdin.flush()
+            process.stdout.readline()
+            if number:  # the first one waits for the program's start
+                took.append((time.perf_counter() - began) * 1e3)
+            time.sleep(_BETWEEN_ARRIVALS)
+        process.stdin.close()
+        process.stdout.read()
+    return [
+        Figure("the slowest of 20", max(took), "ms", 100, "ms allowed", bar=1.0, samples=took),
+    ]
+
+
+def _piped(folder: Path, server: StandIn) -> subprocess.Popen[bytes]:
+    """An upload from standard input to standard output."""
     command = [
         *BATCHCONV, "upload", "-", "-o", "-", "-q", "--rate", "none",
         "--base-url", server.base_url,
     ]  # fmt: skip
-    with subprocess.Popen(
+    return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), cwd=folder
-    ) as process:
+    )
+
+
+def _first_accepted(folder: Path, server: StandIn) -> tuple[float, int]:
+    """Seconds from the first row's writing to its result, and how many rows had been written."""
+    with _piped(folder, server) as process:
         trickle = _Trickle(process)
         try:
             assert process.stdout is not None

@@ -1,0 +1,81 @@
+"""What is set outside the command line, for the command at hand: it asks, `layers` answers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from batchconv.config_file import Kind
+from batchconv.errors import UsageError
+from batchconv.layers import Account, Layers, Value, load, open_config
+from batchconv.options import GROUPS
+
+if TYPE_CHECKING:
+    from batchconv.cli.options import GroupedOption
+
+_OURS = "batchconv.cli.layers"  # in a context's `meta`
+
+FLAG = "flag"
+
+
+def told_of(ctx: click.Context) -> dict[str, Value]:
+    """The settings that are not at their defaults; they are put in as they are met."""
+    told: dict[str, Value] = ctx.meta.setdefault(f"{_OURS}.told", {})
+    return told
+
+
+def remember(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """The callback of `--config` and `--profile`, which are read before all others."""
+    if value == "":  # a shell's variable that was never set
+        raise click.BadParameter("it is empty", ctx, param)
+    ctx.meta[f"{_OURS}.{param.name}"] = value
+
+
+def layers_of(ctx: click.Context) -> Layers:
+    """What is set outside this command line, read when it is first asked for."""
+    if f"{_OURS}.layers" not in ctx.meta:
+        ctx.meta[f"{_OURS}.layers"] = load(
+            known_settings(),
+            os.environ,
+            config=ctx.meta.get(f"{_OURS}.config"),
+            profile=ctx.meta.get(f"{_OURS}.profile"),
+        )
+    layers: Layers = ctx.meta[f"{_OURS}.layers"]
+    return layers
+
+
+def account_of(ctx: click.Context) -> Account | None:
+    """The secrets that the file holds, when the account's place is the file."""
+    flags = [
+        name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    return layers_of(ctx).account(flags)
+
+
+def profiles_of(ctx: click.Context) -> Iterable[str]:
+    """The profiles in the file; none while that is wrong, which the command itself will tell."""
+    try:
+        file = open_config(known_settings(), os.environ, ctx.meta.get(f"{_OURS}.config"))
+    except UsageError:
+        return ()
+    return () if file is None else file.profiles
+
+
+def known_settings() -> dict[str, Kind]:
+    """Every setting there is, and what a file or the environment may say of it."""
+    return {option.name or "": option.kind for option in options_of_upload()}
+
+
+def options_of_upload() -> list[GroupedOption]:
+    """Upload has every option; by group, without those that tell where the others stand."""
+    from batchconv.cli.options import GroupedOption  # noqa: PLC0415 - it imports this room
+    from batchconv.cli.upload import upload  # noqa: PLC0415 - the same
+
+    found = [
+        param for param in upload.params if isinstance(param, GroupedOption) and param.expose_value
+    ]
+    return sorted(found, key=lambda option: GROUPS.index(option.group))

@@ -1,0 +1,119 @@
+"""Events as lines: sentences for people, or JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from batchconv.events import log
+
+_NOTHING = logging.CRITICAL + 1
+
+
+def json_line(
+    level: str,
+    event: str,
+    message: str,
+    *,
+    run: str | None = None,
+    at: float | None = None,
+    **fields: Any,
+) -> str:
+    """One event in one line, in ASCII.
+
+    Args:
+        level: `debug`, `info`, `warning` or `error`.
+        event: its name.
+        message: a sentence for people.
+        run: the run's id, or None outside of one.
+        at: Unix seconds; None for now.
+        fields: values for programs.
+    """
+    moment = datetime.now(UTC) if at is None else datetime.fromtimestamp(at, UTC)
+    told = {
+        "at": moment.isoformat(timespec="milliseconds")[:-6] + "Z",
+        "level": level,
+        "event": event,
+        "run": run,
+        "message": message,
+    }
+    return json.dumps({**told, **fields}, separators=(",", ":"))
+
+
+def error_line(message: str, hint: str | None, exit_code: int) -> str:
+    """The event of an error that ends the program."""
+    return json_line("error", "error", message, hint=hint, exit_code=exit_code)
+
+
+class JsonFormatter(logging.Formatter):
+    """Events as JSON."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run: str | None = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        event, message, fields = _told(record)
+        level = record.levelname.lower()
+        return json_line(level, event, message, run=self.run, at=record.created, **fields)
+
+
+class TextFormatter(logging.Formatter):
+    """Events as sentences."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        _, message, _ = _told(record)
+        return f"batchconv: {message}" if record.levelno >= logging.WARNING else message
+
+
+def _told(record: logging.LogRecord) -> tuple[str, str, dict[str, Any]]:
+    event: str | None = getattr(record, "event", None)
+    if event is not None:
+        return event, record.getMessage(), getattr(record, "fields", {})
+    # A library's own words may hold an address with secrets in its query.
+    where = f"{os.path.basename(record.pathname)}:{record.lineno}"  # noqa: PTH119 - any text
+    message = f"{record.name} has something to say at {where}"
+    return "library", message, {"logger": record.name, "where": where}
+
+
+class _Handler(logging.Handler):
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__()
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._write(self.format(record))
+
+
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    """What people want to read who did not ask for more."""
+    return record.levelno >= logging.WARNING or getattr(record, "event", "") == "progress"
+
+
+@contextmanager
+def logging_to(
+    write: Callable[[str], None], formatter: logging.Formatter, *, quiet: bool, verbose: bool
+) -> Iterator[None]:
+    """Have events written as lines for as long as the context lasts."""
+    handler = _Handler(write)
+    handler.setFormatter(formatter)
+    if quiet and not verbose:
+        handler.setLevel(_NOTHING)
+    elif not (verbose or isinstance(formatter, JsonFormatter)):
+        handler.addFilter(_worth_a_line)
+    root = logging.getLogger()
+    before = log.level
+    root.addHandler(handler)
+    log.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.captureWarnings(capture=True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(capture=False)
+        log.setLevel(before)
+        root.removeHandler(handler)

@@ -1,0 +1,77 @@
+"""`batchconv report`: what happened, for people."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+
+import click
+
+from batchconv.cli.options import GroupedCommand
+from batchconv.cli.say import say
+from batchconv.output import STDOUT
+
+
+@click.command("report", cls=GroupedCommand)
+@click.argument("results", metavar="RESULTS...", nargs=-1, required=True)
+@click.option(
+    "--html", metavar="FILE", help="Write a page that opens offline; - for standard output."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option(
+    "--summary",
+    "summaries",
+    metavar="FILE",
+    multiple=True,
+    help="What a run has written with --summary; those beside the results are found. Repeatable.",
+)
+def report(
+    results: Sequence[str], html: str | None, as_json: bool, summaries: Sequence[str]
+) -> None:
+    """Tell what happened in the runs of RESULTS, and what to do next.
+
+    RESULTS are results files of an upload and of its resends, in any order, or - for standard
+    input. Exits with 0 when there is a report, whatever it says.
+
+    \b
+      batchconv report export.results.jsonl
+      batchconv report export.*results.jsonl --html night.html
+      batchconv upload -o - export.csv | batchconv report -
+    """
+    from batchconv.report.facts import verdict  # noqa: PLC0415 - --help needs none of it
+    from batchconv.report.making import make_report  # noqa: PLC0415 - the same
+    from batchconv.report.page import check_page, to_html, write_page  # noqa: PLC0415 - the same
+    from batchconv.report.words import visible  # noqa: PLC0415 - the same
+
+    if html == STDOUT and as_json:
+        raise click.UsageError("--json and --html - would both go to standard output")
+    if html is not None:
+        check_page(html, [*results, *summaries])
+    made = make_report(results, summaries)
+    if html == STDOUT:
+        say(to_html(made).encode())
+        return
+    if html is not None:
+        write_page(made, html)
+    if as_json:
+        from batchconv.report.as_json import to_json  # noqa: PLC0415 - only then
+
+        say(to_json(made))
+    elif html is not None:
+        say(f"{verdict(made).headline}: {visible(html, 1000)}")
+    else:
+        from batchconv.report.text import to_text  # noqa: PLC0415 - only then
+
+        say(to_text(made, width=_width(), colour=_colour(), encoding=sys.stdout.encoding))
+
+
+def _width() -> int:
+    # A pipe has no width; what is said there must not depend on the terminal it is far from.
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 100
+
+
+def _colour() -> bool:
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") in ("dumb", "unknown")
+    return sys.stdout.isatty() and not plain

@@ -1,0 +1,180 @@
+"""What a run tells while it lasts: progress, events, and its last word."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from batchconv.cli.last_word import fields, last_word
+from batchconv.cli.logs import (
+    JsonFormatter,
+    TextFormatter,
+    error_line,
+    json_line,
+    logging_to,
+)
+from batchconv.cli.say import columns_of, error_lines, fitted
+from batchconv.cli.stderr import Stderr
+from batchconv.config import Settings
+from batchconv.errors import BatchconvError
+from batchconv.events import notice
+from batchconv.observers import LOOK_EVERY, Observer, metrics_of
+from batchconv.observers.plain import Plain
+from batchconv.observers.turns import RowsNotAccepted, Turns
+
+if TYPE_CHECKING:
+    from batchconv.cli.next_step import Given
+    from batchconv.pipeline import Run
+    from batchconv.sight import Sight
+    from batchconv.summary import Summary
+
+_PATIENCE = 1.0  # seconds without a word
+_GETTING_READY = "getting ready: looking at the inputs, and at what earlier runs settled"
+_NO_CURSOR = ("", "dumb", "unknown")  # terminals (TERM) on which nothing can be drawn
+
+
+class Telling:
+    """The voice of one run.
+
+    Args:
+        settings: of the run.
+        stderr: where it speaks.
+        progress: `bar`, `plain` or `none`.
+        quiet, verbose: how much is said.
+    """
+
+    def __init__(
+        self, settings: Settings, stderr: Stderr, progress: str, *, quiet: bool, verbose: bool
+    ) -> None:
+        self._settings = settings
+        self._stderr = stderr
+        self._quiet = quiet
+        self._json = JsonFormatter() if settings.log_format == "json" else None
+        self.formatter = self._json or TextFormatter()
+        self.watch = RowsNotAccepted() if verbose else None
+        self._progress = progress
+
+    @contextmanager
+    def getting_ready(self) -> Iterator[None]:
+        """Say that something happens when the preparations take their time."""
+        timer = threading.Timer(_PATIENCE, self._stderr.show, [_GETTING_READY])
+        if self._progress == "bar":
+            timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self._stderr.take_away_bar()
+
+    def observers(self, run: Run) -> list[Observer]:
+        """Those who look at *run*; raises UsageError or OutputError for a metrics file."""
+        summary = run.summary
+        if self._json is not None:
+            self._json.run = summary.run
+        observers: list[Observer] = metrics_of(self._settings, run)
+        if summary.torn:
+            notice(
+                f"{summary.results}: a torn last line of {summary.torn} bytes was cut off; "
+                "its row is sent again"
+            )
+        if not self._quiet or self.watch is not None:
+            observers.append(Turns(results=summary.results, options=summary.options))
+        if self._progress == "bar":
+            observers.append(_Bar(self._stderr))
+        elif self._progress == "plain":
+            observers.append(Plain())
+        return observers
+
+    def last_word(self, summary: Summary, given: Given) -> None:
+        """What became of it; with *quiet* only when that is not all well."""
+        code = summary.exit_code
+        if self._quiet and not code:
+            return
+        if self._json is not None:
+            level = "error" if code > 1 else "warning" if code else "info"
+            books = summary.lines()[0]
+            told = fields(summary, given)
+            self._stderr.line(json_line(level, "run-ended", books, run=summary.run, **told))
+            return
+        columns = columns_of(2)
+        for line in last_word(summary, given):
+            for text in [line.text] if line.whole else fitted(line.text, columns):
+                self._stderr.line(text)
+
+    def error(self, error: BatchconvError) -> None:
+        """What is wrong before the run has begun."""
+        if self._json is not None:
+            lines = [error_line(str(error), error.hint, error.exit_code)]
+        else:
+            lines = list(error_lines(str(error), error.hint))
+        for line in lines:
+            self._stderr.line(line)
+
+
+@contextmanager
+def telling(
+    settings: Settings, inputs: Sequence[str], *, quiet: bool, verbose: bool
+) -> Iterator[Telling]:
+    """A voice for one run; when the context has been left, all of it has been said."""
+    progress = progress_kind(
+        settings, os.environ, quiet=quiet, typed="-" in inputs and os.isatty(0)
+    )
+    stderr = Stderr()
+    try:
+        voice = Telling(settings, stderr, progress, quiet=quiet, verbose=verbose)
+        with logging_to(stderr.line, voice.formatter, quiet=quiet, verbose=verbose):
+            yield voice
+    finally:
+        stderr.close()
+
+
+class _Bar:
+    """Shows the run at the foot of a terminal, and takes that away at its end."""
+
+    every = LOOK_EVERY
+
+    def __init__(self, stderr: Stderr) -> None:
+        self._stderr = stderr
+
+    def see(self, sight: Sight) -> None:
+        if sight.seconds >= LOOK_EVERY:  # a run that is over at once needs none
+            self._stderr.show(sight)
+
+    def end(self, sight: Sight) -> None:
+        self._stderr.take_away_bar()
+
+
+def progress_kind(
+    settings: Settings, environment: Mapping[str, str], *, quiet: bool, typed: bool
+) -> str:
+    """`bar`, `plain` or `none`: what `--progress` comes to where this run speaks.
+
+    Args:
+        settings: say what is asked for.
+        environment: says what the terminal can do.
+        quiet: nothing is to be told.
+        typed: rows are typed at the terminal, where a bar would be written over them.
+    """
+    asked = settings.progress
+    if quiet or asked == "none":
+        return "none"
+    if asked == "plain" or settings.log_format == "json":
+        return "plain"
+    data = settings.results == "-"
+    if data and os.isatty(1) and os.isatty(2):
+        return "none"  # rows and bar would be written over each other
+    if typed or not os.isatty(2) or environment.get("TERM", "") in _NO_CURSOR:
+        return "plain"
+    # Whoever reads the rows from a pipe may print them to the same terminal.
+    return "plain" if data and asked == "auto" and not _is_file(1) else "bar"
+
+
+def _is_file(descriptor: int) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(descriptor).st_mode)
+    except OSError:
+        return False

@@ -1,0 +1,137 @@
+"""A report as JSON, for programs; README lists its fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from batchconv.latencies import Latencies
+from batchconv.report.model import (
+    OUTCOMES,
+    FileReport,
+    Report,
+    RunReport,
+    RunSummary,
+)
+from batchconv.report.timeline import Slice
+from batchconv.report.words import moment_exact
+
+
+def to_json(report: Report) -> str:
+    """The report as one JSON object, in ASCII; ids and details stand in it as they are."""
+    return json.dumps(_report(report), indent=2)
+
+
+def _report(report: Report) -> dict[str, Any]:
+    return {
+        "made": moment_exact(report.made),
+        "rows": report.rows,
+        **report.outcomes,
+        "replaced": report.replaced,
+        "attention": report.attention,
+        "unsent": report.unsent,
+        "targets": list(report.targets),
+        "files": [_file(file) for file in report.files],
+        "reasons": [
+            {
+                "reason": reason.reason,
+                "outcome": reason.outcome,
+                "rows": reason.rows,
+                "examples": [asdict(example) for example in reason.examples],
+            }
+            for reason in report.reasons
+        ],
+        "latency_ms": _quantiles(report.latencies),
+        "latency_histogram": [
+            {"from_ms": _ms(begin), "to_ms": _ms(end), "rows": rows}
+            for begin, end, rows in report.latencies.buckets()
+        ],
+        "runs": [_run(run) for run in report.runs],
+        "next": [{"why": step.why, "command": step.command} for step in report.steps],
+    }
+
+
+def _file(file: FileReport) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "torn": file.torn,
+        "writer": file.writer,
+        "unsent": file.unsent,
+        "exit_code": file.exit_code,
+        **file.outcomes,
+    }
+
+
+def _run(run: RunReport) -> dict[str, Any]:
+    return {
+        "run": run.run,
+        "what": run.what,
+        "path": run.path,
+        "sources": list(run.sources),
+        "targets": list(run.targets),
+        "begin": _moment(run.begin),
+        "end": _moment(run.end),
+        "seconds": None if run.seconds is None else round(run.seconds, 3),
+        "rows": run.rows,
+        **run.outcomes,
+        "requests": run.requests,
+        "rows_per_second": _rounded(run.rows_per_second),
+        "latency_ms": _quantiles(run.latencies),
+        "attempts": _sorted(run.attempts),
+        "statuses": {status or "none": rows for status, rows in sorted(run.statuses.items())},
+        "timeline": [_slice(one) for one in run.slices],
+        "summary": None if run.summary is None else _summary(run.summary),
+    }
+
+
+def _slice(one: Slice) -> dict[str, Any]:
+    return {
+        "from": moment_exact(one.begin),
+        "seconds": one.seconds,
+        **{name: one.outcomes[name] for name in OUTCOMES},
+        "p50_ms": _ms(one.latencies.quantile(0.5)),
+        "p95_ms": _ms(one.latencies.quantile(0.95)),
+    }
+
+
+def _summary(summary: RunSummary) -> dict[str, Any]:
+    return {
+        "path": summary.path,
+        "started": _moment(summary.started),
+        "finished": _moment(summary.finished),
+        "exit_code": summary.exit_code,
+        "unsent": summary.unsent,
+        "retries": summary.retries,
+        "throttled": summary.throttled,
+        "unknown_repeats": summary.unknown_repeats,
+        "rate": summary.rate,
+        "pauses": [
+            {"from": moment_exact(one.begin), "to": moment_exact(one.end), "why": one.why}
+            for one in summary.pauses
+        ],
+    }
+
+
+def _quantiles(latencies: Latencies) -> dict[str, float | None]:
+    return {
+        **{f"p{share}": _ms(latencies.quantile(share / 100)) for share in (50, 95, 99)},
+        "max": _ms(latencies.longest or None),
+    }
+
+
+def _sorted(counts: Mapping[int, int]) -> dict[str, int]:
+    return {str(number): rows for number, rows in sorted(counts.items())}
+
+
+def _moment(seconds: float | None) -> str | None:
+    return None if seconds is None else moment_exact(seconds)
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 1)
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 3)

@@ -1,0 +1,211 @@
+"""What text and page both say of a report, in words: the verdict, and the runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import methodcaller
+from typing import NamedTuple
+
+from batchconv.latencies import Latencies
+from batchconv.report.model import OUTCOMES, SIMULATED, Example, FileReport, Report, RunReport
+from batchconv.report.words import NOTHING, duration, many, moment, rate, visible
+
+_ALWAYS = ("accepted",)  # an outcome that is told also when there is none
+
+
+class Verdict(NamedTuple):
+    """The report at a glance.
+
+    Attributes:
+        good: nothing needs to be done.
+        headline: a sentence without its full stop.
+        notes: what one has to know to read the rest.
+    """
+
+    good: bool
+    headline: str
+    notes: tuple[str, ...]
+
+
+def verdict(report: Report) -> Verdict:
+    """Whether all is well."""
+    unfinished = [file for file in report.files if (file.exit_code or 0) > 1 or file.unsent]
+    good = bool(report.rows) and not report.attention and not unfinished and not report.writers
+    return Verdict(good, _headline(report, unfinished), tuple(_notes(report, unfinished)))
+
+
+def _headline(report: Report, unfinished: Sequence[FileReport]) -> str:
+    rows = report.rows
+    if report.attention:
+        verb = "needs" if report.attention == 1 else "need"
+        return f"{report.attention:,} of {many(rows, 'row')} {verb} attention"
+    if report.unsent:
+        return f"{many(report.unsent, 'row was', 'rows were')} not sent"
+    if not rows:
+        return "No row has an outcome"
+    if unfinished:
+        return "A run was cut short"
+    what = "accepted or skipped" if report.outcomes["skipped"] else "accepted"
+    so_far = " so far" if report.writers else ""
+    return f"The only row was {what}" if rows == 1 else f"All {rows:,} rows were {what}{so_far}"
+
+
+def _notes(report: Report, unfinished: Sequence[FileReport]) -> list[str]:
+    notes = []
+    if SIMULATED in report.targets:
+        notes.append(
+            "Simulated: nothing was sent to the API"
+            if report.targets == (SIMULATED,)
+            else "Some of the runs were simulated, and sent nothing to the API"
+        )
+    for file in report.files:
+        name = visible(file.path)
+        if file.writer:
+            notes.append(f"{file.writer} is writing to {name}: this is how far it has come")
+        elif file.torn:
+            notes.append(f"The last line of {name} is not whole, and is left out")
+    notes += [
+        f"The last run in {visible(file.path)} ended with exit code {file.exit_code}"
+        + (f", {many(file.unsent, 'row')} unsent" if file.unsent else "")
+        for file in unfinished
+    ]
+    if report.replaced:
+        notes.append(
+            f"{many(report.replaced, 'row')} came to nothing first, and a later file tells of "
+            f"{'it' if report.replaced == 1 else 'them'}: the last outcome counts"
+        )
+    return notes
+
+
+class Line(NamedTuple):
+    """A line of the table: a label, a cell for each run, and one for all of them.
+
+    Attributes:
+        begins: it is the first of lines that belong together.
+    """
+
+    label: str
+    cells: tuple[str, ...]
+    total: str = ""
+    begins: bool = False
+
+
+class SideBySide(NamedTuple):
+    """The runs beside each other.
+
+    Attributes:
+        heads: of each run, what it is and when it began.
+        total: the head of the last column; empty where one run is all.
+        left_out: older runs, which only the last column counts.
+    """
+
+    heads: tuple[tuple[str, str], ...]
+    total: str
+    lines: tuple[Line, ...]
+    left_out: int
+
+
+def side_by_side(report: Report, most: int) -> SideBySide:
+    """The newest *most* runs beside each other."""
+    runs = report.runs[-most:]
+    total = "" if len(report.runs) == 1 else "now" if report.replaced else "together"
+    return SideBySide(
+        tuple((run.what, NOTHING if run.start is None else moment(run.start)) for run in runs),
+        total,
+        tuple(_lines(report, runs)),
+        len(report.runs) - len(runs),
+    )
+
+
+def _lines(report: Report, runs: Sequence[RunReport]) -> list[Line]:
+    def line(
+        label: str, cell: Callable[[RunReport], str], total: str = "", *, begins: bool = False
+    ) -> Line:
+        return Line(label, tuple(cell(run) for run in runs), total, begins)
+
+    def outcome(name: str) -> Line:
+        return line(name, lambda run: f"{run.outcomes[name]:,}", f"{report.outcomes[name]:,}")
+
+    def quantile(label: str, pick: Callable[[Latencies], float | None]) -> Line:
+        return line(
+            label, lambda run: duration(pick(run.latencies)), duration(pick(report.latencies))
+        )
+
+    lines = [line("rows", lambda run: f"{run.rows:,}", f"{report.rows:,}")]
+    lines += [
+        outcome(name)
+        for name in OUTCOMES
+        if name in _ALWAYS or any(run.outcomes[name] for run in report.runs)
+    ]
+    lines.append(line("took", lambda run: duration(run.seconds), begins=True))
+    lines.append(line("rows a second", lambda run: rate(run.rows_per_second)))
+    for share in (50, 95, 99):
+        lines.append(quantile(f"p{share}", methodcaller("quantile", share / 100)))
+    lines.append(quantile("slowest", lambda all_: all_.longest or None))
+    requests = sum(run.requests for run in report.runs)
+    lines.append(line("requests", lambda run: f"{run.requests:,}", f"{requests:,}"))
+    lines += _told_by_summaries(runs)
+    return lines
+
+
+def _told_by_summaries(runs: Sequence[RunReport]) -> list[Line]:
+    """What only summaries know, as far as there is anything to tell."""
+    found = [run.summary for run in runs]
+    if not any(found):
+        return []
+    lines = []
+    for label, name in (
+        ("throttled", "throttled"),
+        ("repeated unsure", "unknown_repeats"),
+        ("unsent", "unsent"),
+        ("exit code", "exit_code"),
+    ):
+        told = [None if one is None else getattr(one, name) for one in found]
+        if any(told):
+            cells = tuple(NOTHING if count is None else f"{count:,}" for count in told)
+            lines.append(Line(label, cells))
+    if any(one and one.pauses for one in found):
+        lines.append(Line("paused", tuple(paused(run) for run in runs)))
+    return [line._replace(begins=not number) for number, line in enumerate(lines)]
+
+
+def paused(run: RunReport) -> str:
+    """How long a run sent nothing, as far as its summary tells."""
+    if run.summary is None:
+        return NOTHING
+    pauses = run.summary.pauses
+    if not pauses:
+        return "0 s"
+    return duration(sum(max(0.0, one.end - one.begin) for one in pauses))
+
+
+def row_of(example: Example) -> str:
+    """The begin of a sentence about an example: it goes on with the name of its input."""
+    return f"row {example.row} of"
+
+
+def where(example: Example) -> str:
+    """Which row an example is: `row 17 of export.csv (line 18)`."""
+    line = "" if example.line is None else f" (line {example.line})"
+    return f"{row_of(example)} {visible(example.source)}{line}"
+
+
+def attempts_made(report: Report) -> list[tuple[str, int]]:
+    """Attempts → rows, over all runs; from ten on together."""
+    counts: dict[int, int] = {}
+    for run in report.runs:
+        for number, rows in run.attempts.items():
+            counts[min(number, 10)] = counts.get(min(number, 10), 0) + rows
+    return [
+        ("10 or more" if number == 10 else str(number), rows)
+        for number, rows in sorted(counts.items())
+    ]
+
+
+def last_statuses(report: Report) -> list[tuple[str, int]]:
+    """HTTP status of the last answer → rows, over all runs, the most frequent first."""
+    counts: dict[str, int] = {}
+    for run in report.runs:
+        for status, rows in run.statuses.items():
+            counts[status or "none"] = counts.get(status or "none", 0) + rows
+    return sorted(counts.items(), key=lambda pair: -pair[1])

@@ -1,0 +1,153 @@
+"""Outcomes on their way into the files: those of one turn of the event loop leave together.
+
+A call to the system for each line would cost a fifth of all that a row costs. A row is in flight
+until its line is written: whoever settles one waits for that before taking the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from batchconv.duplicates import Once
+from batchconv.errors import OutputError
+from batchconv.model import Conversion, Outcome
+from batchconv.outputs import Outputs
+from batchconv.stops import Stop, errors_stop, file_stop
+from batchconv.summary import Summary
+from batchconv.traffic import ErrorLimit
+
+
+class Watch(Protocol):
+    """Somebody who follows a run, outcome by outcome."""
+
+    def observe(self, outcome: Outcome) -> None:
+        """An outcome has been written."""
+        ...
+
+    async def hold(self) -> None:
+        """Return when more outcomes may come."""
+        ...
+
+
+class _Finished(NamedTuple):
+    outcome: Outcome
+    written: asyncio.Future[None] | None  # None when nobody waits for it
+
+
+class Settling:
+    """Writes what became of rows, and only then counts it.
+
+    Args:
+        outputs: the files.
+        summary: where it is counted.
+        once: told what was accepted before its line is written; None to send equal rows.
+        max_errors: the most rows that may come to nothing.
+        watch: told of every outcome that was written.
+        stop: called when the run has to end.
+        send_also: called with a duplicate that takes over from a row that was not accepted.
+    """
+
+    def __init__(
+        self,
+        outputs: Outputs,
+        summary: Summary,
+        *,
+        once: Once | None,
+        max_errors: ErrorLimit | None,
+        watch: Watch | None,
+        stop: Callable[[Stop], None],
+        send_also: Callable[[Conversion], None],
+    ) -> None:
+        self._outputs = outputs
+        self._summary = summary
+        self._once = once
+        self._max_errors = max_errors
+        self._watch = watch
+        self._stop = stop
+        self._send_also = send_also
+        self._finished: list[_Finished] = []
+        self._loop = asyncio.get_running_loop()
+        self.changed = asyncio.Event()  # set when a row has been settled
+
+    def settle(self, outcome: Outcome) -> asyncio.Future[None]:
+        """Write *outcome* soon; done when it is written, an OutputError when it cannot be."""
+        written = self._loop.create_future()
+        self._add(_Finished(outcome, written))
+        return written
+
+    def note(self, outcome: Outcome) -> None:
+        """The same for a row that was never sent: if it cannot be written, the row is unsent."""
+        self._add(_Finished(outcome, None))
+
+    def _add(self, finished: _Finished) -> None:
+        if not self._finished:
+            self._loop.call_soon(self.flush)
+        self._finished.append(finished)
+
+    def flush(self) -> None:
+        """Write what has gathered."""
+        finished, self._finished = self._finished, []
+        if self._once is not None:
+            finished = [one for one in finished if self._remembered(self._once, one)]
+        if not finished:
+            return
+        try:
+            self._outputs.write_results([one.outcome for one in finished])
+        except OutputError as error:
+            for one in finished:
+                self._refuse(one, error)
+            return
+        for outcome, written in finished:
+            self._count(outcome)
+            if written is not None and not written.done():
+                written.set_result(None)
+
+    def finish(self) -> None:
+        """Write everything, also what is spared by what is written now."""
+        while self._finished:
+            self.flush()
+
+    def _remembered(self, once: Once, finished: _Finished) -> bool:
+        try:
+            once.remember(finished.outcome)
+        except OutputError as error:
+            self._refuse(finished, error)
+            return False
+        return True
+
+    def _refuse(self, finished: _Finished, error: OutputError) -> None:
+        if finished.written is None:
+            self._summary.books.unsent += 1
+            self._stop(file_stop(error))
+        elif not finished.written.done():
+            finished.written.set_exception(error)
+
+    def _count(self, outcome: Outcome) -> None:
+        self._summary.add(outcome)
+        if self._max_errors is not None:
+            self._count_errors(self._max_errors)
+        if outcome.reason is not None:
+            try:
+                self._outputs.write_failed(outcome)
+            except OutputError as error:
+                # The row has its outcome all the same; a resume adds its copy to the failed rows.
+                self._stop(file_stop(error))
+        if self._watch is not None:
+            self._watch.observe(outcome)
+        if self._once is not None:
+            self._let_duplicates_go(self._once, outcome)
+
+    def _count_errors(self, limit: ErrorLimit) -> None:
+        books = self._summary.books
+        if limit.exceeded(books.bad, books.results.total()):
+            self._stop(errors_stop(books.bad, str(limit)))
+
+    def _let_duplicates_go(self, once: Once, outcome: Outcome) -> None:
+        spared, following = once.settled(outcome)
+        self.changed.set()
+        if following is not None:
+            self._send_also(following)
+        for skipped in spared:
+            self.note(skipped)
