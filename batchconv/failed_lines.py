@@ -41,8 +41,10 @@ def line(layout: Layout, outcome: Outcome) -> bytes | None:
         outcome.attempts,
         row.number,
     )
-    if row.cells is not None and layout.format == "parquet":
-        return _object(_record(layout, row.cells), added)
+    if isinstance(row.cells, tuple):
+        from batchconv.formats.arrow import json_record  # noqa: PLC0415 - it brings pyarrow
+
+        return _object(json_record(row.cells), added)
     if row.cells is not None:
         return _csv_line(layout, [*_own(layout, row.cells), *added])
     return None if row.raw is None else _object(row.raw, added)
@@ -55,8 +57,8 @@ def number_of(path: Path, row: Row) -> int:
         InputError: it does not say it.
     """
     try:
-        if row.cells is not None:
-            return int([*row.cells][-1])
+        if isinstance(row.cells, list):
+            return int(row.cells[-1])
         return int(json.loads(row.raw or "")["_row"])
     except (ValueError, KeyError, TypeError):
         raise foreign(path) from None
@@ -75,7 +77,7 @@ def raw_record(layout: Layout, row: Row) -> bytes:
     return to_bytes((row.raw or "").rstrip("\r\n") + "\n", layout.encoding)
 
 
-def _own(layout: Layout, cells: Iterable[str]) -> Iterable[str]:
+def _own(layout: Layout, cells: list[str]) -> list[str]:
     """The input's own cells: what an earlier failed-rows file added is replaced, not repeated."""
     if layout.header is None:
         return cells
@@ -89,12 +91,6 @@ def _csv_line(layout: Layout, cells: Sequence[str | int | None]) -> bytes:
     # Python 3.11 puts quotes around a CR only when the line's end has one, too.
     csv.writer(text, delimiter=layout.delimiter, lineterminator="\r\n").writerow(cells)
     return text.getvalue().removesuffix("\r\n").encode() + b"\n"
-
-
-def _record(layout: Layout, cells: Iterable[str]) -> str:
-    """A record of Parquet as a JSON object."""
-    pairs = zip(layout.header or (), cells, strict=True)
-    return "{" + ", ".join(f"{json.dumps(name)}: {cell}" for name, cell in pairs) + "}"
 
 
 def _object(raw: str, added: _Added) -> bytes:

@@ -100,8 +100,8 @@ class Row(NamedTuple):
         number: the record's number in its input, from 1; header and blank lines do not count.
         line: the line the record starts on, from 1; None where the format has no lines.
         fields: the raw mapped values; `NO_FIELDS` where the record could not be read.
-        cells: the record's cells for a format with columns, None where there are none; Parquet's
-            are JSON texts.
+        cells: the record's cells for a format with columns, None where there are none. Parquet's
+            are made when they are needed: its batch, and its place in it.
         raw: the record's own text (undecodable bytes as lone surrogates), None where `cells`
             says it all.
         fault: why the record could not be read, else None.
@@ -112,7 +112,7 @@ class Row(NamedTuple):
     number: int
     line: int | None
     fields: Fields
-    cells: Iterable[str] | None
+    cells: list[str] | tuple[object, int] | None
     raw: str | None
     fault: Fault | None
     known_key: str | None = None

@@ -85,7 +85,7 @@ def test_what_is_no_data_or_was_written_here_is_left_out_of_a_folder_and_told(na
     fill("exports/part-1.csv", f"exports/{name}")
     expanded = expand(["exports"])
     assert expanded == (["exports/part-1.csv"], [f"exports/{name}"])
-    assert expanded.note() == (f"not read, as their names are not those of data: exports/{name}")
+    assert expanded.note() == (f"found and not read: exports/{name}")
 
 
 def test_a_long_list_of_what_is_left_out_is_cut_short():
@@ -314,7 +314,7 @@ async def test_an_export_grows_from_night_to_night_and_only_its_new_parts_are_se
     assert (first.books.accepted, second.books.accepted, third.books.accepted) == (60, 20, 0)
     assert (second.books.settled, third.books.settled) == (60, 80)
     assert stats.repeats == 0
-    assert "not read, as their names are not those of data: exports/run.results.jsonl" in second.err
+    assert "found and not read: exports/run.results.jsonl" in second.err
     sources = [line["source"] for line in shell.results("exports/run.results.jsonl")]
     assert list(dict.fromkeys(sources)) == [f"exports/part-{n}.csv" for n in (1, 2, 10, 3)]
 

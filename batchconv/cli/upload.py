@@ -20,12 +20,14 @@ from batchconv.config import Settings
 def upload(inputs: Sequence[str], quiet: bool, verbose: bool, **values: Any) -> None:
     """Send every row of INPUT to the Conversion API, and write what became of it.
 
-    INPUT is a CSV, TSV or JSON Lines file, plain or gzip, or - for standard input.
+    INPUT is a CSV, TSV, JSON Lines or Parquet file, plain or packed, a folder or a quoted pattern
+    of them, a URL, or - for standard input.
 
     \b
       batchconv upload export.csv
       batchconv upload --simulate export.csv
-      zcat old/*.gz | batchconv upload - -o old.results.jsonl
+      batchconv upload --resume exports/ 'old/part-*.csv.gz'
+      tail -n 0 -F events.jsonl | batchconv upload -
 
     Options can also stand in a file and in the environment (BATCHCONV_RATE=50): see
     `batchconv config`.

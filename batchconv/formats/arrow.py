@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import repeat
 from typing import Any, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import types
 
 from batchconv.model import Raw
 
+_SHARED = re.compile("dictionary<|_view")
 Path = tuple[int, ...]
 """The way to a column: its number in the schema, then that of a field in it, and so on."""
 
@@ -54,24 +56,29 @@ def type_at(schema: Any, path: Path) -> Any:
 
 def find(batch: Any, path: Path) -> Any:
     """The array at *path*; null where one of the structs around it is."""
-    column = batch.column(path[0])
-    return pc.struct_field(column, path[1:]) if path[1:] else column
+    array = batch.column(path[0])
+    for index in path[1:]:
+        array = array.flatten()[index]
+    return array
 
 
 def plain_batch(batch: Any) -> Any:
-    """The batch without dictionaries, which every row would seem to hold whole."""
-    columns = [
-        column.dictionary_decode() if types.is_dictionary(column.type) else column
-        for column in batch.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    """The batch without dictionaries and views, of which every row would seem to hold the whole."""
+    return pa.RecordBatch.from_arrays(list(map(_plain, batch.columns)), names=batch.schema.names)
+
+
+def _plain(column: Any) -> Any:
+    if types.is_dictionary(column.type):
+        return _plain(column.dictionary_decode())
+    if types.is_string_view(column.type):
+        return column.cast(pa.large_string())
+    return column.cast(pa.large_binary()) if types.is_binary_view(column.type) else column
 
 
 def too_long(batch: Any, most: int) -> set[int]:
-    """The rows that have more than *most* bytes."""
-    measured = [
-        column for column in batch.columns if "dictionary<" not in str(column.type)
-    ]  # of a dictionary inside, nobody can say which part is whose
+    """The rows of a plain batch that have more than *most* bytes."""
+    # Of dictionaries and views inside others, nobody can say which part is whose.
+    measured = [column for column in batch.columns if not _SHARED.search(str(column.type))]
     found: set[int] = set()
     pieces = [(0, len(batch))]
     while pieces:
@@ -134,11 +141,10 @@ def _rarer_values_of(array: Any) -> list[Raw]:
         return cast("list[Raw]", array.cast(pa.string()).to_pylist())
     if types.is_struct(kind):
         names = [kind.field(index).name for index in range(kind.num_fields)]
-        columns = [values_of(pc.struct_field(array, [index])) for index in range(len(names))]
-        valid = array.is_valid().to_pylist()
+        rows = zip(*map(values_of, array.flatten()), strict=True) if names else repeat(())
         return [
-            dict(zip(names, [column[row] for column in columns], strict=True)) if there else None
-            for row, there in enumerate(valid)
+            dict(zip(names, row, strict=True)) if scalar.is_valid else None
+            for row, scalar in zip(rows, array, strict=bool(names))
         ]
     if types.is_nested(kind):  # a list of some kind; a map is one of pairs
         return [
@@ -169,18 +175,23 @@ def _decoded(array: Any) -> list[Raw]:
 
 
 def _times(array: Any) -> list[Raw]:
-    zulu = "Z" if array.type.tz else ""
-    # What has a timezone is stored in UTC whatever zone that is.
+    # What has a timezone is stored in UTC, whatever zone that is. Arrow is not asked to show it as
+    # such: it would look for a timezone database, which a small container may not have.
+    end = "Z" if array.type.tz else ""
     array = array.view(pa.int64()).view(pa.timestamp(array.type.unit))
+    texts: list[str | None]
     try:
-        texts = array.cast(pa.timestamp("s")).cast(pa.string())
+        texts = array.cast(pa.timestamp("s")).cast(pa.string()).to_pylist()
     except pa.ArrowInvalid:
         # Some have fractions of a second. A row's text, by which it is known again, must not
         # depend on the others: no zeros behind, and no fraction of nothing.
-        texts = array.cast(pa.string())
-        texts = pc.replace_substring_regex(texts, r"(\.[0-9]*?)0+$", r"\1")
-        texts = pc.replace_substring_regex(texts, r"\.$", "")
-    return cast("list[Raw]", pc.binary_join_element_wise(texts, zulu, "").to_pylist())
+        texts = [
+            text.rstrip("0").rstrip(".") if text and "." in text else text
+            for text in array.cast(pa.string()).to_pylist()
+        ]
+    if end:
+        return [None if text is None else text + end for text in texts]
+    return cast("list[Raw]", texts)
 
 
 def _number(value: Decimal) -> Raw:
@@ -197,21 +208,19 @@ def _shown(scalar: Any) -> Raw:
     return None if value is None else str(value)
 
 
-class Cells(tuple[Any, int]):
-    """The values of one row, each as JSON text that is made when somebody asks for it.
+def json_record(cells: tuple[Any, int]) -> str:
+    """A record as a JSON object.
 
-    A tuple, of the batch and the row's number in it, because one is made for every row and next to
-    none is ever asked.
+    Args:
+        cells: its batch, and its place in it.
     """
-
-    __slots__ = ()
-
-    def __iter__(self) -> Iterator[str]:
-        batch, index = tuple.__iter__(self)
-        return (json_text(column, index) for column in batch.columns)
+    batch, index = cells
+    texts = (_json_text(column, index) for column in batch.columns)
+    pairs = zip(batch.schema.names, texts, strict=True)
+    return "{" + ", ".join(f"{json.dumps(name)}: {text}" for name, text in pairs) + "}"
 
 
-def json_text(column: Any, index: int) -> str:
+def _json_text(column: Any, index: int) -> str:
     """One value of a column as JSON."""
     if types.is_decimal(column.type):
         value = column[index].as_py()

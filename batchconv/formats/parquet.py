@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from itertools import compress, count, repeat
 from typing import Any, cast
 
@@ -18,7 +17,6 @@ from pyarrow.parquet import ParquetFile
 from batchconv.columns import FIELDS, find_columns, require_columns
 from batchconv.errors import BatchconvError, InputError, UsageError
 from batchconv.formats.arrow import (
-    Cells,
     find,
     is_text,
     leaves,
@@ -28,14 +26,13 @@ from batchconv.formats.arrow import (
     values_of,
 )
 from batchconv.formats.base import Layout, ReadOptions, RowStream
-from batchconv.model import Fault, Fields, Raw, Reason, Row
+from batchconv.model import Fault, Fields, Raw, Reason, Row, make_all
 from batchconv.source import ByteStream, damaged
 
-_ROWS = 1024  # in a batch, at most
+_ROWS = 512  # in a batch, at most; more are slower
 _BATCH = 4 << 20  # bytes in a batch, as far as the file tells
 _BUFFERS = 16 << 20  # bytes read ahead, in all columns together
 _LEAST_BUFFER, _MOST_BUFFER = 1 << 16, 1 << 20  # bytes read ahead in one column
-_make_cells = partial(tuple.__new__, Cells)
 _UNDECODED = re.compile(r"[\udc80-\udcff]")
 
 
@@ -53,12 +50,12 @@ class ParquetRows(RowStream):
         self._max_row_bytes = options.max_row_bytes
         try:
             self._file = _open(stream)
+            schema = self._file.schema_arrow
+            columns = list(leaves(schema))
         except BatchconvError:
             raise
         except Exception as error:  # noqa: BLE001 - pyarrow has many kinds for what is damaged
             raise _unreadable(self._source, error) from None
-        schema = self._file.schema_arrow
-        columns = list(leaves(schema))
         names = [name for name, _ in columns]
         places = find_columns(names, options.mapped)
         require_columns(places, names, options.mapped, delivered_given=options.delivered_given)
@@ -86,15 +83,15 @@ class ParquetRows(RowStream):
             columns = [
                 missing if path is None else values_of(find(batch, path)) for path in self._paths
             ]
-            fields = map(Fields._make, zip(*columns, strict=True))
-            cells = map(_make_cells, zip(repeat(batch), range(len(batch)), strict=False))
+            fields = make_all(Fields, zip(*columns, strict=True))
+            cells = zip(repeat(batch), range(len(batch)), strict=False)
             rows = zip(
                 repeat(self._source), count(number), repeat(None), fields, cells, repeat(None),
                 self._faults(batch, columns), repeat(None),
                 strict=False,  # some of them have no end
             )  # fmt: skip
             number += len(batch)
-            yield list(map(Row._make, rows))
+            yield make_all(Row, rows)
 
     def _record_batches(self) -> Iterator[Any]:
         # A batch never reaches over two row groups: damage in one must not cost rows of another.
@@ -118,13 +115,12 @@ class ParquetRows(RowStream):
                 for index, text in enumerate(column):
                     if isinstance(text, str) and _UNDECODED.search(text):
                         faults[index] = _UNDECODABLE
-        if batch.nbytes > self._max_row_bytes:
-            fault = Fault(
+        for index in too_long(batch, self._max_row_bytes):
+            faults[index] = Fault(
                 Reason.TOO_LONG,
                 f"the record is longer than {self._max_row_bytes} bytes; raise --max-row-bytes if "
                 "it is meant to be",
             )
-            faults.update(dict.fromkeys(too_long(batch, self._max_row_bytes), fault))
         return map(faults.get, range(len(batch))) if faults else repeat(None)
 
 

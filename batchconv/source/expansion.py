@@ -52,7 +52,7 @@ class Expanded(NamedTuple):
             return None
         more = len(self.left_out) - _SHOWN
         told = ", ".join(self.left_out[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        return f"not read, as their names are not those of data: {told}"
+        return f"found and not read: {told}"
 
 
 def expand(names: Sequence[str]) -> Expanded:

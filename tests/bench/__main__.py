@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from tests.bench.columnar import columnar
 from tests.bench.figures import Figure, Scale, heading, write_json
 from tests.bench.pacing import auto, outage, rate, throttled
 from tests.bench.peers import peers
@@ -31,6 +32,7 @@ BENCHES: dict[str, Bench] = {
     "hiding": hiding,
     "cpu": cpu,
     "reading": reading,
+    "columnar": columnar,
     "first": first,
     "arrivals": arrivals,
     "memory": memory,
