@@ -83,6 +83,8 @@ def _reread(settings: Settings, path: Path, layout: Layout) -> Iterator[Row]:
         encoding=None,
         compression="none",
         limit=None,
+        # Five columns more, quotes, and UTF-8 in the place of what may have been shorter.
+        max_row_bytes=4 * settings.max_row_bytes + 1024,
     )
     return read_rows([str(path)], like)[1]
 
