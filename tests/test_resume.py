@@ -481,6 +481,7 @@ def test_a_failed_row_of_the_most_bytes_is_not_written_again(wire):
     for _ in range(2):
         resume("in.csv", **settings)
         assert Path("in.failed.csv").read_bytes() == whole
+    assert len(list(Path().glob("*.failed*"))) == 1
 
 
 def test_a_folder_that_has_the_name_of_a_failed_rows_file_is_left_alone(wire):
