@@ -1,4 +1,4 @@
-"""How long a resume takes to know what was settled, and how much memory that needs."""
+"""How long a resume and an audit take to know what was settled, and how much memory they need."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def resume(folder: Path, scale: Scale) -> list[Figure]:
     base = _resume(folder, inputs.name, "nothing.jsonl", "1")
     load = _resume(folder, inputs.name, results.name, "1")
     whole = _resume(folder, inputs.name, results.name, str(count))
+    audit = run((*BATCHCONV, "audit", inputs.name, "--results", results.name), folder=folder)
     plain = min(plain, _seconds_to_parse(results))
     beside = {"reference": plain, "against": "s bare json.loads"}
     allowed = min(base.peak + count * _BYTES_A_ROW / (1 << 20), _MOST_MEMORY)
@@ -49,6 +50,7 @@ def resume(folder: Path, scale: Scale) -> list[Figure]:
         Figure("of that, read the input", reading, "s", **beside),
         Figure(f"the whole resume of {count:,} rows", whole.cpu, "s", bar=_RESUME_BAR, **beside),
         Figure("the same on the clock", whole.wall, "s"),
+        Figure(f"audit of {count:,} rows", audit.cpu, "s", **beside),
         Figure("peak memory", whole.peak, "MiB", allowed, "MiB allowed", bar=1.0),
     ]
 
