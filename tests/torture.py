@@ -4,8 +4,8 @@
 
 A run is one to three inputs, uploaded and resumed until all is done while it is killed,
 interrupted, and its results file is cut in the middle; with duplicates sent or skipped, with a
-ledger, through outages. A seed gives the same inputs, faults and plan every time; the moment at
-which a process is hit is as exact as the system lets it be.
+ledger, through outages and 429s. A seed gives the same inputs, faults and plan every time; the
+moment at which a process is hit is as exact as the system lets it be.
 """
 
 import argparse
@@ -59,6 +59,7 @@ class Plan:
     inputs: tuple[str, ...] = ("in.csv",)
     skip: str = ""
     outages: bool = False
+    throttled: bool = False
 
     @classmethod
     def harsh(cls, seed: int) -> "Plan":
@@ -70,6 +71,7 @@ class Plan:
             inputs=draw.choice([("in.csv",), ("in.csv.gz",), ("a.csv", "b/a.csv.gz", "a.jsonl")]),
             skip=draw.choice(["", "", "duplicates", "ledger"]),
             outages=draw.random() < 0.25,
+            throttled=draw.random() < 0.2,
         )
 
     def __post_init__(self) -> None:
@@ -92,6 +94,7 @@ class Plan:
             seed=self.seed,
             faults=_FAULTS if self.faulty else (),
             outages=_OUTAGES if self.outages else (),
+            allow_rate=150.0 if self.throttled else None,
         )
 
     @property
