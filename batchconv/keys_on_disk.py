@@ -23,6 +23,10 @@ class DiskBag:
         self._db.execute("BEGIN")
         self._count = 0
 
+    def __del__(self) -> None:
+        # Whoever held it just lets go of it; from Python 3.13 on the system is told of that.
+        self._db.close()
+
     def __len__(self) -> int:
         return self._count
 
@@ -60,8 +64,7 @@ class DiskBag:
         return note
 
     def drain(self) -> Iterator[tuple[bytes, bytes]]:
-        """Hand out all keys with their notes; the bag cannot be used afterwards."""
+        """Hand out all keys with their notes; the bag is done with then."""
         for key, note, count in self._db.execute("SELECT key, note, n FROM bag"):
             for _ in range(count):
                 yield key, note
-        self._db.close()
