@@ -62,18 +62,13 @@ class ReadOptions:
     notation: str | None = None
 
 
-<<<<<<< HEAD
 class RowStream(ABC):
-    """The rows of one input, whose header has been read and checked."""
-=======
-class RowStream(Protocol):
     """The rows of one input, whose header has been read and checked.
 
     Attributes:
         layout: what its failed-rows file should look like.
         count: how many rows there are, where the file tells.
     """
->>>>>>> 8e3a459a2e90d1cb7270eca9270c7fffe01c1f1a
 
     layout: Layout
     count: int | None
