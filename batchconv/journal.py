@@ -63,6 +63,9 @@ class Journal:
         self._bag = KeyBag()
         # Of rows that the failed-rows file may lack, with what is to be written there.
         self._wanted = KeyBag(note=_NOTE.size, most=_MOST_WANTED)
+        self._any_wanted = False
+        self._left = 0  # outcomes that no row has been matched with
+        self._told: set[str] = set()  # inputs that there are outcomes of
         self._of_others = False  # there are outcomes whose source is no input
 
     def load(self, path: str, has_failed: Callable[[str, int, bytes], bool]) -> Tail:
@@ -91,7 +94,10 @@ class Journal:
                     f"{self._target!r}",
                     hint="name another results file with -o, or send to the same target",
                 )
-            self._of_others |= one.source not in self._namespaces
+            if one.source in self._namespaces:
+                self._told.add(one.source)
+            else:
+                self._of_others = True
             if isinstance(one, Keys):
                 keys = self._namespaces.keyed(one.source, one.keys)
                 counts[one.outcome] += self._bag.add_all(keys)
@@ -103,6 +109,8 @@ class Journal:
                 else:
                     self._wanted.add(key, _note(one))
         self.outcomes = Counter({Result(name): count for name, count in counts.items()})
+        self._left = counts.total()
+        self._any_wanted = len(self._wanted) > 0
 
     def settle(self, rows: Iterable[Row]) -> Iterator[Row | Settled]:
         """The rows that have no outcome; in the place of those that have one, how many."""
@@ -123,20 +131,24 @@ class Journal:
 
     def look_up(self, row: Row) -> Settled | None:
         """What an earlier run made of *row*, counting it off; None when it has no outcome."""
-        if not (self._bag or self._wanted):
+        if not self._left:
             return None
         plain = binascii.unhexlify(row.key())
-        settled = self._take(self._namespaces.keyed(row.source, plain), row)
+        settled = None
+        if row.source in self._told:
+            settled = self._take(self._namespaces.keyed(row.source, plain), row)
         if settled is None and self._of_others:
             settled = self._take(self._namespaces.other(plain), row)
             # Of a source that is no input it can be asked only now: its rows' file is another's.
             restore = settled and settled.restore
             if restore and self._has_failed(row.source, restore.row.number, plain):
-                return _SETTLED
+                settled = _SETTLED
+        if settled is not None:
+            self._left -= 1
         return settled
 
     def _take(self, key: bytes, row: Row) -> Settled | None:
-        if not self._wanted or key not in self._wanted:
+        if not (self._any_wanted and key in self._wanted):
             return None if self._bag.take(key) is None else _SETTLED
         # Of equal rows each has its own copy in the failed rows: the one that is missing.
         note = self._wanted.take(key, _NUMBER.pack(row.number))

@@ -15,6 +15,7 @@ _HEAD: Final = 2  # bytes of a key that choose its bucket; the others are stored
 _MOST_BYTES: Final = 220_000_000  # held in memory; what comes beyond goes to a temporary file
 _MOST_AHEAD: Final = 1 << 16  # keys
 _MOST_IN_BLOCK: Final = 1 << 16  # bytes of keys that are gathered
+_LONG: Final = 1 << 14  # bytes
 _split_keys = Struct(f"{KEY}s").iter_unpack
 _split_heads = Struct(f"{_HEAD}s{KEY - _HEAD}s").iter_unpack
 
@@ -97,8 +98,13 @@ class KeyBag:
 
     def _take_out(self, bucket: bytearray, at: int) -> bytes:
         note = bytes(bucket[at + self._stored : at + self._stride])
-        # The others stay in their order, in which they are likely to be asked for.
-        del bucket[at : at + self._stride]
+        if len(bucket) - at < _LONG:
+            # The others stay in their order, in which they are likely to be asked for.
+            del bucket[at : at + self._stride]
+        else:
+            # A million equal rows are in one bucket; none of those is moved but the last.
+            bucket[at : at + self._stride] = bucket[-self._stride :]
+            del bucket[-self._stride :]
         self._in_memory -= 1
         return note
 
@@ -155,6 +161,7 @@ class _InOrder:
         self._rest: Iterator[bytes] = iter(())  # of the block that was begun
         self._rest_note = b""
         self._passed: dict[bytes, bytes] = {}  # key → notes, one behind the other
+        self._held = 0  # of those
         self._empty = True
 
     def __bool__(self) -> bool:
@@ -174,6 +181,7 @@ class _InOrder:
         passed = self._passed
         notes = passed.pop(key, None)
         if notes is not None:
+            self._held -= 1
             if len(notes) > self._note:
                 passed[key] = notes[self._note :]
             return notes[: self._note]
@@ -183,7 +191,8 @@ class _InOrder:
                 if one == key:
                     return note
                 passed[one] = passed.get(one, b"") + note
-                if len(passed) >= _MOST_AHEAD:
+                self._held += 1
+                if self._held >= _MOST_AHEAD:
                     return None
             if not self._blocks:
                 return None
@@ -196,6 +205,7 @@ class _InOrder:
             for at in range(0, len(notes), self._note):
                 yield key, notes[at : at + self._note]
         self._passed.clear()
+        self._held = 0
         yield b"".join(self._rest), self._rest_note
         while self._blocks:
             yield self._blocks.popleft()

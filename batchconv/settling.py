@@ -1,12 +1,14 @@
-"""Outcomes on their way into the files: those of one turn of the event loop leave together.
+"""Outcomes on their way into the files: in quick succession, those of one turn leave together.
 
 A call to the system for each line would cost a fifth of all that a row costs. A row is in flight
-until its line is written: whoever settles one waits for that before taking the next.
+until its line is written: whoever settles one waits for that before taking the next. Where rows
+come one by one, nobody waits: the line is written at once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -18,6 +20,8 @@ from batchconv.outputs import Outputs
 from batchconv.stops import Stop, defect_stop, errors_stop, file_stop
 from batchconv.summary import Summary
 from batchconv.traffic import ErrorLimit
+
+_SUCCESSION = 0.0003  # seconds since the last write in which it is worth waiting for a turn
 
 
 class Watch(Protocol):
@@ -48,6 +52,7 @@ class Settling:
         watch: told of every outcome that was written.
         stop: called when the run has to end.
         send_also: called with a duplicate that takes over from a row that was not accepted.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class Settling:
         watch: Watch | None,
         stop: Callable[[Stop], None],
         send_also: Callable[[Conversion], None],
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._outputs = outputs
         self._summary = summary
@@ -68,6 +74,8 @@ class Settling:
         self._watch = watch
         self._stop = stop
         self._send_also = send_also
+        self._clock = clock
+        self._written_at = clock() - _SUCCESSION
         self._finished: deque[_Finished] = deque()
         self._loop = asyncio.get_running_loop()
         self.changed = asyncio.Event()  # set when a row has been settled
@@ -76,6 +84,8 @@ class Settling:
         """Write *outcome* soon; done when it is written, an OutputError when it cannot be."""
         written = self._loop.create_future()
         self._add(_Finished(outcome, written))
+        if self._clock() - self._written_at >= _SUCCESSION:
+            self.flush()
         return written
 
     def note(self, outcome: Outcome) -> None:
@@ -92,6 +102,7 @@ class Settling:
         finished, self._finished = self._finished, deque()
         try:
             self._write(finished)
+            self._written_at = self._clock()
         except Exception as error:  # noqa: BLE001 - whoever waits has to hear of it, defect or not
             for one in finished:
                 self._refuse(one, error)

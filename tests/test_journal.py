@@ -16,6 +16,7 @@ from batchconv.errors import InputError, UsageError
 from batchconv.journal import Journal, Settled
 from batchconv.model import Conversion, Fields, Outcome, Reason, Result, Row
 from batchconv.quick_entries import OWN_LINE, RESULTS, Keys, QuickCsv, QuickJson
+from batchconv.result_lines import read_lines
 from batchconv.results import CSV_HEADER, ResultLine, Stamp
 from tests.result_lines import to_csv, to_json
 
@@ -180,6 +181,33 @@ def test_keys_alone_are_told_of_the_same_lines(tmp_path_factory, suffix, keys_on
         patch.setattr(QuickJson, "read", lambda *_: None)
         patch.setattr(QuickCsv, "read", lambda *_: None)
         assert quick == only_keys(told_of(path), keys_only)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+@given(data=st.data())
+@settings(deadline=None)
+def test_whole_lines_are_read_back_where_they_are_wanted(tmp_path_factory, suffix, data):
+    """And the others are looked at as strictly."""
+    found = data.draw(st.lists(lines, min_size=1, max_size=8))
+    if suffix == "csv":  # which holds no line breaks, and says null and empty alike
+        found = [
+            line._replace(source="in.csv", message_id="x" if line.message_id else None, detail=None)
+            for line in found
+        ]
+    wanted = frozenset(data.draw(st.sets(st.sampled_from(sorted(RESULTS)))))
+    path = tmp_path_factory.mktemp("j") / f"r.{suffix}"
+    head, notation = (CSV_HEADER, to_csv) if suffix == "csv" else (b"", to_json)
+    path.write_bytes(head + b"".join(map(notation, found)))
+    assert list(read_lines(str(path), wanted)) == [line for line in found if line.outcome in wanted]
+    at = data.draw(st.integers(0, len(found)))
+    broken = [
+        *map(notation, found[:at]),
+        b'{"source":"in.csv","row":1\n',
+        *map(notation, found[at:]),
+    ]
+    path.write_bytes(head + b"".join(broken))
+    with pytest.raises(InputError, match=f"line {at + 1 + (suffix == 'csv')} is no line"):
+        list(read_lines(str(path), wanted))
 
 
 def test_lines_that_reach_over_blocks_are_read(tmp_path, monkeypatch):

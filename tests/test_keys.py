@@ -113,6 +113,7 @@ def test_it_counts_as_a_counter_does(machine: Any, ahead, monkeypatch):
     """However few keys are kept at hand that were passed over, and however few fit in memory."""
     monkeypatch.setattr(module, "_MOST_AHEAD", ahead)
     monkeypatch.setattr(module, "_MOST_IN_BLOCK", 16 * ahead)
+    monkeypatch.setattr(module, "_LONG", 16 * ahead)
     case = machine.TestCase
     case.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
     case("runTest").debug()
@@ -138,6 +139,19 @@ def test_keys_are_found_in_whatever_order_they_are_asked_for(order, monkeypatch)
     bag.add_all(b"".join(many[5_000:]), b"\1")
     found = [bag.take(many[number * order % len(many)]) for number in range(len(many))]
     assert Counter(found) == {b"\0": 5_000, b"\1": 5_007}
+    assert len(bag) == 0
+
+
+def test_a_million_equal_keys_are_no_harder_than_others():
+    """Whatever is asked for before them, and whatever stands before them in their bucket."""
+    bag = KeyBag()
+    before, equal, after = b"ab" + bytes(14), b"ab" + b"x" * 14, b"cd" + b"y" * 14
+    bag.add(before)
+    bag.add_all(equal * 1_000_000 + after)
+    assert bag.take(after)
+    assert all(bag.take(equal) for _ in range(1_000_000))
+    assert not bag.take(equal)
+    assert bag.take(before)
     assert len(bag) == 0
 
 

@@ -469,6 +469,21 @@ def test_a_failed_rows_file_with_absurd_numbers_needs_no_memory(wire):
     assert len(failed_rows()) == 4
 
 
+def test_a_failed_row_of_the_most_bytes_is_not_written_again(wire):
+    """With its five columns more it is longer than a row of the input may be."""
+    wire.status["no"] = 420
+    note = "é" * 20
+    Path("in.csv").write_text(f"message_id,delivered,note\nno,1,{note}\n", encoding="latin-1")
+    settings = {"results": "r.jsonl", "encoding": "latin-1", "max_row_bytes": 50}
+    upload_here("in.csv", **settings)
+    whole = Path("in.failed.csv").read_bytes()
+    assert len(whole.splitlines()[1]) > 50
+    for _ in range(2):
+        resume("in.csv", **settings)
+        assert Path("in.failed.csv").read_bytes() == whole
+    assert len(list(Path().glob("*.failed*"))) == 1
+
+
 def test_a_folder_that_has_the_name_of_a_failed_rows_file_is_left_alone(wire):
     whole = rejected_run(wire)
     Path("in.failed.csv").unlink()

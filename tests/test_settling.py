@@ -50,6 +50,7 @@ class Desk:
         self.summary = Summary("run", 0.0)
         self.stops: list = []
         self.sent: list[Conversion] = []
+        self.now = 0.0
         self.settling = Settling(
             self.disk,
             self.summary,
@@ -58,6 +59,7 @@ class Desk:
             watch=None,
             stop=self.stops.append,
             send_also=self.sent.append,
+            clock=lambda: self.now,
         )
 
 
@@ -65,18 +67,27 @@ async def test_what_is_settled_in_one_turn_leaves_in_one_write():
     desk = Desk()
     for turn in range(3):
         await asyncio.gather(*(desk.settling.settle(outcome(turn * 10 + n)) for n in range(4)))
-    assert desk.disk.writes == [[0, 1, 2, 3], [10, 11, 12, 13], [20, 21, 22, 23]]
+    assert desk.disk.writes == [[0], [1, 2, 3], [10, 11, 12, 13], [20, 21, 22, 23]]
     assert desk.summary.books.results == {Result.ACCEPTED: 12}
+
+
+async def test_rows_that_come_one_by_one_wait_for_nobody():
+    desk = Desk()
+    for number in range(3):
+        assert desk.settling.settle(outcome(number)).done()
+        desk.now += 0.001
+    assert desk.disk.writes == [[0], [1], [2]]
 
 
 async def test_nothing_is_done_before_it_is_written():
     desk = Desk()
+    await desk.settling.settle(outcome(0))
     written = desk.settling.settle(outcome(1))
     assert not written.done()
-    assert desk.summary.books.results.total() == 0
-    await written
-    assert desk.disk.writes == [[1]]
     assert desk.summary.books.results.total() == 1
+    await written
+    assert desk.disk.writes == [[0], [1]]
+    assert desk.summary.books.results.total() == 2
 
 
 async def test_a_write_that_fails_settles_nobody():
@@ -121,16 +132,17 @@ async def test_what_the_memory_does_not_take_is_not_written():
     waiting = [desk.settling.settle(outcome(n)) for n in (1, 2, 3)]
     told = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(one) for one in told] == [type(None), OutputError, type(None)]
-    assert desk.disk.writes == [[1, 3]]
+    assert desk.disk.writes == [[1], [3]]
 
 
 async def test_a_cancelled_wait_takes_nothing_back():
     desk = Desk()
+    await desk.settling.settle(outcome(0))
     written = desk.settling.settle(outcome(1))
     written.cancel()
     await asyncio.sleep(0)
-    assert desk.disk.writes == [[1]]
-    assert desk.summary.books.results.total() == 1
+    assert desk.disk.writes == [[0], [1]]
+    assert desk.summary.books.results.total() == 2
 
 
 @pytest.mark.parametrize("result", [Result.ACCEPTED, Result.FAILED])

@@ -2,14 +2,17 @@
 
     python -m tests.torture --runs 30 --seed 1
 
-A run is one input, uploaded and resumed until it is done while it is killed, interrupted, and its
-results file is cut in the middle. A seed gives the same input, faults and plan every time; the
+A run is one to three inputs, uploaded and resumed until all is done while it is killed,
+interrupted, and its results file is cut in the middle; with duplicates sent or skipped, with a
+ledger, through outages and 429s. A seed gives the same inputs, faults and plan every time; the
 moment at which a process is hit is as exact as the system lets it be.
 """
 
 import argparse
 import asyncio
 import csv
+import gzip
+import json
 import random
 import signal
 import sys
@@ -34,25 +37,52 @@ _FAULTS = (
 )
 
 
+_OUTAGES = ((0.2, 0.9), (2.0, 2.4), (4.0, 5.5))  # seconds since the first request
+
+
 @dataclass
 class Plan:
-    """What is done to one run, all of it from the seed."""
+    """What is done to one run, all of it from the seed.
+
+    Attributes:
+        concurrency: 0 draws it; None finds it out (`--concurrency auto`).
+        skip: "", "duplicates" or "ledger".
+    """
 
     seed: int
     rows: int = 0
-    concurrency: int = 0
+    concurrency: int | None = 0
     suffix: str = ""
     faulty: bool = False
     cuts: bool = True
     hits: list[str] = field(default_factory=list)
+    inputs: tuple[str, ...] = ("in.csv",)
+    skip: str = ""
+    outages: bool = False
+    throttled: bool = False
+
+    @classmethod
+    def harsh(cls, seed: int) -> "Plan":
+        """Anything that there is."""
+        draw = random.Random(-seed)
+        return cls(
+            seed,
+            concurrency=draw.choice([0, 0, 0, None]),
+            inputs=draw.choice([("in.csv",), ("in.csv.gz",), ("a.csv", "b/a.csv.gz", "a.jsonl")]),
+            skip=draw.choice(["", "", "duplicates", "ledger"]),
+            outages=draw.random() < 0.25,
+            throttled=draw.random() < 0.2,
+        )
 
     def __post_init__(self) -> None:
         self.draw = random.Random(self.seed)
         self.rows = self.rows or self.draw.randint(60, 300)
-        self.concurrency = self.concurrency or self.draw.choice([1, 5, 20])
+        if self.concurrency == 0:
+            self.concurrency = self.draw.choice([1, 5, 20])
         self.suffix = self.suffix or self.draw.choice(["jsonl", "csv"])
         self.faulty = self.faulty or self.draw.random() < 0.5
         kinds = ["kill"] * 4 + ["kill when written"] * 2 + ["signal", "two signals"]
+        kinds += ["kill at once"] * (self.inputs != ("in.csv",))
         kinds += ["cut"] * self.cuts
         self.hits = self.hits or self.draw.choices(kinds, k=self.draw.randint(4, 10))
 
@@ -63,7 +93,19 @@ class Plan:
             latency_spread=0.008,
             seed=self.seed,
             faults=_FAULTS if self.faulty else (),
+            outages=_OUTAGES if self.outages else (),
+            allow_rate=150.0 if self.throttled else None,
         )
+
+    @property
+    def options(self) -> list[str]:
+        """Of every upload."""
+        options = ["--concurrency", str(self.concurrency or "auto"), "--backoff-base", "20ms"]
+        options += {"duplicates": ["--duplicates", "skip"], "ledger": ["--ledger", "l.db"]}.get(
+            self.skip, []
+        )
+        # A row must not use up its attempts before an outage is seen to be one.
+        return options + ["--max-attempts", "99", "--backoff-max", "100ms"] * self.outages
 
 
 @dataclass
@@ -100,19 +142,34 @@ class Ordeal:
         self.simulator = simulator
         self.score = Score(runs=1, rows=plan.rows)
         self.results = folder / f"r.{plan.suffix}"
-        self.failed = folder / "in.failed.csv"
+        self.folder = folder
         self.shell = Shell(
-            folder,
-            simulator.base_url,
-            *("--concurrency", str(plan.concurrency), "--backoff-base", "20ms"),
-            *("-o", self.results.name, "--resume"),
+            folder, simulator.base_url, *plan.options, "-o", self.results.name, "--resume"
         )
         # Some ids stand there twice, and some rows are invalid.
         draw = plan.draw
         self.ids = [f"{plan.seed}-{draw.randrange(plan.rows * 4)}" for _ in range(plan.rows)]
         for number in draw.sample(range(plan.rows), plan.rows // 20):
             self.ids[number] = ""
-        self.shell.write("in.csv", self.ids)
+        self.places: dict[tuple[str, int], str] = {}
+        share = -(-plan.rows // len(plan.inputs))
+        for number, name in enumerate(plan.inputs):
+            self.write(name, self.ids[number * share : (number + 1) * share])
+
+    def write(self, name: str, ids: list[str]) -> None:
+        self.places |= {(name, number): one for number, one in enumerate(ids, 1)}
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        text = "message_id,delivered\n" + "".join(f"{one},true\n" for one in ids)
+        if ".jsonl" in name:
+            records = [{"message_id": one, "delivered": "true"} for one in ids]
+            text = "".join(json.dumps(record) + "\n" for record in records)
+        data = text.encode()
+        path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+
+    def of(self, entry: Entry) -> str:
+        """The id of the row that an entry tells of."""
+        return self.places[entry.source, entry.row]
 
     def breach(self, what: str) -> None:
         self.score.breaches.append(f"seed {self.plan.seed}: {what}")
@@ -130,19 +187,29 @@ class Ordeal:
                 self.breach(f"the last run ended with {ended.code}: {ended.err}")
             else:
                 self.check_books(ended)
+                await self.check_audit()
         finally:
             self.shell.close()
         return self.score
 
     def start(self) -> Running:
         self.score.processes += 1
-        return self.shell.upload("in.csv")
+        return self.shell.upload(*self.plan.inputs)
+
+    @property
+    def most_lost(self) -> int:
+        """Rows that one kill may cost."""
+        return self.plan.concurrency or self.simulator.stats.most_in_flight
 
     async def hit(self, hit: str) -> tuple[Ended, signal.Signals | None]:
         draw = self.plan.draw
         requests = draw.randint(1, max(2, self.plan.rows // 4))
         running = self.start()
-        if hit == "kill":
+        if hit == "kill at once":
+            await asyncio.sleep(draw.random() * 0.7)  # while it starts, and loads what was settled
+            running.process.kill()
+            ended = await running.end()
+        elif hit == "kill":
             ended = await running.kill_after(self.simulator, requests)
         elif hit == "kill when written":
             size = self.size() + draw.randint(1, 6_000)
@@ -157,11 +224,11 @@ class Ordeal:
             )
             self.score.signals += 1
             if hit == "two signals" and ended.code == _CODES[number]:
-                self.score.bound += self.plan.concurrency
+                self.score.bound += self.most_lost
             return ended, number
         if ended.code == -signal.SIGKILL:
             self.score.kills += 1
-            self.score.bound += self.plan.concurrency
+            self.score.bound += self.most_lost
         return ended, None
 
     def size(self) -> int:
@@ -169,7 +236,7 @@ class Ordeal:
 
     def cut(self) -> None:
         """Take away up to three lines of the results and of the failed rows, or parts of them."""
-        for path in (self.results, self.failed):
+        for path in (self.results, *self.folder.glob("*.failed.*")):
             data = path.read_bytes() if path.exists() else b""
             lines = data.splitlines(keepends=True)
             last = b"".join(lines[-3:])
@@ -208,13 +275,14 @@ class Ordeal:
         books, entries, score = ended.books, self.entries(), self.score
         if books.read != self.plan.rows or books.unsent:
             self.breach(f"the last run left rows: {books}")
-        if sorted(entry.row for entry in entries) != list(range(1, self.plan.rows + 1)):
+        if Counter((entry.source, entry.row) for entry in entries) != Counter(self.places):
             self.check_keys(entries)
         self.check_ids(entries)
         self.check_failed(entries)
+        # With duplicates skipped each id is wanted once.
+        wanted = Counter(filter(None, set(self.ids) if self.plan.skip else self.ids))
         score.repeated = self.simulator.stats.accepted - sum(
-            min(count, self.simulator.stats.accepted_ids[one])
-            for one, count in Counter(filter(None, self.ids)).items()
+            min(count, self.simulator.stats.accepted_ids[one]) for one, count in wanted.items()
         )
         # Accepted, and the reply lost on the way: the row is sent again by the same run.
         score.bound += self.simulator.stats.by_fault["reset-after"]
@@ -224,39 +292,52 @@ class Ordeal:
     def check_keys(self, entries: list[Entry]) -> None:
         """Of equal rows one may be settled by the other's outcome."""
         wanted = Counter(self.ids)
-        told = Counter(self.ids[entry.row - 1] for entry in entries)
+        told = Counter(map(self.of, entries))
         if told != wanted:
             self.breach(f"rows {dict(wanted - told)} lack an outcome, {dict(told - wanted)} a row")
 
     def check_ids(self, entries: list[Entry]) -> None:
         """Each row was accepted by the server, if the results say so and only then."""
         accepted = self.simulator.stats.accepted_ids
-        told = Counter(self.ids[entry.row - 1] for entry in entries if entry.outcome == "accepted")
+        told = Counter(self.of(entry) for entry in entries if entry.outcome == "accepted")
+        # What was skipped had been accepted, for whatever row.
+        told.update(
+            {self.of(entry) for entry in entries if entry.outcome == "skipped"} - told.keys()
+        )
         for one, count in told.items():
             self.score.missing += max(0, count - accepted[one])
-        bad = [entry for entry in entries if entry.outcome not in ("accepted", "rejected")]
-        if any(entry.outcome != "invalid" or self.ids[entry.row - 1] for entry in bad):
+        sent = {"accepted", "rejected", *(["skipped"] if self.plan.skip else [])}
+        bad = [entry for entry in entries if entry.outcome not in sent]
+        if any(entry.outcome != "invalid" or self.of(entry) for entry in bad):
             self.breach("a row failed or was skipped")
         if self.score.missing:
             self.breach(f"{self.score.missing} rows are called accepted, and are not")
         # An attempt that was accepted and whose reply was lost may be followed by a refused one.
-        if accepted.keys() - {self.ids[entry.row - 1] for entry in entries}:
+        if accepted.keys() - set(map(self.of, entries)):
             self.breach("a row was accepted, and nothing tells of it")
 
     def check_failed(self, entries: list[Entry]) -> None:
         """Each row that was not accepted stands among the failed rows, and once."""
         wanted = Counter(
-            self.ids[entry.row - 1] for entry in entries if entry.outcome != "accepted"
+            self.of(entry) for entry in entries if entry.outcome not in ("accepted", "skipped")
         )
         found: Counter[str] = Counter()
-        if self.failed.exists():
-            with self.failed.open(newline="", encoding="utf-8") as file:
-                found = Counter(row["message_id"] for row in csv.DictReader(file))
+        for path in self.folder.glob("*.failed.*"):
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = map(json.loads, file) if path.suffix == ".jsonl" else csv.DictReader(file)
+                found.update(row["message_id"] for row in rows)
         # A row whose line was cut off the results is settled, and written, once more.
         if wanted - found or (found != wanted and not self.score.cuts):
             self.breach(
                 f"failed rows: {dict(wanted - found)} lack, {dict(found - wanted)} too many"
             )
+
+    async def check_audit(self) -> None:
+        """The books are proved from the files alone."""
+        audit = self.shell.start("audit", *self.plan.inputs, "--results", self.results.name)
+        ended = await audit.end()
+        if ended.code != 0:
+            self.breach(f"audit: {ended.code}: {ended.out} {ended.err}")
 
 
 async def endure(folder: Path, plan: Plan) -> Score:
@@ -272,7 +353,7 @@ async def _main(runs: int, seed: int, jobs: int) -> Score:
     async def one(number: int) -> None:
         async with free:
             with tempfile.TemporaryDirectory() as folder:
-                score = await endure(Path(folder), Plan(number))
+                score = await endure(Path(folder), Plan.harsh(number))
             total.add(score)
             print(f"seed {number}: {score}", *score.breaches, sep="\n  ")  # noqa: T201 - a program
 

@@ -71,7 +71,7 @@ class RowStream(ABC):
     """
 
     layout: Layout
-    count: int | None
+    count: int | None = None
 
     @abstractmethod
     def batches(self) -> Iterator[list[Row]]:

@@ -1,4 +1,4 @@
-"""How long a resume takes to know what was settled, and how much memory that needs."""
+"""How long a resume and an audit take to know what was settled, and how much memory they need."""
 
 from __future__ import annotations
 
@@ -40,15 +40,17 @@ def resume(folder: Path, scale: Scale) -> list[Figure]:
     base = _resume(folder, inputs.name, "nothing.jsonl", "1")
     load = _resume(folder, inputs.name, results.name, "1")
     whole = _resume(folder, inputs.name, results.name, str(count))
+    audit = run((*BATCHCONV, "audit", inputs.name, "--results", results.name), folder=folder)
     plain = min(plain, _seconds_to_parse(results))
-    beside = {"reference": plain, "against": "s bare json.loads"}
+    beside = "s bare json.loads"
     allowed = min(base.peak + count * _BYTES_A_ROW / (1 << 20), _MOST_MEMORY)
     return [
-        Figure(f"load {count:,} results", load.cpu - base.cpu, "s", bar=_LOAD_BAR, **beside),
-        Figure("read the input and look its rows up", whole.cpu - load.cpu, "s", **beside),
-        Figure("of that, read the input", reading, "s", **beside),
-        Figure(f"the whole resume of {count:,} rows", whole.cpu, "s", bar=_RESUME_BAR, **beside),
+        Figure(f"load {count:,} results", load.cpu - base.cpu, "s", plain, beside, _LOAD_BAR),
+        Figure("read the input and look its rows up", whole.cpu - load.cpu, "s", plain, beside),
+        Figure("of that, read the input", reading, "s", plain, beside),
+        Figure(f"the whole resume of {count:,} rows", whole.cpu, "s", plain, beside, _RESUME_BAR),
         Figure("the same on the clock", whole.wall, "s"),
+        Figure(f"audit of {count:,} rows", audit.cpu, "s", plain, beside),
         Figure("peak memory", whole.peak, "MiB", allowed, "MiB allowed", bar=1.0),
     ]
 
