@@ -33,7 +33,7 @@ class JsonRows(LineRows):
 
     def __init__(self, stream: ByteStream, options: ReadOptions) -> None:
         self._source = stream.name
-        self._as_lines = stream.piped_into("jq -c '.[]'")
+        self._stream = stream
         self._options = options
         self._paths = [
             (column, column.split(".")) for column in options.mapped.values() if "." in column
@@ -59,9 +59,10 @@ class JsonRows(LineRows):
             self._rows = _broken_off(damage)
         self._head = seen
         if seen and seen[0].fault and (seen[0].raw or "").lstrip()[:1] == "[":
+            lines = self._stream.piped_into("jq -c '.[]'")
             raise UsageError(
                 f"{self._source} is a JSON array, and rows are read from JSON Lines",
-                hint=f"turn it into lines: {self._as_lines} | batchconv upload -",
+                hint=f"turn it into lines: {lines} | batchconv upload -",
             )
         errors = []
         for names, places in self._shapes.items():
