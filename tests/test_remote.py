@@ -236,7 +236,7 @@ async def test_a_certificate_that_nobody_trusts_is_refused(tmp_path):
 # -- S3 --------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # fsspec keeps what it knows of a store for the whole process
 def store() -> Iterator[str]:
     with s3() as address:
         put(address, "bucket")
