@@ -17,8 +17,8 @@ from batchconv.options import options_of
 
 @click.command("validate", cls=GroupedCommand)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=FileName())
-@settings_options(Settings, only=[*options_of(ReadSettings), "rate"])
-def validate(inputs: Sequence[str], rate: float | None, **values: Any) -> None:
+@settings_options(Settings, only=[*options_of(ReadSettings), "rate", "max_age"])
+def validate(inputs: Sequence[str], rate: float | None, max_age: float | None, **values: Any) -> None:
     """Read every row of INPUT as `upload` would, send nothing, and tell what is wrong.
 
     Exits with 1 when rows are invalid.
