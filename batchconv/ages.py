@@ -16,10 +16,10 @@ def moment_text(seconds: float) -> str:
         seconds: since 1970; what lies beyond the calendar becomes its first or last second.
     """
     try:
-        moment = datetime(1970, 1, 1) + timedelta(seconds=seconds)  # noqa: DTZ001 - all is in UTC
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     except OverflowError:
-        moment = datetime.max if seconds > 0 else datetime.min
-    return moment.isoformat(" ", "seconds")
+        return "9999-12-31 23:59:59" if seconds > 0 else "0001-01-01 00:00:00"
+    return moment.replace(tzinfo=None).isoformat(" ", "seconds")
 
 
 class AgeLimit:

@@ -83,7 +83,7 @@ async def test_old_rows_are_skipped_and_a_resume_leaves_them_alone(shell, simula
     assert (again.code, again.books.settled, again.books.accepted) == (0, 3, 0)
 
 
-async def test_a_setting_outside_the_command_line_holds_and_a_flag_undoes_it(shell, simulator):
+async def test_a_setting_outside_the_command_line_holds_and_a_flag_undoes_it(shell):
     write_ages(shell)
     (shell.folder / "limits.toml").write_text('max_age = "15m"\n')
     ended = await shell.uploaded("in.csv", "--config", "limits.toml")
@@ -104,7 +104,7 @@ async def test_a_ledger_does_not_remember_what_was_too_old(shell, simulator):
     assert simulator.stats.accepted_ids == {"new": 1, "none": 1, "old": 1}
 
 
-async def test_what_failed_is_resent_however_old_it_is(shell, simulator):
+async def test_what_failed_is_resent_however_old_it_is(shell):
     shell.write("in.csv", ["a"])
     line = {
         "source": "in.csv", "row": 1, "line": 2, "key": "0" * 32, "message_id": "a",
