@@ -95,22 +95,22 @@ class DateNotations:
         """
         if not self.count or not self._fitting:
             return None
-        looked_at = "" if self.count <= _MOST_DATES else f"the first {_MOST_DATES} of "
-        what = f"{looked_at}the {self.count} times that are not understood"
+        what = f"every time that is not understood ({self.count}) fits"
+        if self.count > _MOST_DATES:
+            what = f"each of the first {_MOST_DATES} times that are not understood fits"
         if len(self._fitting) > 1:
             first, *more = (f"'{one}'" for one in self._fitting)
             return (
-                f"{what} fit --timestamp-format {first} and {' and '.join(more)} alike: a program "
-                "with another locale may have rewritten them, and which it is, only their origin "
-                "tells"
+                f"{what} --timestamp-format {first} and {' and '.join(more)} alike: which it is, "
+                "only the program tells that wrote them"
             )
         option = f"--timestamp-format '{self._fitting[0]}'"
         if others:
             return (
-                f"{what} fit {option}, and others do not: a spreadsheet may have rewritten some; "
+                f"{what} {option}, and others do not: a spreadsheet may have rewritten some; "
                 f"have these rows written with --invalid, and give {option} for that file alone"
             )
-        return f"{what} fit {option}"
+        return f"{what} {option}"
 
 
 def _fits(text: str, notation: str) -> bool:

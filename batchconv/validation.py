@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, nullcontext
-from operator import attrgetter
 
 from batchconv.config import ReadSettings
 from batchconv.distinct import Distinct
@@ -21,7 +20,6 @@ from batchconv.spreadsheets import DateNotations, IdLengths
 from batchconv.time_span import TimeSpan
 
 _EXAMPLES = 5
-_ID, _TIME = attrgetter("message_id"), attrgetter("timestamp")
 
 
 def validate(
@@ -84,8 +82,9 @@ class _Look:
                         self._note(item)
 
     def _look_at_sound(self, conversions: list[Conversion]) -> None:
-        self._ids[conversions[0].row.source].add(list(map(_ID, conversions)))
-        if self._times.add(list(map(_TIME, conversions))):
+        _, ids, _, times, _ = zip(*conversions, strict=True)
+        self._ids[conversions[0].row.source].add(ids)
+        if self._times.add(times):
             oldest = self._times.oldest
             conversions = [
                 one for one in conversions if not one.timestamp or one.timestamp >= oldest
