@@ -90,9 +90,7 @@ def name_files(
         raise UsageError(
             f"{target} exists and is not empty",
             hint="name another with --failed, go on with it by --resume, or replace it with "
-            "--overwrite"
-            if option == "--failed"
-            else f"remove it, or name another with {option}",
+            "--overwrite",
         )
     files = FailedFiles(target, target.with_suffix(f".{RAW}"))
     return Plan({names[0]: files}, frozenset(files), named=True)

@@ -28,9 +28,7 @@ def open_invalid(named: str, inputs: Sequence[str], layouts: Mapping[str, Layout
     if named == STDOUT:
         raise UsageError(f"{_OPTION} needs a file: standard output is where the report goes")
     refuse_remote({_OPTION: named})
-    # Even an empty file that is an input, or one of many, is told to be that.
-    refuse_inputs([named], inputs)
-    plan = name_files(named, layouts, ours=False, option=_OPTION)
+    plan = name_files(named, layouts, ours=True, option=_OPTION)  # what is there is refused below
     if not isinstance(plan, Plan):
         looks = {name: layout.of_failed_rows for name, layout in layouts.items()}
         plan = Planner(looks, plan).plan(None)
