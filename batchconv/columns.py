@@ -33,6 +33,18 @@ class Places(NamedTuple):
     channel: int | None
 
 
+class Recognised(NamedTuple):
+    """What became of an input's columns.
+
+    Attributes:
+        fields: field → the column that holds it.
+        ignored: columns that hold none; what lies around a nested field is none of them.
+    """
+
+    fields: dict[str, str]
+    ignored: list[str]
+
+
 class ColumnError(UsageError):
     """The columns do not say what is what; the text names the `--map` that settles it."""
 
@@ -84,6 +96,22 @@ def find_columns(names: Sequence[str], mapped: dict[str, str]) -> Places:
                 hint=f"settle it with --map {field}={first}",
             )
     return Places(*(found[field][0] if found[field] else None for field in FIELDS))
+
+
+def recognise(shapes: Iterable[tuple[Sequence[str], Places]]) -> Recognised:
+    """What the columns of an input hold, of which records may have several *shapes*."""
+    fields: dict[str, str] = {}
+    others: dict[str, None] = {}
+    for names, places in shapes:
+        for field, place in zip(FIELDS, places, strict=True):
+            if place is not None:
+                fields.setdefault(field, names[place])
+        others.update(dict.fromkeys(names))
+    held = set(fields.values())
+    around = {
+        column[:at] for column in held for at, character in enumerate(column) if character == "."
+    }
+    return Recognised(fields, [name for name in others if name not in held | around])
 
 
 def count_known(names: Sequence[str], wanted_too: Iterable[str]) -> int:

@@ -147,6 +147,10 @@ class Settings(ReadSettings):
         False, "--overwrite", group=FILES, flag_only=True,
         help="Replace results and failed rows that exist.",
     )  # fmt: skip
+    max_age: float | None = option(
+        None, "--max-age", group=ROWS, parse=or_none(read_positive_duration), metavar="DURATION",
+        shown="none", help="Skip rows whose time is further back; those without a time are sent.",
+    )  # fmt: skip
     duplicates: str = option(
         "send", "--duplicates", group=ROWS, choices=("send", "skip"), shown="send",
         help="What to do with a row that is equal to one that was accepted.",

@@ -68,8 +68,10 @@ def following(path: Path) -> Path:
     return _Series(path.parent, base, suffix).name(int(number or 1) + 1)
 
 
-def name_files(named: str, inputs: Iterable[str], *, ours: bool) -> Plan | Path:
-    """What the user named with `--failed`: the file for one input, or a folder for all.
+def name_files(
+    named: str, inputs: Iterable[str], *, ours: bool, option: str = "--failed"
+) -> Plan | Path:
+    """What the user named with *option*: the file for one input, or a folder for all.
 
     Raises:
         UsageError: one file was named for several inputs, or it is there and not *ours*.
@@ -80,7 +82,7 @@ def name_files(named: str, inputs: Iterable[str], *, ours: bool) -> Plan | Path:
         return target
     if len(names) > 1:
         raise UsageError(
-            f"--failed {named} is no folder, and there are {len(names)} inputs with a "
+            f"{option} {named} is no folder, and there are {len(names)} inputs with a "
             "failed-rows file each",
             hint=f"make the folder: mkdir {named}",
         )

@@ -68,9 +68,10 @@ class Reason(StrEnum):
     TIME_IN_GAP = "time-in-gap"
     TIMESTAMP_NOT_SENDABLE = "timestamp-not-sendable"
     BAD_CHANNEL = "bad-channel"
-    # Not sent again.
+    # Not sent, and no fault of the row.
     DUPLICATE = "duplicate"
     IN_LEDGER = "in-ledger"
+    TOO_OLD = "too-old"
 
 
 class Fault(NamedTuple):

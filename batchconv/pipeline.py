@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
 
+from batchconv.ages import AgeLimit
 from batchconv.config import ReadSettings, Settings
 from batchconv.duplicates import Once
 from batchconv.errors import BatchconvError, OutputError
@@ -133,6 +134,7 @@ class Run:
         self._batches = batches
         self._damages = damages
         self._once = once
+        self._ages = None if settings.max_age is None else AgeLimit(settings.max_age, time.time)
         self._watch = watch
         self._expect = expect
         self.summary = Summary(run_id, time.time(), settings.shown(), results=outputs.path)
@@ -233,8 +235,10 @@ class Run:
                 self._outputs.restore_failed(item.restore)
             return None
         admitted: Conversion | Outcome | None = item
-        if self._once is not None and isinstance(item, Conversion):
-            admitted = self._once.admit(item)
+        if self._ages is not None and isinstance(item, Conversion):
+            admitted = self._ages.turn_away(item) or item
+        if self._once is not None and isinstance(admitted, Conversion):
+            admitted = self._once.admit(admitted)
         if isinstance(admitted, Outcome):
             self._settling.note(admitted)
             return None

@@ -8,7 +8,7 @@ from contextlib import closing
 from itertools import chain
 from typing import NamedTuple
 
-from batchconv.columns import ColumnError
+from batchconv.columns import ColumnError, Recognised
 from batchconv.errors import BatchconvError, InputError, UsageError
 from batchconv.formats import FormatName, Layout, ReadOptions, RowStream, open_rows
 from batchconv.model import Row
@@ -28,6 +28,7 @@ class Reader:
 
     Attributes:
         layouts: for each input that was opened, what its failed-rows file should look like.
+        columns: for each of them, what its columns hold.
         damages: inputs that broke off half-way, in order; the next input was still read.
     """
 
@@ -48,6 +49,7 @@ class Reader:
         self._counts: dict[str, int | None] = {}
         self._place = _Place(0, 0, None)
         self.layouts: dict[str, Layout] = {}
+        self.columns: dict[str, Recognised] = {}
         self.damages: list[BatchconvError] = []
 
     def check(self) -> None:
@@ -112,6 +114,7 @@ class Reader:
             stream.close()
             raise
         self.layouts[name] = rows.layout
+        self.columns[name] = rows.columns
         self._sizes[name] = stream.size
         self._counts[name] = rows.count
         return stream, rows

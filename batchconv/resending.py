@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def prepare_resend(
         OutputError: an output cannot be opened.
         HeldError: another run holds one of the two results files.
     """
+    settings = replace(settings, max_age=None)  # what failed was young enough when it was read
     check_flags(settings)
     target = Target(settings, environment)
     wanted = {Result.FAILED.value} | ({Result.REJECTED.value} if include_rejected else set())

@@ -112,6 +112,11 @@ def all_to_api(column: Sequence[str]) -> Sequence[str] | None:
     return column
 
 
+def is_usual(text: str) -> bool:
+    """Whether text has a notation that is known without being named; the time may be impossible."""
+    return any(notation.fullmatch(text.strip()) for notation in (_EPOCH, _ISO))
+
+
 def _parse(text: str, zone: tzinfo) -> datetime:
     if _EPOCH.fullmatch(text):
         seconds = int(text) // _EPOCH_DIVISOR[len(text)]

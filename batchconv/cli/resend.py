@@ -12,7 +12,7 @@ from batchconv.cli.running import SendingCommand, run_and_exit, sending_options,
 from batchconv.config import ReadSettings, Settings
 from batchconv.options import options_of
 
-_ABOUT_INPUTS = {*options_of(ReadSettings), "failed", "no_failed"}
+_ABOUT_INPUTS = {*options_of(ReadSettings), "max_age", "failed", "no_failed"}
 
 
 @click.command("resend", cls=SendingCommand)

@@ -2,43 +2,126 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from batchconv.cli.options import FileName, GroupedCommand, make_settings, settings_options
+from batchconv.cli.options import (
+    FileName,
+    GroupedCommand,
+    GroupedOption,
+    make_settings,
+    settings_options,
+)
 from batchconv.cli.say import say, say_aside
 from batchconv.config import ReadSettings, Settings
 from batchconv.durations import show_duration
-from batchconv.options import options_of
+from batchconv.options import FILES, TELLING, options_of
+
+if TYPE_CHECKING:
+    from batchconv.findings import Findings
+
+_MOST_SHOWN = 12  # names of columns on one line
+_MOST_SUSPICIONS = 10
 
 
 @click.command("validate", cls=GroupedCommand)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=FileName())
-@settings_options(Settings, only=[*options_of(ReadSettings), "rate"])
-def validate(inputs: Sequence[str], rate: float | None, **values: Any) -> None:
+@click.option(
+    "--invalid", metavar="PATH", type=FileName(), cls=GroupedOption, group=FILES, flag_only=True,
+    help="Write the invalid rows here, to be mended and fed back; a folder if there are several "
+    "inputs.",
+)  # fmt: skip
+@click.option(
+    "--json", "as_json", is_flag=True, cls=GroupedOption, group=TELLING, flag_only=True,
+    help="All of it as one JSON object.",
+)  # fmt: skip
+@settings_options(Settings, only=[*options_of(ReadSettings), "max_age", "rate"])
+def validate(
+    inputs: Sequence[str],
+    invalid: str | None,
+    as_json: bool,
+    max_age: float | None,
+    rate: float | None,
+    **values: Any,
+) -> None:
     """Read every row of INPUT as `upload` would, send nothing, and tell what is wrong.
 
     Exits with 1 when rows are invalid.
     """
     from batchconv.validation import validate as look  # noqa: PLC0415 - --help needs none of it
 
-    findings = look(inputs, make_settings(ReadSettings, values))
-    say(f"{findings.read} rows read, {findings.sendable} can be sent")
-    if findings.duplicates:
-        say(f"{findings.duplicates} of them are equal to an earlier one")
-    for reason, count in findings.reasons.most_common():
-        say(f"{count} invalid: {reason}")
-        for example in findings.examples[reason]:
-            say(f"  {example}")
+    findings = look(
+        inputs, make_settings(ReadSettings, values), max_age=max_age, invalid=invalid
+    )  # fmt: skip
     given = click.get_current_context().get_parameter_source("rate")
     pace = Settings().rate if given is click.core.ParameterSource.DEFAULT else rate
-    if pace and findings.sendable:
-        say(f"an upload at --rate {pace:g} would take {show_duration(findings.sendable / pace)}")
-    if findings.note:
-        say_aside(findings.note)
+    if as_json:
+        say(json.dumps(findings.as_dict(rate=pace, max_age=max_age), indent=2))
+    else:
+        for line in _lines(findings, pace, max_age):
+            say(line)
+        if findings.note:
+            say_aside(findings.note)
     for damage in findings.damages:
         say_aside(f"batchconv: {damage}")
     sys.exit(findings.exit_code)
+
+
+def _lines(findings: Findings, pace: float | None, max_age: float | None) -> Iterator[str]:
+    """The report for people."""
+    yield f"{findings.read} rows read, {findings.sendable} can be sent"
+    if findings.duplicates:
+        yield f"{findings.duplicates} of them are equal to an earlier one"
+    if findings.too_old and max_age is not None:
+        yield f"{findings.too_old} are older than --max-age {show_duration(max_age)}, and skipped"
+    yield from _columns(findings)
+    yield from _times(findings)
+    for reason, count in findings.reasons.most_common():
+        yield f"{count} invalid: {reason}"
+        for example in findings.examples[reason]:
+            yield f"  {example}"
+    seconds = findings.seconds(pace)
+    if seconds:
+        yield f"an upload at --rate {pace:g} would take {show_duration(seconds)}"
+    suspicions = findings.suspicions
+    for suspicion in suspicions[:_MOST_SUSPICIONS]:
+        yield f"warning: {suspicion}"
+    if len(suspicions) > _MOST_SUSPICIONS:
+        yield f"and {len(suspicions) - _MOST_SUSPICIONS} warnings more, in --json"
+    if findings.invalid_files:
+        yield f"invalid rows: {', '.join(findings.invalid_files)}"
+
+
+def _columns(findings: Findings) -> Iterator[str]:
+    groups = findings.alike()
+    for sources, columns in groups[:_MOST_SUSPICIONS]:
+        where = ""
+        if len(groups) > 1:
+            more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
+            where = f" of {sources[0]}{more}"
+        found = ", ".join(f"{field} in {_name(name)}" for field, name in columns.fields.items())
+        ignored = ", ".join(map(_name, columns.ignored[:_MOST_SHOWN]))
+        if len(columns.ignored) > _MOST_SHOWN:
+            ignored += f" and {len(columns.ignored) - _MOST_SHOWN} more"
+        if found:
+            yield f"columns{where}: {found}" + (f"; ignored: {ignored}" if ignored else "")
+    if len(groups) > _MOST_SUSPICIONS:
+        yield f"and columns of {len(groups) - _MOST_SUSPICIONS} kinds more, in --json"
+
+
+def _name(column: str) -> str:
+    text = column if column.isprintable() else ascii(column)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _times(findings: Findings) -> Iterator[str]:
+    without = findings.without_time
+    if findings.earliest is not None:
+        end = f"; {without} without one" if without else ""
+        yield f"times from {findings.earliest} to {findings.latest} UTC{end}"
+    elif without:
+        yield "no row has a time: the API takes that of the request"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain, count, repeat
 from typing import Literal, NamedTuple, Protocol
 
+from batchconv.columns import Recognised
 from batchconv.formats.lines import Lines
 from batchconv.model import Fault, Fields, Raw, Row, make_all
 from batchconv.source import ByteStream
@@ -67,10 +68,12 @@ class RowStream(ABC):
 
     Attributes:
         layout: what its failed-rows file should look like.
+        columns: what they hold, as far as the header or the first records tell.
         count: how many rows there are, where the file tells.
     """
 
     layout: Layout
+    columns: Recognised
     count: int | None = None
 
     @abstractmethod

@@ -15,7 +15,7 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import NamedTuple
 
-from batchconv.columns import Places, find_columns, require_columns
+from batchconv.columns import Places, find_columns, recognise, require_columns
 from batchconv.errors import UsageError
 from batchconv.formats.base import FormatName, Layout, LineRows, ReadOptions
 from batchconv.formats.dialect import are_rows, guess_delimiter, said_delimiter
@@ -63,6 +63,7 @@ class DelimitedRows(LineRows):
             require_columns(
                 self._places, names, options.mapped, delivered_given=options.delivered_given
             )
+        self.columns = recognise([(names, self._places)])
         self.layout = Layout(
             name, names if options.header else None, self._delimiter, self._lines.encoding
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import cast
 
-from batchconv.columns import ColumnError, Places, find_columns, require_columns
+from batchconv.columns import ColumnError, Places, find_columns, recognise, require_columns
 from batchconv.errors import InputError, UsageError
 from batchconv.formats.base import Layout, LineRows, ReadOptions
 from batchconv.formats.lines import Lines, TooLong
@@ -46,6 +46,9 @@ class JsonRows(LineRows):
         self._number = 0
         self._rows = self._read_rows()
         self._check_keys(sample=_SAMPLE if can_reopen(stream.name) else 1)
+        self.columns = recognise(
+            (names, places) for names, places in self._shapes.items() if isinstance(places, Places)
+        )
         self.layout = Layout("jsonl", None, "", self._lines.encoding)
 
     def _check_keys(self, sample: int) -> None:

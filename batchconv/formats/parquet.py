@@ -14,7 +14,7 @@ from typing import Any, cast
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
-from batchconv.columns import FIELDS, find_columns, require_columns
+from batchconv.columns import FIELDS, find_columns, recognise, require_columns
 from batchconv.errors import BatchconvError, InputError, UsageError
 from batchconv.formats.arrow import (
     find,
@@ -68,6 +68,7 @@ class ParquetRows(RowStream):
                 f"--timestamp-format is for text, and a column of {self._source} holds times",
                 hint="leave it out: such times are known as they are",
             )
+        self.columns = recognise([(names, places)])
         self.layout = Layout("parquet", schema.names, "", "utf-8")
         self.count: int | None = self._file.metadata.num_rows
 
