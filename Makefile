@@ -22,7 +22,7 @@ LOWER_BOUNDS = 'import tomllib; \
 .PHONY: help demo test check bench fuzz torture schedulers matrix oldest clean
 
 help: ## what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 # The command alone: all that a demo needs.
 $(RUNS): pyproject.toml
@@ -58,9 +58,9 @@ torture: $(READY) ## hundreds of runs killed at seeded moments, resumed and audi
 	$(BIN)/python -m tests.siege --runs 1000
 	$(BIN)/python -m tests.torture --runs 200
 
-schedulers: $(READY) ## the example DAG in an Airflow of its own, a gigabyte or so
+schedulers: $(READY) ## the example DAG in an Airflow of its own (300 MB)
 	$(PYTHON) -m venv $(VENV)/airflow
-	$(VENV)/airflow/bin/python -m pip install --quiet --disable-pip-version-check --no-input 'apache-airflow>=3.1'
+	$(VENV)/airflow/bin/python -m pip install --quiet --disable-pip-version-check --no-input 'apache-airflow>=3.3'
 	$(BIN)/python -m tests.schedulers $(VENV)/airflow/bin/python
 
 matrix: ## the tests under every Python from 3.11 to 3.13 that is found

@@ -1,4 +1,4 @@
-"""A nightly upload that heals itself, as a DAG for Airflow 3 with its standard provider.
+"""A nightly upload that heals itself, as a DAG for Airflow (3.3) and its standard provider.
 
 Key and secret are the login and the password of the connection `vonage`. Exports and results are in
 the folder that CONVERSIONS_FOLDER names, which must be the same one every night: it is the results

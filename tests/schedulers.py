@@ -102,7 +102,7 @@ async def main(python: str) -> None:
             await airflow.migrate()
 
             airflow.export("monday")
-            behave(simulator, FaultRule("503"))
+            behave(simulator, FaultRule("503", share=1.0))
             first = await airflow.night()
             assert first == ("success", [3, 0]), first
             assert sorted(simulator.stats.accepted_ids) == sorted(ids(40, "monday"))
