@@ -19,10 +19,10 @@ LOWER_BOUNDS = 'import tomllib; \
 	print(*[one.replace(">=", "==") for one in wanted if ";" not in one])'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz torture matrix oldest clean
+.PHONY: help demo test check bench fuzz torture schedulers matrix oldest clean
 
 help: ## what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 # The command alone: all that a demo needs.
 $(RUNS): pyproject.toml
@@ -57,6 +57,11 @@ fuzz: $(READY) ## two minutes of files that nobody would write
 torture: $(READY) ## hundreds of runs killed at seeded moments, resumed and audited
 	$(BIN)/python -m tests.siege --runs 1000
 	$(BIN)/python -m tests.torture --runs 200
+
+schedulers: $(READY) ## the example DAG in an Airflow of its own (300 MB)
+	$(PYTHON) -m venv $(VENV)/airflow
+	$(VENV)/airflow/bin/python -m pip install --quiet --disable-pip-version-check --no-input 'apache-airflow>=3.3'
+	$(BIN)/python -m tests.schedulers $(VENV)/airflow/bin/python
 
 matrix: ## the tests under every Python from 3.11 to 3.13 that is found
 	@seen=" "; failed=""; for python in $(PYTHONS); do \
