@@ -168,7 +168,7 @@ class Door:
         if pace is None or (self._rate is not None and self._rate <= pace):
             self._pacer.set_rate(self._rate)
             return self._pacer.wait(now)
-        self._pacer.set_rate(pace, most_slack=max(_GRAIN, 0.1 / pace))
+        self._pacer.set_rate(pace, most_slack=max(_GRAIN, 0.3 / pace))
         delay = self._pacer.wait(now)
         if delay:
             self._pace.held_back(now)
