@@ -455,6 +455,25 @@ async def test_an_upload_that_stops_early_closes_its_input(rows, settings):
     assert [path for path in opened() if path.name == "export.csv"] == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux tells what is open")
+async def test_a_cancelled_upload_leaves_no_file_open_and_no_thread_of_its_own(
+    rows, settings, tmp_path
+):
+    path = rows(5000)
+    async with Simulator(Behaviour(latency=0.005, faults=(FaultRule("420", share=0.5),))) as api:
+        task = asyncio.create_task(upload(path, settings=settings(api), environment=ACCOUNT))
+        await api.wait_for_requests(100)
+        assert [one for one in opened() if one.is_relative_to(tmp_path)]
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    own = [one for one in threading.enumerate() if one.name.startswith("batchconv")]
+    for thread in own:
+        thread.join(5)
+    assert not [thread for thread in own if thread.is_alive()]
+    assert [one for one in opened() if one.is_relative_to(tmp_path)] == []
+
+
 async def test_an_error_in_the_consumer_comes_through_and_the_books_balance(
     rows, settings, results
 ):
