@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from contextlib import suppress
 
 from batchconv.errors import UsageError
 from batchconv.traffic import MOST_FOUND
@@ -17,7 +18,8 @@ def raise_limit() -> None:
     if soft not in (hard, resource.RLIM_INFINITY):
         wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
         if wanted > soft:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            with suppress(OSError, ValueError):  # a sandbox may forbid it; then it stays as it is
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def most_found(*, embedded: bool) -> int:
