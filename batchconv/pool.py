@@ -170,6 +170,9 @@ class Pool:
                     self._let_go(delivery)
             if self._workers < self._door.width:
                 self._staff()
+            elif self._workers > self._door.width:
+                self._workers -= 1  # there are fewer places now: one less to queue for them
+                return
             if (waiting := self._drain()) is not None:
                 await waiting
             if not self._room.is_set():
