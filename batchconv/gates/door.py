@@ -118,7 +118,7 @@ class Door:
         self.in_flight += 1
         self._pace.left(moment)
         if self._width is not None:
-            self._width.entered(self.in_flight)
+            self._width.entered(moment, self.in_flight)
 
     def leave(self) -> None:
         """A request has ended, however it did."""

@@ -40,7 +40,7 @@ class Figure:
         against: what the reference is.
         bar: the most that the ratio may be; None when there is no such promise.
         floor: the least that the ratio may be; None when there is no such promise.
-        samples: all values of which *measured* is the least.
+        samples: all values of which *measured* is the best.
     """
 
     name: str
