@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 import time
 from collections.abc import Coroutine
 from types import TracebackType
@@ -91,6 +92,9 @@ class HttpClient:
         self._timeout = timeout
         self._connections = connections
         self._ssl = trust(ca_file)
+        self._in_flight = 0
+        self._open = 0  # connections, about: the server may have closed some
+        self._kept = sys.maxsize
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -124,6 +128,14 @@ class HttpClient:
             self._deadlines.close()
             await self._session.close()
 
+    def keep(self, connections: int) -> None:
+        """Have no more than so many open from now on; the next exchanges close the others.
+
+        aiohttp uses its idle connections in turn, so that none of a surplus would ever be closed
+        for having been idle.
+        """
+        self._kept = connections
+
     async def exchange(self, conversion: Conversion) -> Reply:
         """Post one conversion and report what came back; network trouble is a reply, too."""
         session = self._session
@@ -134,8 +146,11 @@ class HttpClient:
         waited: str | None = None
         began = time.perf_counter()
         task = self._deadlines.begin()
+        self._in_flight += 1
+        self._open = max(self._open, self._in_flight)
+        headers = self._own_headers if self._open <= self._kept else self._closing()
         try:
-            response = await session.post(url, allow_redirects=False, headers=self._own_headers)
+            response = await session.post(url, allow_redirects=False, headers=headers)
             status = response.status
             if status >= 400:
                 waited = response.headers.get("Retry-After")
@@ -151,7 +166,13 @@ class HttpClient:
                 return _trouble(error, time.perf_counter() - began, self._proxy)
         finally:
             self._deadlines.end(task)
+            self._in_flight -= 1
         return Reply(status, time.perf_counter() - began, waited)
+
+    def _closing(self) -> dict[str, str]:
+        """Headers of an exchange that is its connection's last."""
+        self._open -= 1
+        return {**(self._own_headers or {}), "Connection": "close"}
 
 
 def trust(ca_file: str | None) -> ssl.SSLContext | bool:

@@ -162,6 +162,7 @@ class Run:
                 client.exchange,
                 settling.settle,
                 drain=self._drain,
+                keep=client.keep,
                 limits=settings.limits,
                 rate=settings.rate,
                 backoff=Backoff(settings.backoff_base, settings.backoff_max, time.time),

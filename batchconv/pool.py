@@ -38,6 +38,7 @@ class Pool:
             raises OutputError when it cannot be.
         drain: asked after each outcome for something to wait for before more is taken; None
             when there is nothing.
+        keep: told how many connections are of use whenever that changes.
         rate: requests a second, retries counted in; None for no limit.
         backoff: how long a retry waits.
         clock: monotonic seconds.
@@ -53,6 +54,7 @@ class Pool:
         rate: float | None,
         backoff: Backoff,
         drain: Callable[[], Awaitable[None] | None] = lambda: None,
+        keep: Callable[[int], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -62,7 +64,9 @@ class Pool:
         self._drain = drain
         self._limits = limits
         self._backoff = backoff
-        self._door = Door(limits, rate, backoff, self.traffic, self.stop, clock=clock, wall=wall)
+        self._door = Door(
+            limits, rate, backoff, self.traffic, self.stop, keep=keep, clock=clock, wall=wall
+        )
         self._attempts = Attempts(send, self._door, self.traffic, self.stop)
         self._workers = 0
         self._exhausted = False

@@ -455,6 +455,38 @@ async def test_connections_are_used_again():
         assert api.stats.connections <= 3
 
 
+async def test_a_surplus_of_connections_is_closed_by_the_next_exchanges():
+    """Not all at once, and none that is of use: nothing is opened for it."""
+    opened = closed = 0
+
+    async def handle(reader, writer):
+        nonlocal opened, closed
+        opened += 1
+        last = False
+        while not last:
+            head = await reader.readuntil(b"\r\n\r\n")
+            last = b"connection: close" in head.lower()
+            await asyncio.sleep(0.01)
+            writer.write(OK.replace(b"\r\n", b"\r\nConnection: close\r\n", 1) if last else OK)
+        await writer.drain()
+        closed += 1
+
+    async with served(handle) as base, HttpClient(AUTH, base_url=base, connections=20) as client:
+
+        async def exchange(count):
+            return await asyncio.gather(*(client.exchange(conversion()) for _ in range(count)))
+
+        await exchange(20)
+        assert (opened, closed) == (20, 0)
+        client.keep(5)
+        replies = [reply for _ in range(8) for reply in await exchange(4)]
+        assert {reply.status for reply in replies} == {200}
+        assert (opened, closed) == (20, 15)
+        client.keep(20)
+        await exchange(8)
+        assert (opened, closed) == (23, 15)
+
+
 async def test_a_reply_with_a_body_of_two_parts_leaves_its_connection_usable():
     connections = 0
 

@@ -21,6 +21,7 @@ from batchconv.traffic import Limits, Pause, Traffic
 _GRAIN = 0.002  # seconds of lateness of any timer
 _SOON = 0.0002  # seconds that are not worth a timer
 _LOOK_AGAIN = 0.25  # seconds
+_SPARE = 1.25  # connections for each request in flight, when their number goes up and down
 
 
 class Door:
@@ -35,6 +36,7 @@ class Door:
         backoff: how long a 429 without `Retry-After` holds everything back.
         traffic: where pauses are noted.
         give_up: called when an outage or throttling has outlasted the user's patience.
+        keep: told how many connections are of use whenever that changes.
         clock: monotonic seconds.
         wall: Unix seconds.
     """
@@ -47,6 +49,7 @@ class Door:
         traffic: Traffic,
         give_up: Callable[[Stop], None],
         *,
+        keep: Callable[[int], None],
         clock: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
@@ -63,6 +66,7 @@ class Door:
         self._backoff = backoff
         self._traffic = traffic
         self._give_up = give_up
+        self._keep = keep
         self._clock = clock
         self._wall = wall
         self._line = asyncio.Lock()  # whoever is first in it waits for the next moment
@@ -207,7 +211,7 @@ class Door:
         if self._width is not None and self._width.reply(
             left, now, trouble=verdict is Verdict.AGAIN
         ):
-            self._places.resize(self._width.limit)
+            self._resize(self._width)
 
     def _refused(self, left: float, now: float, asked: str | None) -> None:
         """A 429, which is about the account: nothing leaves until the server wants more."""
@@ -231,8 +235,12 @@ class Door:
         if self._width is None:
             return False
         explained = self._width.refused(left, now, pause)
-        self._places.resize(self._width.limit)
+        self._resize(self._width)
         return explained
+
+    def _resize(self, width: Width) -> None:
+        self._places.resize(width.limit)
+        self._keep(int(width.lasting * _SPARE))
 
     def _troubled(self, row: Row, left: float, now: float, *, proxy: bool) -> None:
         since = self._outage.since

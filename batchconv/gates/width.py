@@ -60,6 +60,11 @@ class Width:
         self._changed = -inf
         self._begin(skip=self.limit)
 
+    @property
+    def lasting(self) -> int:
+        """The limit, but for a look's."""
+        return self._kept or self.limit
+
     def _begin(self, skip: int = 0) -> None:
         """Open a window."""
         self._replies = 0
@@ -116,7 +121,7 @@ class Width:
         self._note_trouble()
         self._growth = _CAREFUL
         self._hold_until = now + pause + max(_HOLD, _COST * pause)
-        before = self._kept or self.limit
+        before = self.lasting
         self._set(self._good or max(int(before * 0.9), min(least, before)), now)
         self._peak = self.limit
 
