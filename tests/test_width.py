@@ -140,7 +140,7 @@ def test_it_shrinks_when_only_its_size_makes_latency_rise():
         now = window(width, now, latency)
     now = window(width, now, 0.08)
     shrunk = width.limit
-    assert shrunk == pytest.approx(128 * (1.2 * 0.05 + 0.002) / 0.08, abs=1)
+    assert shrunk == pytest.approx(128 * (1.15 * 0.05 + 0.002) / 0.08, abs=1)
     window(width, now, 0.3)
     assert width.limit == int(shrunk * 0.9)
 

@@ -70,12 +70,12 @@ class Latency:
     def __init__(self) -> None:
         self.seconds = inf
 
-    def add(self, cohort: Cohort) -> None:
+    def add(self, cohort: Cohort, most: float = _MOST) -> None:
         """Take a cohort in; the more replies it has, the more it counts."""
         if self.seconds == inf:
             self.seconds = cohort.latency()
         else:
-            share = min(_MOST, cohort.usable / (cohort.usable + _BELIEF))
+            share = min(most, cohort.usable / (cohort.usable + _BELIEF))
             self.seconds += (cohort.latency() - self.seconds) * share
 
     def scale(self, factor: float) -> None:

@@ -21,7 +21,7 @@ from batchconv.traffic import Limits, Pause, Traffic
 _GRAIN = 0.002  # seconds of lateness of any timer
 _SOON = 0.0002  # seconds that are not worth a timer
 _LOOK_AGAIN = 0.25  # seconds
-_SPARE = 1.25  # connections for each request in flight, when their number goes up and down
+_SPARE = 1.05  # connections for each request in flight, when their number goes up and down
 
 
 class Door:

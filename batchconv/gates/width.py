@@ -13,13 +13,13 @@ _TROUBLE = 0.1  # more of them than usual, as a share
 _HOLD = 5.0  # seconds
 _COST = 20.0
 _DOUBLING, _CAREFUL, _FASTER = 1.0, 0.05, 1.5  # growth, as a share of the limit; then its own
-_NEAR, _SLOWER = 1.2, 1.4  # times the latency without a queue
+_NEAR, _SLOWER = 1.15, 1.4  # times the latency without a queue
 _GRAIN = 0.002  # seconds; what one turn of a busy event loop of our own may take
 _TRUSTED = 30.0  # seconds for which the latency without a queue is believed
 _DOUBTED = 2.0  # seconds for which it is when shrinking was in vain
 _IN_VAIN = 0.75  # the share of the limit to which it shrinks before that is doubted
 _LOOK = 4  # the part of the limit, as a divisor, at which it is measured anew
-_FEW, _SOME = 10, 30  # requests that a latency is taken from, in a hurry and otherwise
+_FEW, _SOME, _MANY = 10, 30, 60  # requests that a latency is taken from, in a hurry and otherwise
 
 
 class Width:
@@ -70,8 +70,8 @@ class Width:
         self._replies = 0
         self._in_trouble = 0
         self._reached = False
-        hurry = self._growth == _DOUBLING and not self._kept
-        self._cohort = Cohort(skip, max(_FEW if hurry else _SOME, self.limit // 2))
+        least = _MANY if self._kept else _FEW if self._growth == _DOUBLING else _SOME
+        self._cohort = Cohort(skip, max(least, self.limit // 2))
 
     def entered(self, moment: float, in_flight: int) -> None:
         """One more left at *moment*, monotonic seconds, and so many are in flight now."""
@@ -182,7 +182,7 @@ class Width:
     def _end_look(self, cohort: Cohort, now: float) -> None:
         if cohort.latency() > _SLOWER * self._quiet.seconds:
             self._quiet = Latency()  # the server has become slower: it was not a queue
-        self._quiet.add(cohort)
+        self._quiet.add(cohort, most=1.0)
         self._quiet_at = now
         self._recent = Latency()
         self._peak = 0
