@@ -206,6 +206,9 @@ class Wire:
         self.sent: Counter[str] = Counter()
         self.status: dict[str, int] = {}
 
+    def keep(self, connections: int) -> None:
+        """It has none."""
+
     async def exchange(self, conversion: Conversion) -> Reply:
         await asyncio.sleep(0)
         self.sent[conversion.message_id] += 1
