@@ -40,7 +40,7 @@ def find_tail(path: str, file: BinaryIO) -> Tail:
         InputError: nothing but such a line is there, and it does not begin as ours do.
     """
     size = file.seek(0, io.SEEK_END)
-    end = _end_of_lines(file, size)
+    end = end_of_lines(file, size)
     file.seek(end)
     torn = file.read(_LONGEST_LINE)
     if is_csv(path):
@@ -58,7 +58,8 @@ def find_tail(path: str, file: BinaryIO) -> Tail:
     return Tail(end, size - end)
 
 
-def _end_of_lines(file: BinaryIO, size: int) -> int:
+def end_of_lines(file: BinaryIO, size: int) -> int:
+    """Where the last whole line of a file of *size* bytes ends; 0 when it has none."""
     at = size
     while at > 0:
         begin = max(0, at - _BLOCK)

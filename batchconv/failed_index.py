@@ -11,6 +11,7 @@ from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+from batchconv.entries import end_of_lines
 from batchconv.errors import OutputError
 from batchconv.failed_lines import Reread, foreign, number_of
 from batchconv.formats import Layout
@@ -109,15 +110,7 @@ def _end(path: Path, layout: Layout) -> int:
 def _end_of_lines(path: Path, _layout: Layout) -> int:
     """The same where a record is a line."""
     with path.open("rb") as file:
-        at = file.seek(0, SEEK_END)
-        while at > 0:
-            begin = max(0, at - _BLOCK)
-            file.seek(begin)
-            found = file.read(at - begin).rfind(b"\n")
-            if found >= 0:
-                return begin + found + 1
-            at = begin
-    return 0
+        return end_of_lines(file, file.seek(0, SEEK_END))
 
 
 class _Marks:

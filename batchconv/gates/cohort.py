@@ -6,8 +6,8 @@ from math import inf
 
 _SHORTEST = 0.02  # seconds
 _ANSWERED = 0.75  # the share of its requests that is waited for
-_MOST = 0.4
 _BELIEF = 30  # replies that weigh as much as all that is believed already
+_MOST = 0.4  # the share that one cohort counts for, however many its replies
 
 
 class Cohort:

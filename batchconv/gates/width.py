@@ -19,7 +19,7 @@ _TRUSTED = 30.0  # seconds for which the latency without a queue is believed
 _DOUBTED = 2.0  # seconds for which it is when shrinking was in vain
 _IN_VAIN = 0.75  # the share of the limit to which it shrinks before that is doubted
 _LOOK = 4  # the part of the limit, as a divisor, at which it is measured anew
-_FEW, _SOME, _MANY = 10, 30, 60  # requests that a latency is taken from, in a hurry and otherwise
+_FEW, _SOME, _MANY = 10, 30, 60  # requests of a cohort: doubling, otherwise, in a look
 
 
 class Width:
