@@ -123,6 +123,7 @@ class Sending:
     rows: int = 10**9
     seconds: float = 1e9
     events: list[tuple[float, Callable[[Pool], None]]] = field(default_factory=list)
+    keep: Callable[[int], None] = lambda _: None
     outcomes: list[Outcome] = field(default_factory=list)
 
     def run(self) -> Sending:
@@ -136,6 +137,7 @@ class Sending:
             self._settle,
             limits=self.limits,
             rate=self.rate,
+            keep=self.keep,
             backoff=Backoff(1.0, 30.0, loop.time),
             clock=loop.time,
             wall=loop.time,

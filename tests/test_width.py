@@ -39,6 +39,15 @@ def test_a_server_that_takes_eight_at_once_is_found_out(status, wait, latency):
     assert sending.pool.door.width in (7, 8, 9)
 
 
+def test_connections_follow_the_limit_but_not_its_looks():
+    kept: list[int] = []
+    server = Server(latency=0.02, cpu=0.001)
+    sending = Sending(server, Limits(None), seconds=70, keep=kept.append).run()
+    assert kept[-1] == int(sending.pool.door.width * 1.05)
+    settled = kept[len(kept) // 2 :]
+    assert min(settled) > max(settled) / 2
+
+
 @pytest.mark.parametrize(("share", "least"), [(0.02, 2000), (0.1, 1500), (0.3, 500)])
 def test_errors_by_chance_do_not_choke_it(share, least):
     """They are as many at any width, so that shrinking would not help."""
