@@ -84,3 +84,11 @@ class ConversionRefused(BatchconvError):  # noqa: N818 - it names what happened,
     def __init__(self, message: str, reply: Reply) -> None:
         super().__init__(message)
         self.reply = reply
+
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+
+
+def printable(text: str) -> str:
+    """A line whose control characters, if any, are written out: `\\x1b`."""
+    return text if text.isprintable() else text.translate(_CONTROLS)

@@ -7,28 +7,29 @@ results writer logs every outcome.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-from batchconv.ages import AgeLimit
-from batchconv.config import ReadSettings, Settings
-from batchconv.duplicates import Once
 from batchconv.errors import BatchconvError, OutputError
-from batchconv.feed import Feed
-from batchconv.formats import ReadOptions
-from batchconv.formats.decoding import check_encoding
-from batchconv.journal import Settled
-from batchconv.mapping import Mapper
-from batchconv.model import Conversion, Outcome, Row
-from batchconv.outputs import Outputs
-from batchconv.pool import Pool
-from batchconv.reader import Reader
-from batchconv.retry import Backoff
-from batchconv.settling import Settling, Watch
-from batchconv.sight import Expectation, Sight, look
-from batchconv.stops import Stop, duration_stop, file_stop, signal_stop
-from batchconv.summary import Summary
-from batchconv.target import Target
+from batchconv.journal.deduplication import Deduplicator
+from batchconv.journal.outcome_writer import OutcomeWriter, Watch
+from batchconv.journal.outputs import Outputs
+from batchconv.journal.settled_index import Settled
+from batchconv.model import Conversion, Outcome, Reply, Row
+from batchconv.reading.formats import ReadOptions
+from batchconv.reading.formats.decoding import check_encoding
+from batchconv.reading.mapper import Mapper
+from batchconv.reading.prefetch import Prefetcher
+from batchconv.reading.reader import Reader
+from batchconv.sending.age_limit import AgeLimit
+from batchconv.sending.retry import Backoff
+from batchconv.sending.stops import Stop, duration_stop, file_stop, signal_stop
+from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport
+from batchconv.sending.worker_pool import Pool
+from batchconv.settings.options import ReadSettings, Settings
+from batchconv.telemetry.events import tell_attempt
+from batchconv.telemetry.run_snapshot import Expectation, RunSnapshot, look
+from batchconv.telemetry.summary import Summary
+from batchconv.vonage.verdicts import Judged, ReplyJudge
 
 _MOST_HELD = 1_000  # duplicates that wait for an equal row before reading pauses
 
@@ -102,7 +103,7 @@ class Run:
 
     Args:
         settings: every option.
-        target: where conversions go.
+        connect: opens what conversions are sent through.
         outputs: where outcomes go.
         batches: what `read` gives, less what earlier runs settled; iterated in a thread.
         damages: filled by the iteration: inputs that broke off half-way.
@@ -110,6 +111,8 @@ class Run:
         once: keeps equal rows from being sent again; None to send them.
         watch: told of every outcome, and waited for.
         expect: tells how many rows there are.
+        judge: what to do about a reply; by default the verdict table of the Conversion API.
+        clock: what time it is.
 
     Attributes:
         summary: what has happened so far.
@@ -119,53 +122,63 @@ class Run:
         self,
         settings: Settings,
         *,
-        target: Target,
+        connect: OpenTransport,
         outputs: Outputs,
         batches: Iterable[Sequence[Item]],
         damages: list[BatchconvError],
         run_id: str,
-        once: Once | None = None,
+        once: Deduplicator | None = None,
         watch: Watch | None = None,
         expect: Expectation | None = None,
+        judge: Callable[[Reply], Judged] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._settings = settings
-        self._target = target
+        self._connect = connect
+        self._judge = judge or ReplyJudge()
+        self._clock = clock
         self._outputs = outputs
         self._batches = batches
         self._damages = damages
         self._once = once
-        self._ages = None if settings.max_age is None else AgeLimit(settings.max_age, time.time)
+        self._ages = None if settings.max_age is None else AgeLimit(settings.max_age, clock.wall)
         self._watch = watch
         self._expect = expect
-        self.summary = Summary(run_id, time.time(), settings.shown(), results=outputs.path)
-        self._feed: Feed[Item]
-        self._settling: Settling
+        self.summary = Summary(run_id, clock.wall(), settings.shown(), results=outputs.path)
+        self._feed: Prefetcher[Item]
+        self._settling: OutcomeWriter
         self._pool: Pool | None = None
         self._early: list[Stop] = []
 
     async def run(self) -> Summary:
         """Send everything and balance the books; what went wrong stands in the summary."""
-        settings = self._settings
-        async with self._target.client() as client:
-            self._feed = Feed(self._batches)
+        settings, clock = self._settings, self._clock
+        async with self._connect() as client:
+            self._feed = Prefetcher(self._batches)
             self._batches = ()  # the feed's thread is the one that lets go of the inputs
-            settling = self._settling = Settling(
+            settling = self._settling = OutcomeWriter(
                 self._outputs,
-                self.summary,
+                self.summary.books,
+                self.summary.add,
                 once=self._once,
                 max_errors=settings.max_errors,
                 watch=self._watch,
                 stop=self.stop,
                 send_also=self._send_also,
+                clock=clock.monotonic,
             )
             pool = self._pool = Pool(
                 client.exchange,
                 settling.settle,
                 drain=self._drain,
                 keep=client.keep,
+                tell_attempt=tell_attempt,
                 limits=settings.limits,
                 rate=settings.rate,
-                backoff=Backoff(settings.backoff_base, settings.backoff_max, time.time),
+                backoff=Backoff(settings.backoff_base, settings.backoff_max, clock.wall),
+                judge=self._judge,
+                clock=clock.monotonic,
+                wall=clock.wall,
             )
             self.summary.traffic = pool.traffic
             for stop in self._early:
@@ -206,11 +219,11 @@ class Run:
             if self._pool is not None:
                 self._pool.abort()
 
-    def sight(self) -> Sight:
+    def sight(self) -> RunSnapshot:
         """What can be seen of the run now; asking costs its rows nothing."""
         if self._pool is None:
             return look(self.summary, None, None, self._early, self._expect)
-        return look(self.summary, self._pool.door, self._feed, self._pool.stops, self._expect)
+        return look(self.summary, self._pool.gate, self._feed, self._pool.stops, self._expect)
 
     def discard(self) -> None:
         """Let go of the files of a run that does not take place after all."""
@@ -283,7 +296,7 @@ class Run:
         if self._once is not None:
             summary.books.unsent += self._once.held
             self._once.close()
-        summary.finish(time.time(), pool.traffic, pool.stops, self._damages)
+        summary.finish(self._clock.wall(), pool.traffic, pool.stops, self._damages)
         summary.failed = self._outputs.failed_paths
         if self._settings.summary is not None:
             try:

@@ -26,8 +26,8 @@ from batchconv import (
     Secret,
     Settings,
 )
-from batchconv.config import DEFAULT_BASE_URL
 from batchconv.model import Result
+from batchconv.settings.options import DEFAULT_BASE_URL
 from batchconv.simulator import API_KEY, API_SECRET, PROFILES, Simulator
 
 EXPORT = os.path.relpath(Path(__file__).with_name("export.csv"))

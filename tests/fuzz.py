@@ -23,11 +23,11 @@ from typing import Any
 import click
 import pytest
 
-from batchconv.config import ReadSettings
 from batchconv.errors import InputError, UsageError
-from batchconv.formats.base import LineRows
 from batchconv.model import Conversion, Outcome, Row
 from batchconv.pipeline import read
+from batchconv.reading.formats.base import LineRows
+from batchconv.settings.options import ReadSettings
 from tests.shells import Wire, results, upload_here
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from batchconv.model import NO_FIELDS, Conversion, Outcome, Reply, Row
-from batchconv.pool import Pool
-from batchconv.retry import Backoff
-from batchconv.traffic import Limits
+from batchconv.sending.retry import Backoff
+from batchconv.sending.traffic import Limits
+from batchconv.sending.worker_pool import Pool
 from tests import warp
 
 OK = Reply(200, 0.01)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from batchconv.results import CSV_HEADER, ResultLine
+from batchconv.journal.results import CSV_HEADER, ResultLine
 from tests.result_lines import to_csv, to_json
 
 BEGIN = 1_795_140_000.0  # Unix seconds of the first night: 2026-11-20 02:00:00 UTC

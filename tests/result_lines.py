@@ -4,7 +4,7 @@ import csv
 import io
 import json
 
-from batchconv.results import ResultLine
+from batchconv.journal.results import ResultLine
 
 
 def to_json(line: ResultLine) -> bytes:

@@ -1,4 +1,4 @@
-"""`make schedulers`: the example DAG in a real Airflow, against the stand-in of the API.
+"""`make schedulers`: the example DAG in a real Airflow, against the simulator of the API.
 
     python -m tests.schedulers PYTHON
 

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from batchconv.config import Settings
 from batchconv.model import Conversion, Reply
+from batchconv.operations.target import Target
+from batchconv.operations.upload import prepare_upload
+from batchconv.settings.options import Settings
 from batchconv.simulator import API_KEY, API_SECRET, Behaviour, FaultRule, Simulator
-from batchconv.summary import Summary
-from batchconv.target import Target
-from batchconv.uploading import prepare_upload
+from batchconv.telemetry.summary import Summary
 from tests.bench.processes import undisturbed
 
 ROOT = Path(__file__).parent.parent
@@ -189,9 +189,9 @@ def ids(count: int, prefix: str = "id") -> list[str]:
 
 
 def behave(simulator: Simulator, *faults: FaultRule, **more: Any) -> None:
-    """Let the stand-in answer in another way from now on."""
+    """Let the simulator answer in another way from now on."""
     behaviour = Behaviour(faults=faults, **more)
-    simulator.behaviour = simulator._judge._behaviour = behaviour  # noqa: SLF001 - it has no such door
+    simulator.behaviour = simulator._judge._behaviour = behaviour  # noqa: SLF001 - it has no such gate
 
 
 class Wire:

@@ -27,13 +27,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from batchconv.auditing import audit
-from batchconv.config import ReadSettings, Settings
 from batchconv.model import Conversion, Reply
+from batchconv.operations.audit import audit
+from batchconv.operations.resend import prepare_resend
+from batchconv.operations.upload import prepare_upload
 from batchconv.pipeline import Run
-from batchconv.resending import prepare_resend
-from batchconv.stops import signal_stop
-from batchconv.uploading import prepare_upload
+from batchconv.sending.stops import signal_stop
+from batchconv.settings.options import ReadSettings, Settings
 from tests.shells import Wire
 
 COLUMNS = ("message_id", "delivered", "timestamp", "note")

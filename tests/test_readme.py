@@ -24,11 +24,11 @@ import pytest
 
 from batchconv import errors
 from batchconv.cli.options import GroupedOption
+from batchconv.journal.results import ResultLine
 from batchconv.model import Reason
-from batchconv.options import GROUPS
-from batchconv.results import ResultLine
+from batchconv.settings.option_types import GROUPS
 from batchconv.simulator import FAULT_WORDS, PROFILES
-from batchconv.summary import Summary
+from batchconv.telemetry.summary import Summary
 from tests.bench.processes import undisturbed
 from tests.commands import COMMANDS, command
 

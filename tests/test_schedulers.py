@@ -1,6 +1,6 @@
 """The examples for schedulers: what they run goes on by itself, and each exit code has its answer.
 
-`make schedulers` runs the DAG in a real Airflow; here small stand-ins take its place.
+`make schedulers` runs the DAG in a real Airflow; here small simulators take its place.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ def test_every_exit_code_of_the_page_has_an_answer():
 
 
 class Nights:
-    """A folder with exports and a stand-in of the API, for a job that runs night for night.
+    """A folder with exports and a simulator of the API, for a job that runs night for night.
 
     Attributes:
         folder: holds `exports/`; also the home of the user that the job runs as.
@@ -392,7 +392,7 @@ class _Connections:
 
 @pytest.fixture
 def dag(monkeypatch):
-    """The module of the example, on stand-ins for what it takes from Airflow."""
+    """The module of the example, on simulators for what it takes from Airflow."""
     stands_for = {
         "airflow.sdk": {"DAG": _Dag, "BaseHook": _Connections, "BaseOperator": _Operator},
         "airflow.sdk.exceptions": {

@@ -21,9 +21,9 @@ from pathlib import Path
 import pytest
 
 from batchconv import ConversionClient, ConversionRefused, OpenUpload, Settings, upload
-from batchconv.client import HttpClient
-from batchconv.credentials import find_auth
 from batchconv.errors import BatchconvError
+from batchconv.sending.client import HttpClient
+from batchconv.settings.credentials import find_auth
 from batchconv.simulator import FAULT_WORDS, Behaviour, FaultRule, Simulator
 from tests.bench.processes import undisturbed
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from batchconv.entries import read_entries
-from batchconv.quick_entries import Entry
+from batchconv.journal.entries import read_entries
+from batchconv.journal.quick_entries import Entry
 from batchconv.simulator import Behaviour, FaultRule, Simulator
 from tests.shells import Ended, Running, Shell
 

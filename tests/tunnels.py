@@ -1,4 +1,4 @@
-"""An HTTP proxy, and the stand-in behind TLS: what is between the program and the API out there."""
+"""An HTTP proxy, and the simulator behind TLS: what lies between the program and the API."""
 
 import asyncio
 import base64

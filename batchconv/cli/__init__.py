@@ -15,7 +15,7 @@ from batchconv import __version__
 from batchconv.cli.groups import SuggestingGroup
 from batchconv.cli.say import error_lines, fill_descriptors, say_aside
 from batchconv.errors import BatchconvError, BooksError
-from batchconv.stops import defect_stop
+from batchconv.sending.stops import defect_stop
 
 _COMMANDS = {
     "upload": "Send every row and write what became of it.",
@@ -24,7 +24,7 @@ _COMMANDS = {
     "audit": "Prove that every row has an outcome and no outcome lacks a row.",
     "report": "Tell what happened, as tables, JSON or a page.",
     "config": "Tell what is set and by whom, or write a file of settings.",
-    "simulate": "Run a local stand-in of the Conversion API.",
+    "simulate": "Run a local simulator of the Conversion API.",
     "completion": "Make bash, zsh or fish complete commands, options and values.",
 }
 

@@ -10,11 +10,11 @@ import click
 
 from batchconv.cli.options import FileName, GroupedCommand, make_settings, settings_options
 from batchconv.cli.say import say, say_aside
-from batchconv.config import ReadSettings
+from batchconv.settings.options import ReadSettings
 
 if TYPE_CHECKING:
+    from batchconv.journal.quick_entries import Entry
     from batchconv.model import Row
-    from batchconv.quick_entries import Entry
 
 
 @click.command("audit", cls=GroupedCommand)
@@ -35,7 +35,7 @@ def audit(inputs: Sequence[str], results_files: Sequence[str], **values: Any) ->
     Names each row and each outcome that does not fit. Exits with 0 when all fit, else with 1.
     Give the options about rows that the upload was given.
     """
-    from batchconv.auditing import audit as reconcile  # noqa: PLC0415 - --help needs none of it
+    from batchconv.operations.audit import audit as reconcile  # noqa: PLC0415 - --help needs none of it
 
     found = reconcile(
         inputs, results_files, make_settings(ReadSettings, values),

@@ -9,20 +9,21 @@ from typing import Any, NamedTuple
 
 import click
 
-from batchconv.auth import mask_key
 from batchconv.cli.groups import SuggestingGroup
 from batchconv.cli.layers import account_of, layers_of, options_of_upload, told_of
 from batchconv.cli.options import FileName, GroupedOption, make_settings, settings_options
 from batchconv.cli.running import SendingCommand, sending_options
 from batchconv.cli.say import say, say_aside
-from batchconv.config import Settings
-from batchconv.config_file import SECRETS, default_path
-from batchconv.config_starter import Explained, starter, write_starter
-from batchconv.credentials import shown_in_environment
 from batchconv.errors import UsageError
-from batchconv.layers import Value
-from batchconv.options import options_of, show_url
-from batchconv.proxy import read_proxy
+from batchconv.operations.config_file import write_config_file
+from batchconv.sending.proxy import read_proxy
+from batchconv.settings.config_file import SECRETS, default_path
+from batchconv.settings.config_template import Explained, starter
+from batchconv.settings.credentials import shown_in_environment
+from batchconv.settings.layers import Value
+from batchconv.settings.option_types import options_of, show_url
+from batchconv.settings.options import Settings
+from batchconv.vonage.authentication import mask_key
 
 _NOBODY = Value(("none",), "")
 _SECRET_FILES = tuple(f"{name}_file" for name in SECRETS)
@@ -137,7 +138,7 @@ def init(path: str | None, overwrite: bool) -> None:
     target = path or default_path(os.environ)
     if target is None:
         raise UsageError("there is no home folder to write to", hint="name a FILE")
-    write_starter(target, text, overwrite=overwrite, make_folder=path is None)
+    write_config_file(target, text, overwrite=overwrite, make_folder=path is None)
     say_aside(f"wrote {target}; `batchconv config show` tells what it sets")
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from batchconv.config_file import Kind
 from batchconv.errors import UsageError
-from batchconv.layers import Account, Layers, Value, load, open_config
-from batchconv.options import GROUPS
+from batchconv.settings.config_file import Kind
+from batchconv.settings.layers import Account, Layers, Value, load, open_config
+from batchconv.settings.option_types import GROUPS
 
 if TYPE_CHECKING:
     from batchconv.cli.options import GroupedOption

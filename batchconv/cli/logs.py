@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from batchconv.events import log
+from batchconv.telemetry.events import log
 
 _NOTHING = logging.CRITICAL + 1
 

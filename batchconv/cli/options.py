@@ -11,10 +11,10 @@ from click.shell_completion import CompletionItem
 
 from batchconv.cli.layers import FLAG, account_of, layers_of, profiles_of, remember, told_of
 from batchconv.cli.say import say_aside
-from batchconv.config import Settings
-from batchconv.config_file import Kind
-from batchconv.layers import Value
-from batchconv.options import GROUPS, SETTING, Option, nearest, options_of
+from batchconv.settings.config_file import Kind
+from batchconv.settings.layers import Value
+from batchconv.settings.option_types import GROUPS, SETTING, Option, nearest, options_of
+from batchconv.settings.options import Settings
 
 C = TypeVar("C", bound=Callable[..., Any])
 S = TypeVar("S")

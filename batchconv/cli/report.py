@@ -11,7 +11,7 @@ import click
 
 from batchconv.cli.options import GroupedCommand
 from batchconv.cli.say import say
-from batchconv.output import STDOUT
+from batchconv.journal.append_only_file import STDOUT
 
 
 @click.command("report", cls=GroupedCommand)
@@ -43,7 +43,7 @@ def report(
     from batchconv.report.facts import verdict  # noqa: PLC0415 - --help needs none of it
     from batchconv.report.making import make_report  # noqa: PLC0415 - the same
     from batchconv.report.page import check_page, to_html, write_page  # noqa: PLC0415 - the same
-    from batchconv.report.words import visible  # noqa: PLC0415 - the same
+    from batchconv.report.wording import visible  # noqa: PLC0415 - the same
 
     if html == STDOUT and as_json:
         raise click.UsageError("--json and --html - would both go to standard output")

@@ -9,8 +9,8 @@ import click
 
 from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_options, sending_settings
-from batchconv.config import ReadSettings, Settings
-from batchconv.options import options_of
+from batchconv.settings.option_types import options_of
+from batchconv.settings.options import ReadSettings, Settings
 
 _ABOUT_INPUTS = {*options_of(ReadSettings), "max_age", "failed", "no_failed"}
 
@@ -36,7 +36,7 @@ def resend(earlier: str, include: str | None, quiet: bool, verbose: bool, **valu
     """
     settings = sending_settings(values)
 
-    from batchconv.resending import prepare_resend  # noqa: PLC0415 - --help must not load aiohttp
+    from batchconv.operations.resend import prepare_resend  # noqa: PLC0415 - --help must not load aiohttp
 
     run_and_exit(
         lambda watch: prepare_resend(

@@ -14,18 +14,18 @@ import click
 from click.core import ParameterSource
 
 from batchconv.cli.layers import FLAG, told_of
-from batchconv.cli.next_step import Given
+from batchconv.cli.next_commands import Given
 from batchconv.cli.options import GroupedCommand, GroupedOption, make_settings
 from batchconv.cli.say import say_aside
-from batchconv.config import Settings
-from batchconv.descriptors import raise_limit
 from batchconv.errors import BatchconvError
-from batchconv.options import TELLING
+from batchconv.sending.open_files import raise_limit
+from batchconv.settings.option_types import TELLING
+from batchconv.settings.options import Settings
 
 if TYPE_CHECKING:
+    from batchconv.journal.outcome_writer import Watch
     from batchconv.pipeline import Run
-    from batchconv.settling import Watch
-    from batchconv.summary import Summary
+    from batchconv.telemetry.summary import Summary
 
 C = TypeVar("C", bound=Callable[..., Any])
 _PARSED = f"{__name__}.parsed"  # the arguments, under which name the context keeps them
@@ -76,7 +76,7 @@ def run_and_exit(
 ) -> NoReturn:
     """Prepare a run, run it, tell what became of it, and exit with its code."""
     from batchconv.cli.telling import telling  # noqa: PLC0415 - --help needs none of it
-    from batchconv.observers import note_failure, observed  # noqa: PLC0415 - the same
+    from batchconv.telemetry.observers import note_failure, observed  # noqa: PLC0415 - the same
 
     raise_limit()
     context = click.get_current_context()
@@ -93,7 +93,7 @@ def run_and_exit(
         _spare_the_collector()
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             summary = runner.run(_with_signals(run, observed(run, observers)))
-        voice.last_word(summary, Given(context, sys.argv[1:], context.meta[_PARSED]))
+        voice.final_summary(summary, Given(context, sys.argv[1:], context.meta[_PARSED]))
     sys.exit(summary.exit_code)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import click
 
-from batchconv.visible import visible
+from batchconv.errors import printable
 
 
 def say(text: str | bytes) -> None:
@@ -24,7 +24,7 @@ def say(text: str | bytes) -> None:
 def say_aside(text: str) -> None:
     """Print a line for people; the run goes on when nobody reads it."""
     try:
-        click.echo(visible(text), err=True)
+        click.echo(printable(text), err=True)
     except OSError:
         _silence(2)
 

@@ -1,4 +1,4 @@
-"""`batchconv simulate`: a local stand-in of the Conversion API until Ctrl-C."""
+"""`batchconv simulate`: a local simulator of the Conversion API until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import click
 
-from batchconv.durations import parse_duration
 from batchconv.errors import UsageError
+from batchconv.sending.durations import parse_duration
 from batchconv.simulator import (
     API_KEY,
     API_SECRET,
@@ -67,7 +67,7 @@ _FAULT_HELP = (
 
 @click.command(
     "simulate",
-    short_help="Run a local stand-in of the Conversion API.",
+    short_help="Run a local simulator of the Conversion API.",
     # Also when it is called by itself: click remembers the names of the first call.
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -144,7 +144,7 @@ _FAULT_HELP = (
     "--any-account", is_flag=True, default=None, help="Take any key with any secret or signature."
 )
 def simulate(host: str, port: int, profile: str, **changes: object) -> None:
-    """Run a local stand-in of the Conversion API until Ctrl-C.
+    """Run a local simulator of the Conversion API until Ctrl-C.
 
     It checks requests as the API does, takes made-up credentials, and can be slow, throttled or
     faulty by seed: the same file meets the same faults every time. GET /stats tells what came.

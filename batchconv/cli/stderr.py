@@ -12,13 +12,13 @@ import sys
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, cast
 
-from batchconv.observers.thread import InThread
-from batchconv.stops import defect_stop
-from batchconv.visible import visible
+from batchconv.errors import printable
+from batchconv.sending.stops import defect_stop
+from batchconv.telemetry.background_thread import InThread
 
 if TYPE_CHECKING:
-    from batchconv.observers.bar import Bar
-    from batchconv.sight import Sight
+    from batchconv.telemetry.progress_bar import Bar
+    from batchconv.telemetry.run_snapshot import RunSnapshot
 
 _DESCRIPTOR = 2
 _MOST_LINES = 10_000  # that wait for a slow reader; then the oldest are lost
@@ -58,7 +58,7 @@ class Stderr:
     def __init__(self) -> None:
         self._file = _Descriptor()
         self._bar: Bar | None = None
-        self._latest: Sight | str | None = None
+        self._latest: RunSnapshot | str | None = None
         self._undrawable = False
         self._work: InThread[str | None] = InThread(
             self._do, most=_MOST_LINES, name="batchconv-stderr"
@@ -66,9 +66,9 @@ class Stderr:
 
     def line(self, text: str) -> None:
         """Write a line."""
-        self._work.give(visible(text))
+        self._work.give(printable(text))
 
-    def show(self, what: Sight | str) -> None:
+    def show(self, what: RunSnapshot | str) -> None:
         """Draw the bar, or words in its place; the latest, if they come faster than that."""
         drawn, self._latest = self._latest is None, what
         if drawn:
@@ -104,7 +104,7 @@ class Stderr:
         what, self._latest = self._latest, None
         try:
             if self._bar is None and what is not None:
-                from batchconv.observers.bar import Bar  # noqa: PLC0415 - few runs need rich
+                from batchconv.telemetry.progress_bar import Bar  # noqa: PLC0415 - few runs need rich
 
                 self._bar = Bar(cast("IO[str]", self._file), _DESCRIPTOR)
             if self._bar is not None and what is not None:

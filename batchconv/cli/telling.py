@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from batchconv.cli.last_word import fields, last_word
+from batchconv.cli.final_summary import fields, final_summary
 from batchconv.cli.logs import (
     JsonFormatter,
     TextFormatter,
@@ -19,25 +19,25 @@ from batchconv.cli.logs import (
 )
 from batchconv.cli.say import columns_of, error_lines, fitted
 from batchconv.cli.stderr import Stderr
-from batchconv.config import Settings
 from batchconv.errors import BatchconvError
-from batchconv.events import notice
-from batchconv.observers import LOOK_EVERY, Observer, metrics_of
-from batchconv.observers.plain import Plain
-from batchconv.observers.turns import RowsNotAccepted, Turns
+from batchconv.settings.options import Settings
+from batchconv.telemetry.events import notice
+from batchconv.telemetry.observers import LOOK_EVERY, Observer, metrics_of
+from batchconv.telemetry.progress_lines import Plain
+from batchconv.telemetry.run_events import RowsNotAccepted, Turns
 
 if TYPE_CHECKING:
-    from batchconv.cli.next_step import Given
+    from batchconv.cli.next_commands import Given
     from batchconv.pipeline import Run
-    from batchconv.sight import Sight
-    from batchconv.summary import Summary
+    from batchconv.telemetry.run_snapshot import RunSnapshot
+    from batchconv.telemetry.summary import Summary
 
 _PATIENCE = 1.0  # seconds without a word
 _GETTING_READY = "getting ready: looking at the inputs, and at what earlier runs settled"
 _NO_CURSOR = ("", "dumb", "unknown")  # terminals (TERM) on which nothing can be drawn
 
 
-class Telling:
+class RunOutput:
     """The voice of one run.
 
     Args:
@@ -89,7 +89,7 @@ class Telling:
             observers.append(Plain())
         return observers
 
-    def last_word(self, summary: Summary, given: Given) -> None:
+    def final_summary(self, summary: Summary, given: Given) -> None:
         """What became of it; with *quiet* only when that is not all well."""
         code = summary.exit_code
         if self._quiet and not code:
@@ -101,7 +101,7 @@ class Telling:
             self._stderr.line(json_line(level, "run-ended", books, run=summary.run, **told))
             return
         columns = columns_of(2)
-        for line in last_word(summary, given):
+        for line in final_summary(summary, given):
             for text in [line.text] if line.whole else fitted(line.text, columns):
                 self._stderr.line(text)
 
@@ -118,14 +118,14 @@ class Telling:
 @contextmanager
 def telling(
     settings: Settings, inputs: Sequence[str], *, quiet: bool, verbose: bool
-) -> Iterator[Telling]:
+) -> Iterator[RunOutput]:
     """A voice for one run; when the context has been left, all of it has been said."""
     progress = progress_kind(
         settings, os.environ, quiet=quiet, typed="-" in inputs and os.isatty(0)
     )
     stderr = Stderr()
     try:
-        voice = Telling(settings, stderr, progress, quiet=quiet, verbose=verbose)
+        voice = RunOutput(settings, stderr, progress, quiet=quiet, verbose=verbose)
         with logging_to(stderr.line, voice.formatter, quiet=quiet, verbose=verbose):
             yield voice
     finally:
@@ -140,11 +140,11 @@ class _Bar:
     def __init__(self, stderr: Stderr) -> None:
         self._stderr = stderr
 
-    def see(self, sight: Sight) -> None:
+    def see(self, sight: RunSnapshot) -> None:
         if sight.seconds >= LOOK_EVERY:  # a run that is over at once needs none
             self._stderr.show(sight)
 
-    def end(self, sight: Sight) -> None:
+    def end(self, sight: RunSnapshot) -> None:
         self._stderr.take_away_bar()
 
 

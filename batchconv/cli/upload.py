@@ -10,7 +10,7 @@ import click
 
 from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_options, sending_settings
-from batchconv.config import Settings
+from batchconv.settings.options import Settings
 
 
 @click.command("upload", cls=SendingCommand)
@@ -34,7 +34,7 @@ def upload(inputs: Sequence[str], quiet: bool, verbose: bool, **values: Any) -> 
     """
     settings = sending_settings(values)
 
-    from batchconv.uploading import prepare_upload  # noqa: PLC0415 - --help must not load aiohttp
+    from batchconv.operations.upload import prepare_upload  # noqa: PLC0415 - --help must not load aiohttp
 
     run_and_exit(
         lambda watch: prepare_upload(inputs, settings, os.environ, watch),

@@ -17,12 +17,12 @@ from batchconv.cli.options import (
     settings_options,
 )
 from batchconv.cli.say import say, say_aside
-from batchconv.config import ReadSettings, Settings
-from batchconv.durations import show_duration
-from batchconv.options import FILES, TELLING, options_of
+from batchconv.sending.durations import show_duration
+from batchconv.settings.option_types import FILES, TELLING, options_of
+from batchconv.settings.options import ReadSettings, Settings
 
 if TYPE_CHECKING:
-    from batchconv.findings import Findings
+    from batchconv.operations.findings import Findings
 
 _MOST_SHOWN = 12  # names of columns on one line
 _MOST_SUSPICIONS = 10
@@ -52,7 +52,7 @@ def validate(
 
     Exits with 1 when rows are invalid.
     """
-    from batchconv.validation import validate as look  # noqa: PLC0415 - --help needs none of it
+    from batchconv.operations.validate import validate as look  # noqa: PLC0415 - --help needs none of it
 
     findings = look(
         inputs, make_settings(ReadSettings, values), max_age=max_age, invalid=invalid

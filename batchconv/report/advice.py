@@ -8,14 +8,14 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from batchconv.config import ReadSettings, Settings, same_folder
+from batchconv.journal.append_only_file import STDOUT
 from batchconv.model import Result
-from batchconv.options import Option, options_of
-from batchconv.output import STDOUT
+from batchconv.reading.sources import stem
 from batchconv.report.fold import MOST_SOURCES
 from batchconv.report.model import FileReport, RunReport, Step
-from batchconv.report.words import many
-from batchconv.source import stem
+from batchconv.report.wording import many
+from batchconv.settings.option_types import Option, options_of
+from batchconv.settings.options import ReadSettings, Settings, same_folder
 
 _OPTIONS = options_of(Settings)
 _FILES = {"results", "failed", "no_failed", "summary", "resume", "overwrite"}
@@ -75,7 +75,7 @@ def _resend(file: FileReport, run: RunReport) -> Iterator[Step]:
         return
     command = None
     if file.path != STDOUT:
-        from batchconv.resending import resend_path  # noqa: PLC0415 - it takes all that sends along
+        from batchconv.operations.resend import resend_path  # noqa: PLC0415 - it takes all that sends along
 
         begun = os.path.exists(resend_path(file.path))  # noqa: PTH110 - a path may be any text
         skip = _FILES | _ABOUT_ROWS

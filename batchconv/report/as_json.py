@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from batchconv.latencies import Latencies
 from batchconv.report.model import (
     OUTCOMES,
     FileReport,
@@ -16,7 +15,8 @@ from batchconv.report.model import (
     RunSummary,
 )
 from batchconv.report.timeline import Slice
-from batchconv.report.words import moment_exact
+from batchconv.report.wording import moment_exact
+from batchconv.telemetry.latency_histogram import LatencyHistogram
 
 
 def to_json(report: Report) -> str:
@@ -114,7 +114,7 @@ def _summary(summary: RunSummary) -> dict[str, Any]:
     }
 
 
-def _quantiles(latencies: Latencies) -> dict[str, float | None]:
+def _quantiles(latencies: LatencyHistogram) -> dict[str, float | None]:
     return {
         **{f"p{share}": _ms(latencies.quantile(share / 100)) for share in (50, 95, 99)},
         "max": _ms(latencies.longest or None),

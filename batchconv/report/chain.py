@@ -6,10 +6,10 @@ from collections import Counter
 from hashlib import blake2b
 from typing import NamedTuple
 
-from batchconv.keys import KeyBag
+from batchconv.journal.books import BAD_RESULTS
+from batchconv.journal.key_multiset import KeyMultiset
 from batchconv.model import Result
 from batchconv.report.lines import Batch, Seen
-from batchconv.summary import BAD_RESULTS
 
 BAD = frozenset(result.value for result in BAD_RESULTS)
 """Outcomes of rows that came to nothing."""
@@ -54,7 +54,7 @@ class _File:
     """The rows of a file that came to nothing, less those that a later file tells of."""
 
     def __init__(self, kinds: Kinds) -> None:
-        self.bag = KeyBag()
+        self.bag = KeyMultiset()
         self.kinds = kinds
         self.replaced: Counter[Kind] = Counter()
 

@@ -16,13 +16,13 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from batchconv.latencies import Latencies
+from batchconv.journal.books import BAD_RESULTS
 from batchconv.report.model import OUTCOMES, Pause, RunReport
 from batchconv.report.scales import round_moments, round_values
 from batchconv.report.svg import colour_of, styled
 from batchconv.report.timeline import Slice, even
-from batchconv.report.words import duration, rate, short_duration
-from batchconv.summary import BAD_RESULTS
+from batchconv.report.wording import duration, rate, short_duration
+from batchconv.telemetry.latency_histogram import LatencyHistogram
 
 _DOT = 72.0  # CSS pixels in what matplotlib calls an inch
 _BAD = tuple(name for name in OUTCOMES if name in BAD_RESULTS)
@@ -94,12 +94,12 @@ def over_time(run: RunReport, key: str, title: str) -> str:
     return _in_both_sizes(lambda size: _draw_over_time(run, size), key, title)
 
 
-def distribution(latencies: Latencies, key: str, title: str) -> str:
+def distribution(latencies: LatencyHistogram, key: str, title: str) -> str:
     """How long the last requests took, with p50, p95 and p99; there is at least one."""
     return _in_both_sizes(lambda size: _draw_distribution(latencies, size), key, title)
 
 
-def quantiles(runs: Sequence[tuple[str, Latencies]], key: str, title: str) -> str:
+def quantiles(runs: Sequence[tuple[str, LatencyHistogram]], key: str, title: str) -> str:
     """The p50, p95 and p99 of runs, each under its name; each has at least one latency."""
     return _in_both_sizes(lambda size: _draw_quantiles(runs, size), key, title)
 
@@ -226,7 +226,7 @@ def _stretches(
         yield current
 
 
-def _draw_distribution(latencies: Latencies, size: Size) -> Figure:
+def _draw_distribution(latencies: LatencyHistogram, size: Size) -> Figure:
     height, above = 170, _ABOVE + 2 * _LABEL_HEIGHT
     figure, (panel,) = _figure(size, [height], above=above)
     edges, rows = _bins(latencies, size.detail // 2)
@@ -258,7 +258,7 @@ def _draw_distribution(latencies: Latencies, size: Size) -> Figure:
     return figure
 
 
-def _bins(latencies: Latencies, most: int) -> tuple[list[float], list[int]]:
+def _bins(latencies: LatencyHistogram, most: int) -> tuple[list[float], list[int]]:
     """Edges and rows of at most so many bins, all of one width on a logarithmic axis."""
     buckets = latencies.buckets()
     low, high = buckets[0][0], buckets[-1][1]
@@ -272,7 +272,7 @@ def _bins(latencies: Latencies, most: int) -> tuple[list[float], list[int]]:
     return [low * math.exp(fine * together * number) for number in range(len(rows) + 1)], rows
 
 
-def _draw_quantiles(runs: Sequence[tuple[str, Latencies]], size: Size) -> Figure:
+def _draw_quantiles(runs: Sequence[tuple[str, LatencyHistogram]], size: Size) -> Figure:
     figure, (panel,) = _figure(size, [28 * len(runs) + 8], above=8, left=size.names)
     found = [[all_.quantile(share) or 1e-6 for share in (_MEDIAN, 0.95, 0.99)] for _, all_ in runs]
     ink, quiet, blue = map(colour_of, ("ink", "axis", "latency"))

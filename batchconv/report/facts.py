@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from operator import methodcaller
 from typing import NamedTuple
 
-from batchconv.latencies import Latencies
 from batchconv.report.model import OUTCOMES, SIMULATED, Example, FileReport, Report, RunReport
-from batchconv.report.words import NOTHING, duration, many, moment, rate, visible
+from batchconv.report.wording import NOTHING, duration, many, moment, rate, visible
+from batchconv.telemetry.latency_histogram import LatencyHistogram
 
 _ALWAYS = ("accepted",)  # an outcome that is told also when there is none
 
@@ -126,7 +126,7 @@ def _lines(report: Report, runs: Sequence[RunReport]) -> list[Line]:
     def outcome(name: str) -> Line:
         return line(name, lambda run: f"{run.outcomes[name]:,}", f"{report.outcomes[name]:,}")
 
-    def quantile(label: str, pick: Callable[[Latencies], float | None]) -> Line:
+    def quantile(label: str, pick: Callable[[LatencyHistogram], float | None]) -> Line:
         return line(
             label, lambda run: duration(pick(run.latencies)), duration(pick(report.latencies))
         )

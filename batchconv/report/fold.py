@@ -14,11 +14,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from batchconv.latencies import Latencies
 from batchconv.report.chain import BAD, Kind, Kinds
 from batchconv.report.lines import Batch, Seen, unix_second
 from batchconv.report.model import Example
 from batchconv.report.timeline import TICKS, Timeline
+from batchconv.telemetry.latency_histogram import LatencyHistogram
 
 MOST_RUNS = 100
 """Runs that are told apart; what the oldest ones made is added up when there are more."""
@@ -62,7 +62,7 @@ class RunFold:
     attempts: Counter[int] = field(default_factory=Counter)
     sources: dict[str, None] = field(default_factory=dict)
     targets: dict[str, None] = field(default_factory=dict)
-    latencies: Latencies = field(default_factory=Latencies)
+    latencies: LatencyHistogram = field(default_factory=LatencyHistogram)
     timeline: Timeline | None = field(default_factory=Timeline)
     examples: dict[tuple[str, str], list[tuple[Seen, Example]]] = field(default_factory=dict)
     begin: int | None = None
@@ -90,7 +90,7 @@ class RunFold:
         elif elapsed is not None:
             self.latencies.add(elapsed, times)
 
-    def all_latencies(self) -> Latencies:
+    def all_latencies(self) -> LatencyHistogram:
         """Those of all lines."""
         return self.timeline.latencies() if self.timeline is not None else self.latencies
 

@@ -21,9 +21,9 @@ from functools import lru_cache
 from typing import Any, BinaryIO, NamedTuple
 
 from batchconv.errors import InputError
+from batchconv.journal.append_only_file import STDOUT
+from batchconv.journal.results import CSV_HEADER, ResultLine, no_result
 from batchconv.model import Result
-from batchconv.output import STDOUT
-from batchconv.results import CSV_HEADER, ResultLine, no_result
 
 _BLOCK = 1 << 20  # bytes
 _LONGEST_LINE = 1 << 26  # bytes

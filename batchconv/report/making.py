@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from batchconv.errors import UsageError
-from batchconv.latencies import Latencies
-from batchconv.output import STDOUT, writer_of
+from batchconv.journal.append_only_file import STDOUT, writer_of
 from batchconv.report.advice import MENDED, steps
 from batchconv.report.chain import BAD, Chain, Kind
 from batchconv.report.fold import EXAMPLES, Fold, RunFold, texts
@@ -27,6 +26,7 @@ from batchconv.report.model import (
 )
 from batchconv.report.summaries import find_summaries
 from batchconv.report.timeline import TICKS
+from batchconv.telemetry.latency_histogram import LatencyHistogram
 
 
 class _Read:
@@ -248,8 +248,8 @@ def _by_outcome(kinds: Counter[Kind]) -> dict[str, int]:
     return counts
 
 
-def _together(runs: Sequence[RunReport]) -> Latencies:
-    together = Latencies()
+def _together(runs: Sequence[RunReport]) -> LatencyHistogram:
+    together = LatencyHistogram()
     for run in runs:
         together.absorb(run.latencies)
     return together

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from batchconv.latencies import Latencies
+from batchconv.journal.books import BAD_RESULTS
 from batchconv.model import Result
 from batchconv.report.timeline import Slice
-from batchconv.summary import BAD_RESULTS
+from batchconv.telemetry.latency_histogram import LatencyHistogram
 
 SIMULATED = "simulated"
-"""The target of runs that sent to the stand-in."""
+"""The target of runs that sent to the simulator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class RunReport:
     outcomes: Mapping[str, int]
     statuses: Mapping[str, int]
     attempts: Mapping[int, int]
-    latencies: Latencies
+    latencies: LatencyHistogram
     slices: tuple[Slice, ...]
     summary: RunSummary | None
 
@@ -118,7 +118,7 @@ class RunReport:
 
     @property
     def simulated(self) -> bool:
-        """Whether it sent to the stand-in."""
+        """Whether it sent to the simulator."""
         return self.targets == (SIMULATED,)
 
     @property
@@ -183,7 +183,7 @@ class Report:
     outcomes: Mapping[str, int]
     replaced: int
     reasons: tuple[ReasonReport, ...]
-    latencies: Latencies
+    latencies: LatencyHistogram
     steps: tuple[Step, ...]
 
     @property

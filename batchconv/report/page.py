@@ -10,7 +10,8 @@ from typing import Any
 
 from batchconv import __version__
 from batchconv.errors import UsageError
-from batchconv.output import STDOUT, refuse_inputs
+from batchconv.journal.append_only_file import STDOUT, refuse_inputs
+from batchconv.journal.atomic_write import atomic_write
 from batchconv.report.facts import (
     attempts_made,
     last_statuses,
@@ -21,8 +22,7 @@ from batchconv.report.facts import (
 )
 from batchconv.report.fold import MOST_SOURCES
 from batchconv.report.model import OUTCOMES, SIMULATED, Report, RunReport
-from batchconv.report.words import duration, many, moment, moments, rate, share, visible
-from batchconv.whole import write_whole
+from batchconv.report.wording import duration, many, moment, moments, rate, share, visible
 
 _LIBRARIES = ("jinja2", "matplotlib")
 _BEGIN = b"<!doctype html>"
@@ -63,7 +63,7 @@ def _is_page(path: str) -> bool:
 
 def write_page(report: Report, path: str) -> None:
     """Write the page, whole or not at all; raises OutputError."""
-    write_whole(path, to_html(report), hint="name another file with --html")
+    atomic_write(path, to_html(report), hint="name another file with --html")
 
 
 def to_html(report: Report) -> str:

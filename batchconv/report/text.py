@@ -11,7 +11,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from batchconv.latencies import Latencies
 from batchconv.report.facts import (
     SideBySide,
     attempts_made,
@@ -22,7 +21,8 @@ from batchconv.report.facts import (
 )
 from batchconv.report.model import ReasonReport, Report, RunReport
 from batchconv.report.timeline import even
-from batchconv.report.words import duration, many, moment, rate, visible
+from batchconv.report.wording import duration, many, moment, rate, visible
+from batchconv.telemetry.latency_histogram import LatencyHistogram
 
 _LABEL, _COLUMN = 16, 12  # the least width of a label and of a run's column
 _MOST_REASONS = 8
@@ -162,7 +162,7 @@ def _distributions(report: Report, width: int, *, curves: bool) -> Iterator[Rend
     yield grid
 
 
-def _latency_curve(latencies: Latencies, bars: int) -> str:
+def _latency_curve(latencies: LatencyHistogram, bars: int) -> str:
     buckets = latencies.buckets()
     low, high = buckets[0][0], buckets[-1][1]
     bars = min(bars, max(8, round(3 * math.sqrt(latencies.count))))

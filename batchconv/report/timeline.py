@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from batchconv.latencies import Latencies
+from batchconv.telemetry.latency_histogram import LatencyHistogram
 
 TICKS = 8
 """Ticks a second: the width of the first buckets is one tick."""
@@ -25,7 +25,7 @@ class Slice(NamedTuple):
     begin: float
     seconds: float
     outcomes: Counter[str]
-    latencies: Latencies
+    latencies: LatencyHistogram
 
 
 class _Bucket:
@@ -33,7 +33,7 @@ class _Bucket:
 
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
-        self.latencies = Latencies()
+        self.latencies = LatencyHistogram()
 
 
 class Timeline:
@@ -79,9 +79,9 @@ class Timeline:
         """Seconds that a bucket covers."""
         return self._width / TICKS
 
-    def latencies(self) -> Latencies:
+    def latencies(self) -> LatencyHistogram:
         """Those of all buckets together."""
-        together = Latencies()
+        together = LatencyHistogram()
         for bucket in self._buckets.values():
             together.absorb(bucket.latencies)
         return together
@@ -121,7 +121,7 @@ def even(slices: Sequence[Slice], most: int, least_rows: float = 12.0) -> list[S
 
 def _merged(slices: Sequence[Slice]) -> Slice:
     outcomes: Counter[str] = Counter()
-    latencies = Latencies()
+    latencies = LatencyHistogram()
     for one in slices:
         outcomes.update(one.outcomes)
         latencies.absorb(one.latencies)

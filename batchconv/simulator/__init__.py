@@ -1,4 +1,4 @@
-"""The stand-in of the Conversion API: one simulator for the demo, for users, tests and benches.
+"""The simulator of the Conversion API: one simulator for the demo, for users, tests and benches.
 
     checks (is the request one the API takes?) ┐
     faults (what becomes of it: pure)          ├→ judge (remembers) → server (acts) → stats

@@ -1,4 +1,4 @@
-"""Everything about the stand-in that can be adjusted, as plain values, and the named profiles.
+"""Everything about the simulator that can be adjusted, as plain values, and the named profiles.
 
 All durations are seconds. Nothing here does anything: `faults` decides by these values.
 """
@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from batchconv.auth import SignatureMethod
+from batchconv.vonage.authentication import SignatureMethod
 
 API_KEY = "simulate"
-API_SECRET = "made-up-secret"  # noqa: S105 - opens nothing but this stand-in
+API_SECRET = "made-up-secret"  # noqa: S105 - opens nothing but this simulator
 SIGNATURE_SECRET = "made-up-signature-secret"  # noqa: S105 - the same
 
 AuthForm = Literal["query", "basic", "signature"]
@@ -101,7 +101,7 @@ class FaultRule:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How the stand-in answers.
+    """How the simulator answers.
 
     Attributes:
         latency: every reply takes at least this long; refusals by an allowance take none.

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
-from batchconv.auth import SIGNATURE_METHODS, Params, SignatureMethod, signature
 from batchconv.simulator.behaviour import AuthForm, Behaviour
+from batchconv.vonage.authentication import SIGNATURE_METHODS, Params, SignatureMethod, signature
 
 CHANNELS = {"/conversions/sms": "sms", "/conversions/voice": "voice"}
 LONGEST_TARGET = 8190

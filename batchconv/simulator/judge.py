@@ -1,4 +1,4 @@
-"""The stand-in's memory: how often each id came, what the rate still allows, when it began.
+"""The simulator's memory: how often each id came, what the rate still allows, when it began.
 
 Without clock and sockets: whoever asks brings the time along.
 """

@@ -1,4 +1,4 @@
-"""The stand-in as an HTTP server on aiohttp: it asks the judge and acts on the answer.
+"""The simulator as an HTTP server on aiohttp: it asks the judge and acts on the answer.
 
 Replies are written to the transport as ready-made bytes: benches share the machine's cores with
 this server, and it takes a quarter less of them than with aiohttp's own responses.
@@ -92,7 +92,7 @@ def _quiet_logger() -> logging.Logger:
 
 
 class Simulator:
-    """A stand-in of the Conversion API in the running event loop: `async with Simulator(...)`.
+    """A simulator of the Conversion API in the running event loop: `async with Simulator(...)`.
 
     Attributes:
         behaviour: how it answers.

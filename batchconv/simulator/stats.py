@@ -1,4 +1,4 @@
-"""What the stand-in has seen and done, counted as it happens."""
+"""What the simulator has seen and done, counted as it happens."""
 
 from __future__ import annotations
 

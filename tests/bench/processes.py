@@ -1,4 +1,4 @@
-"""Programs run in processes of their own: what they took, and the stand-in they speak to."""
+"""Programs run in processes of their own: what they took, and the simulator they speak to."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Usage:
 
 
 def environment() -> dict[str, str]:
-    """The surroundings of every measured program: the stand-in's account, no stray settings."""
+    """The surroundings of every measured program: the simulator's account, no stray settings."""
     return {
         **undisturbed(os.environ),
         "VONAGE_API_KEY": API_KEY,
@@ -123,7 +123,7 @@ class StandIn:
 
 @contextmanager
 def stand_in(latency: str, *options: str) -> Iterator[StandIn]:
-    """Start the stand-in on a free port; a fresh one for each sample, for it remembers ids."""
+    """Start the simulator on a free port; a fresh one for each sample, for it remembers ids."""
     command = (*BATCHCONV, "simulate", "--port", "0", "--latency", latency, *options)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(), text=True

@@ -1,6 +1,6 @@
-"""What is posted to: nginx where it is installed, the stand-in in a process of its own otherwise.
+"""What is posted to: nginx where it is installed, the simulator in a process of its own otherwise.
 
-nginx takes a tenth of the cores that the stand-in takes, so that what is measured is the client.
+nginx takes a tenth of the cores that the simulator takes, so that what is measured is the client.
 For latency it needs its echo module (Debian: libnginx-mod-http-echo).
 """
 

@@ -1,0 +1,211 @@
+"""batchconv as a library: single conversions, whole files, and outcomes as they come."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from batchconv.errors import ConversionRefused, UsageError
+from batchconv.journal.outcome_writer import Watch
+from batchconv.model import Channel, Fields, Outcome, Reply, Row
+from batchconv.operations.upload import prepare_upload
+from batchconv.pipeline import Run
+from batchconv.reading.mapper import Mapper
+from batchconv.sending.client import HttpClient
+from batchconv.sending.stops import Stop, account_stop
+from batchconv.settings.options import Settings
+from batchconv.telemetry.observers import metrics_of, observed
+from batchconv.telemetry.summary import Summary
+from batchconv.vonage.verdicts import RESEND_HINT, Verdict, explain, judge
+
+_MOST_WAITING = 1_000  # outcomes for a consumer that is slow
+
+
+class ConversionClient(HttpClient):
+    """Reports single conversions over one shared session.
+
+    An async context manager. It does not retry: a call is one exchange.
+
+        async with ConversionClient(BasicAuth(key, Secret(secret))) as client:
+            await client.sms_conversion("00A0B0C0", True, "2020-01-01 12:00:00")
+    """
+
+    async def sms_conversion(
+        self, message_id: str, delivered: bool, timestamp: str | datetime | None = None
+    ) -> Reply:
+        """Tell the API whether the user did what an SMS asked for.
+
+        Args:
+            message_id: from the reply to the message; from Verify, the `event_id`.
+            delivered: True if the user replied or otherwise acted, else False.
+            timestamp: when the user acted: text in any notation that a file may have (UTC unless
+                it has an offset), or a datetime (naive ones are UTC). When left out, the API
+                takes the time at which it receives the request.
+
+        Returns:
+            The reply, whose status is 2xx.
+
+        Raises:
+            UsageError: the values cannot be sent; the text says why.
+            ConversionRefused: anything but 2xx came back, or nothing; see its `reply`.
+        """
+        return await self._report("sms", message_id, delivered, timestamp)
+
+    async def voice_conversion(
+        self, message_id: str, delivered: bool, timestamp: str | datetime | None = None
+    ) -> Reply:
+        """The same for a call; the message id is its `call-id`. See `sms_conversion`."""
+        return await self._report("voice", message_id, delivered, timestamp)
+
+    async def _report(
+        self, channel: Channel, message_id: str, delivered: bool, timestamp: str | datetime | None
+    ) -> Reply:
+        when = timestamp.isoformat() if isinstance(timestamp, datetime) else timestamp
+        fields = Fields(message_id, delivered, when, channel)
+        conversion = Mapper()(Row("", 1, None, fields, None, None, None))
+        if isinstance(conversion, Outcome):
+            raise UsageError(conversion.detail or "the conversion cannot be sent")
+        reply = await self.exchange(conversion)
+        verdict = judge(reply, accepted_before=False, forbidden_in_a_row=1)
+        if verdict is Verdict.ACCEPT:
+            return reply
+        raise ConversionRefused(_why(reply, verdict), reply)
+
+
+def _why(reply: Reply, verdict: Verdict) -> str:
+    if verdict is Verdict.STOP:
+        return account_stop(reply).why
+    if verdict is Verdict.SLOW_DOWN:
+        return f"the API answered {reply.status}: too many requests; wait before the next"
+    return explain(reply, 1)[1].removesuffix(RESEND_HINT)
+
+
+async def upload(
+    *inputs: str, settings: Settings | None = None, environment: Mapping[str, str] | None = None
+) -> Summary:
+    """Send every row of *inputs*, as `batchconv upload` does, and return the books.
+
+    Works inside a running loop, can be cancelled, configures no logging and installs no signal
+    handlers.
+
+    Args:
+        inputs: paths, or `-` for standard input.
+        settings: the command's options by name; its defaults when left out.
+        environment: where credentials are looked for; the process's own when left out.
+
+    Raises:
+        BatchconvError: something is wrong before the first request. What goes wrong after it
+            stands in the summary's `stops` and `exit_code`.
+    """
+    run = await _prepare(inputs, settings, environment)
+    return await observed(run, metrics_of(settings or Settings(), run))
+
+
+async def _prepare(
+    inputs: tuple[str, ...],
+    settings: Settings | None,
+    environment: Mapping[str, str] | None,
+    watch: Watch | None = None,
+) -> Run:
+    """Prepare off the loop; when that is cancelled, the files are let go of all the same."""
+    preparing = asyncio.ensure_future(
+        asyncio.to_thread(
+            prepare_upload,
+            inputs,
+            settings or Settings(),
+            os.environ if environment is None else environment,
+            watch,
+        )
+    )
+    try:
+        return await asyncio.shield(preparing)
+    except asyncio.CancelledError:
+        preparing.add_done_callback(_discard)
+        raise
+
+
+def _discard(prepared: asyncio.Future[Run]) -> None:
+    if not prepared.cancelled() and prepared.exception() is None:
+        prepared.result().discard()
+
+
+class OpenUpload:
+    """An upload whose outcomes can be watched as they come.
+
+        async with OpenUpload("export.csv", settings=Settings(rate=10)) as run:
+            async for outcome in run:
+                print(outcome.row.number, outcome.result)
+        print(run.summary.exit_code)
+
+    Each outcome has been written to the results file before it is handed out. A consumer that is
+    slow slows the upload down; one that leaves early stops it in good order.
+
+    Args: as for `upload`.
+
+    Attributes:
+        summary: the books; complete when the context has been left.
+    """
+
+    def __init__(
+        self,
+        *inputs: str,
+        settings: Settings | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._inputs = inputs
+        self._settings = settings
+        self._environment = environment
+        self._waiting: deque[Outcome] = deque()
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._left = False
+
+    async def __aenter__(self) -> Self:
+        self._upload = await _prepare(self._inputs, self._settings, self._environment, self)
+        self.summary = self._upload.summary
+        observers = metrics_of(self._settings or Settings(), self._upload)
+        self._running = asyncio.create_task(observed(self._upload, observers))
+        self._running.add_done_callback(lambda _: self._changed.set())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._left = True
+        self._waiting.clear()
+        self._room.set()
+        if not self._running.done():
+            self._upload.stop(Stop(0, "the program that watched it has seen enough"))
+        await self._running
+
+    async def __aiter__(self) -> AsyncIterator[Outcome]:
+        while True:
+            while self._waiting:
+                yield self._waiting.popleft()
+                self._room.set()
+            if self._running.done():
+                await self._running
+                return
+            self._changed.clear()
+            await self._changed.wait()
+
+    def observe(self, outcome: Outcome) -> None:
+        """Called by the run, for each outcome that was written."""
+        if not self._left:
+            self._waiting.append(outcome)
+            if len(self._waiting) >= _MOST_WAITING:
+                self._room.clear()
+            self._changed.set()
+
+    async def hold(self) -> None:
+        """Waited for by the run: a consumer that is slow slows the upload down."""
+        await self._room.wait()

@@ -1,0 +1,105 @@
+"""The last word of a run: what became of it, where the files are, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from batchconv.model import Result
+
+if TYPE_CHECKING:
+    from batchconv.cli.next_commands import Given
+    from batchconv.telemetry.summary import Summary
+
+
+class Line(NamedTuple):
+    """A line of the last word.
+
+    Attributes:
+        whole: it is never broken: programs read it, or people paste it.
+    """
+
+    text: str
+    whole: bool = False
+
+
+class Step(NamedTuple):
+    """What may be done next.
+
+    Attributes:
+        how: words before the command.
+        command: ready to be pasted.
+    """
+
+    how: str
+    command: str
+
+
+def final_summary(summary: Summary, given: Given) -> Iterator[Line]:
+    """What to tell people of a finished run.
+
+    Args:
+        summary: of the run.
+        given: how the run was started.
+    """
+    books, *others = summary.lines()
+    yield Line(books, whole=True)
+    yield from map(Line, others)
+    if summary.note:
+        yield Line(summary.note)
+    yield from (Line(f"batchconv: {damage}") for damage in summary.damages)
+    for stop in summary.stops:
+        yield Line(f"batchconv: stopped: {stop.why}")
+        if stop.hint:
+            yield Line(f"  {stop.hint}")
+    if not summary.traffic.requests and summary.books.settled == summary.books.read > 0:
+        yield Line("nothing to do: every row was settled before")
+    if summary.results != "-":
+        yield Line(f"results: {summary.results}", whole=True)
+    for path in summary.failed:
+        yield Line(f"failed rows: {path}", whole=True)
+    for step in next_steps(summary, given):
+        yield Line(f"{step.how}: {step.command}", whole=True)
+    if given.from_stdin and resumable(summary):
+        yield Line("  and pipe the same input in again")
+
+
+def resumable(summary: Summary) -> bool:
+    """Whether rows are left that a resume would send."""
+    left = summary.stops or summary.damages or summary.books.unsent
+    return bool(left) and summary.results != "-"
+
+
+def next_steps(summary: Summary, given: Given) -> Iterator[Step]:
+    """The commands that go on from here: none when all is done."""
+    if resumable(summary):
+        yield Step("resume with", given.resume())
+        return
+    results = summary.books.results + summary.earlier
+    failed = results[Result.FAILED] > 0 and summary.results != "-"
+    if failed:
+        yield Step("resend with", given.resend(summary.results))
+    to_mend = [path for path in summary.failed if not path.endswith(".raw")]
+    if to_mend and results[Result.REJECTED] + results[Result.INVALID]:
+        yield Step(
+            "or mend the failed rows, then" if failed else "mend the failed rows, then",
+            given.feed_back(to_mend),
+        )
+
+
+def fields(summary: Summary, given: Given) -> dict[str, Any]:
+    """The last word for programs."""
+    told = summary.as_dict()
+    del told["run"], told["options"]  # every event has the one, and the first event the other
+    return {
+        **told,
+        "examples": summary.examples,
+        "stops": [
+            {"exit_code": stop.exit_code, "why": stop.why, "hint": stop.hint}
+            for stop in summary.stops
+        ],
+        "damages": summary.damages,
+        "results": summary.results,
+        "failed_rows": summary.failed,
+        "next": [step.command for step in next_steps(summary, given)],
+    }

@@ -1,0 +1,1 @@
+"""Outcomes → files, and back: what every run writes, and how it is read again."""

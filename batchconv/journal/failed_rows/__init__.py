@@ -1,0 +1,1 @@
+"""The rows to be corrected: files that can be edited and uploaded again."""

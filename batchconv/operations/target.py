@@ -1,0 +1,85 @@
+"""Where conversions go: the account's API, or the embedded simulator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from batchconv.errors import UsageError
+from batchconv.sending.client import HttpClient, check_proxy, trust
+from batchconv.sending.proxy import Proxy, find_proxy
+from batchconv.settings.credentials import find_auth
+from batchconv.settings.options import Settings
+from batchconv.simulator import API_KEY, API_SECRET, PROFILES, Simulator
+from batchconv.vonage.authentication import Auth, QueryAuth, Secret
+from batchconv.vonage.endpoint import check_base_url
+
+
+class Target:
+    """The address and the account that a run speaks to.
+
+    Attributes:
+        name: what results are marked with: the origin and the key's first two characters, or
+            `simulated`.
+
+    Raises:
+        UsageError: from the constructor, when the account or the address is wrong.
+    """
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._auth: Auth
+        self._proxy: Proxy | None = None
+        if settings.simulate is not None:
+            if settings.simulate not in PROFILES:
+                raise UsageError(
+                    f"--simulate={settings.simulate}: there is no such profile",
+                    hint=f"the profiles are: {', '.join(PROFILES)}",
+                )
+            self._auth = QueryAuth(API_KEY, Secret(API_SECRET))
+            self.name = "simulated"
+            return
+        base_url = check_base_url(settings.base_url)
+        if settings.ca_file is not None:
+            trust(settings.ca_file)  # made anew by the client; here only to find what is wrong
+        self._proxy = find_proxy(settings.proxy, base_url, environment)
+        check_proxy(self._proxy, base_url)
+        self._auth = find_auth(settings, environment, time.time)
+        parts = urlsplit(base_url)
+        self.name = f"{parts.scheme}://{parts.netloc} {self._auth.shown_key}"
+
+    @property
+    def api_key(self) -> str:
+        """The account's key, whole: for a hash, not to be shown."""
+        return self._auth.api_key
+
+    @property
+    def rows_may_have_times(self) -> bool:
+        """Whether a row with a timestamp of its own can be sent."""
+        return not getattr(self._auth, "request_time", False)
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[HttpClient]:
+        """A client that is open for as long as the context is."""
+        settings = self._settings
+        if settings.simulate is None:
+            async with self._client(settings.base_url) as client:
+                yield client
+        else:
+            async with (
+                Simulator(PROFILES[settings.simulate]) as simulator,
+                self._client(simulator.base_url) as client,
+            ):
+                yield client
+
+    def _client(self, base_url: str) -> HttpClient:
+        return HttpClient(
+            self._auth,
+            base_url=base_url,
+            timeout=self._settings.timeout,
+            connections=self._settings.limits.most_in_flight,
+            ca_file=self._settings.ca_file,
+            proxy=self._proxy,
+        )

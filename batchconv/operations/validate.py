@@ -1,0 +1,127 @@
+"""The first half of an upload: what every row would become, and nothing sent."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, nullcontext
+
+from batchconv.journal.deduplication import told
+from batchconv.journal.failed_rows.writer import FailedRows
+from batchconv.model import Conversion, Outcome, Reason
+from batchconv.operations.distinct import DistinctCounter
+from batchconv.operations.findings import Example, Findings, Suspicion
+from batchconv.operations.invalid_rows import open_invalid
+from batchconv.operations.time_span import TimeSpan
+from batchconv.pipeline import read
+from batchconv.reading.sources import expand
+from batchconv.reading.spreadsheets import DateNotations, IdLengths
+from batchconv.settings.options import ReadSettings
+
+_EXAMPLES = 5
+
+
+def validate(
+    inputs: Sequence[str],
+    settings: ReadSettings,
+    *,
+    max_age: float | None = None,
+    invalid: str | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Findings:
+    """Read all rows of *inputs* and tell what an upload would make of them.
+
+    Args:
+        inputs: paths, folders, patterns, or `-` for standard input.
+        settings: how rows are read.
+        max_age: seconds from which an upload would skip a row; None for no limit.
+        invalid: where to write the rows that are invalid; None not to.
+        clock: seconds since 1970.
+
+    Raises:
+        UsageError: a setting, a column or *invalid* is wrong.
+        InputError: an input is missing or unreadable.
+        OutputError: the invalid rows could not be written.
+    """
+    expanded = expand(inputs)
+    inputs = expanded.inputs
+    reader, batches = read(inputs, settings)
+    rows = None if invalid is None else open_invalid(invalid, inputs, reader.layouts)
+    look = _Look(TimeSpan(clock(), max_age), rows)
+    with nullcontext() if rows is None else closing(rows):
+        look.at(batches)
+    findings = look.sum_up()
+    findings.columns = reader.columns
+    findings.damages = reader.damages
+    findings.note = expanded.note()
+    return findings
+
+
+class _Look:
+    """Looks at rows by columns, and at each by itself only where it is invalid."""
+
+    def __init__(self, times: TimeSpan, rows: FailedRows | None) -> None:
+        self._findings = Findings()
+        self._times = times
+        self._rows = rows
+        self._different = DistinctCounter()
+        self._ids: defaultdict[str, IdLengths] = defaultdict(IdLengths)
+        self._dates = DateNotations()
+
+    def at(self, batches: Iterable[list[Conversion | Outcome]]) -> None:
+        findings = self._findings
+        for batch in batches:
+            findings.read += len(batch)
+            sound = [item for item in batch if item.__class__ is Conversion]
+            if sound:
+                self._look_at_sound(sound)
+            if len(sound) < len(batch):
+                for item in batch:
+                    if isinstance(item, Outcome):
+                        self._note(item)
+
+    def _look_at_sound(self, conversions: list[Conversion]) -> None:
+        _, ids, _, times, _ = zip(*conversions, strict=True)
+        self._ids[conversions[0].row.source].add(ids)
+        if self._times.add(times):
+            oldest = self._times.oldest
+            conversions = [
+                one for one in conversions if not one.timestamp or one.timestamp >= oldest
+            ]
+        self._findings.sendable += len(conversions)
+        self._different.add_all(told(conversions))
+
+    def _note(self, outcome: Outcome) -> None:
+        if outcome.reason is None:
+            return
+        findings, row = self._findings, outcome.row
+        findings.reasons[outcome.reason.value] += 1
+        examples = findings.examples.setdefault(outcome.reason.value, [])
+        if len(examples) < _EXAMPLES:
+            examples.append(Example(row.source, row.number, row.line, outcome.detail))
+        if outcome.reason is Reason.BAD_TIMESTAMP and isinstance(row.fields.timestamp, str):
+            self._dates.add(row.fields.timestamp)
+        if self._rows is not None:
+            self._rows.write(outcome)
+
+    def sum_up(self) -> Findings:
+        findings, times = self._findings, self._times
+        findings.duplicates = findings.sendable - self._different.count()
+        findings.earliest, findings.latest = times.earliest, times.latest
+        findings.without_time, findings.future = times.without, times.future
+        findings.too_old = times.too_old
+        findings.invalid_files = [] if self._rows is None else self._rows.written
+        for source, ids in self._ids.items():
+            if ids.warning:
+                findings.suspicions.append(Suspicion("leading-zeros", source, ids.warning))
+        rewritten = self._dates.warning(others=times.latest is not None)
+        if rewritten:
+            findings.suspicions.append(Suspicion("rewritten-times", None, rewritten))
+        if times.future:
+            text = (
+                f"{times.future} rows have a time that is still to come, the last one "
+                f"{times.latest} UTC: look at --timezone and at the clock that wrote them"
+            )
+            findings.suspicions.append(Suspicion("future-times", None, text))
+        return findings

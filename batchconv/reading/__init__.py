@@ -1,0 +1,1 @@
+"""Inputs → Conversions: names become bytes, bytes become Rows, Rows become Conversions."""

@@ -1,0 +1,65 @@
+"""A family: an input's bytes → Rows, one module a format."""
+
+from __future__ import annotations
+
+from batchconv.errors import UsageError
+from batchconv.reading.formats.base import FORMATS, FormatName, Layout, ReadOptions, RowStream
+from batchconv.reading.formats.delimited import DelimitedRows
+from batchconv.reading.formats.jsonl import JsonRows
+from batchconv.reading.sources import BLANK, PARQUET_MAGIC, ByteStream, format_suffix
+
+__all__ = ["FORMATS", "FormatName", "Layout", "ReadOptions", "RowStream", "open_rows"]
+
+_SUFFIXES: dict[str, FormatName] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+def open_rows(
+    stream: ByteStream, options: ReadOptions, name: FormatName | None = None
+) -> RowStream:
+    """The rows of a byte stream, its header read and checked.
+
+    The format is *name*, or is told by the first bytes (Parquet's), by the stream's name, or else
+    by its first character.
+
+    Raises:
+        UsageError: the header or the columns are wrong, or Parquet's library is not installed.
+        InputError: the stream is damaged before its first record.
+    """
+    chosen = name or _told(stream)
+    if chosen == "parquet":
+        return _open_parquet(stream, options)
+    return (
+        JsonRows(stream, options) if chosen == "jsonl" else DelimitedRows(chosen, stream, options)
+    )
+
+
+def _told(stream: ByteStream) -> FormatName:
+    head = stream.peek()
+    if head.startswith(PARQUET_MAGIC):
+        return "parquet"
+    if known := _SUFFIXES.get(format_suffix(stream.name)):
+        return known
+    return "jsonl" if head.lstrip(BLANK)[:1] in (b"{", b"[") else "csv"
+
+
+def _open_parquet(stream: ByteStream, options: ReadOptions) -> RowStream:
+    # Imported when it is needed: it is an extra, and takes a while.
+    try:
+        from batchconv.reading.formats.parquet import ParquetRows  # noqa: PLC0415 - see above
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "pyarrow":
+            raise
+        raise UsageError(
+            f"{stream.name} is Parquet, which is read by pyarrow, and that is not installed",
+            hint="pip install 'batchconv[parquet]'",
+        ) from None
+    return ParquetRows(stream, options)

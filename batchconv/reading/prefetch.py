@@ -1,0 +1,118 @@
+"""A blocking iterator, read in a thread of its own, for one event loop.
+
+The source may block (a pipe, a slow disk) and mapping costs time; neither may hold up requests in
+flight. The queue in between is the loop's own and holds a few batches. A batch is bounded in rows
+and in bytes by whoever makes it, so what is read ahead is bounded in both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import CancelledError
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+BATCHES_AHEAD = 4
+_TURN = 64  # items taken between two chances for other tasks
+
+
+class Prefetcher(Generic[T]):
+    """The items of all *batches*, in order; a few batches are read ahead.
+
+    The thread is a daemon: one that is stuck in a read when the run stops does not keep the
+    program alive. `close` is enough to end one that is not stuck.
+
+    Attributes:
+        ended: all there is has been read and taken, or it was closed.
+        reading: the thread is in the iterator, and not waiting for room.
+    """
+
+    def __init__(self, batches: Iterable[Sequence[T]]) -> None:
+        self.ended = False
+        self.reading = True
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[Sequence[T] | None] = asyncio.Queue(BATCHES_AHEAD)
+        self._next_batch = asyncio.Lock()
+        self._current: deque[T] = deque()
+        self._read = 0
+        self._taken = 0
+        self._error: Exception | None = None
+        threading.Thread(
+            target=self._read_all, args=(batches,), name="batchconv-reader", daemon=True
+        ).start()
+
+    @property
+    def ahead(self) -> int:
+        """Items that have been read and not been taken."""
+        return self._read - self._taken
+
+    async def take(self) -> T | None:
+        """The next item; None when there are no more. Several tasks may take.
+
+        Raises:
+            Exception: whatever the iterator raised, once its items are all taken.
+        """
+        while not self._current:
+            # One task waits for the next batch; the others wait for that one, and share it.
+            async with self._next_batch:
+                if not self._current and not self.ended:
+                    await self._receive()
+            if self.ended and not self._current:
+                if self._error is not None:
+                    raise self._error from None
+                return None
+        self._taken += 1
+        item = self._current.popleft()
+        if self._taken % _TURN == 0:
+            # A long stretch of rows that never wait for anything must not freeze the loop.
+            await asyncio.sleep(0)
+        return item
+
+    async def _receive(self) -> None:
+        batch = await self._queue.get()
+        if batch is None:
+            self.ended = True
+        elif not self.ended:
+            self._current.extend(batch)
+
+    def close(self) -> None:
+        """Stop reading; what has been read ahead can no longer be taken."""
+        self.ended = True
+        self._error = None
+        self._current.clear()
+        while not self._queue.empty():  # room for all that the thread may still hand over
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)  # for a task that waits for the next batch
+
+    def _read_all(self, batches: Iterable[Sequence[T]]) -> None:
+        # Nobody else holds the iterator: when this thread lets go of it, its files are closed.
+        try:
+            for batch in batches:
+                self._read += len(batch)
+                if not self._hand_over(batch) or self.ended:
+                    return
+        except Exception as error:  # noqa: BLE001 - it is raised again where it can be handled
+            self._error = error
+        finally:
+            del batches
+            self._hand_over(None)
+
+    def _hand_over(self, batch: Sequence[T] | None) -> bool:
+        """Put it into the queue, waiting for room; False when the loop is gone."""
+        putting = self._queue.put(batch)
+        try:
+            done = asyncio.run_coroutine_threadsafe(putting, self._loop)
+        except RuntimeError:
+            putting.close()
+            return False
+        self.reading = False
+        try:
+            done.result()
+        except CancelledError:
+            return False
+        self.reading = True
+        return True

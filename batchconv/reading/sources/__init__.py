@@ -1,0 +1,36 @@
+"""A family: an input's name → one stream of plain bytes, wherever the input is."""
+
+from __future__ import annotations
+
+from batchconv.reading.sources.expansion import Expanded, expand, run_stem
+from batchconv.reading.sources.files import can_reopen
+from batchconv.reading.sources.names import (
+    COMPRESSIONS,
+    STDIN,
+    Compression,
+    format_suffix,
+    is_stdin,
+    is_url,
+    stem,
+    without_query,
+)
+from batchconv.reading.sources.stream import BLANK, PARQUET_MAGIC, ByteStream, damaged
+
+__all__ = [
+    "BLANK",
+    "COMPRESSIONS",
+    "PARQUET_MAGIC",
+    "STDIN",
+    "ByteStream",
+    "Compression",
+    "Expanded",
+    "can_reopen",
+    "damaged",
+    "expand",
+    "format_suffix",
+    "is_stdin",
+    "is_url",
+    "run_stem",
+    "stem",
+    "without_query",
+]

@@ -1,0 +1,188 @@
+"""What fsspec knows of a URL: the file it leads to, or the files in a folder of a store."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from batchconv.errors import UsageError
+from batchconv.reading.sources.names import is_loopback
+
+if TYPE_CHECKING:
+    from types import SimpleNamespace
+
+    import aiohttp
+
+BLOCK = 4 << 20
+"""Bytes asked for at once."""
+
+_HTTP = ("http", "https")
+_S3 = ("s3", "s3a")
+_AS_IT_IS = {"Accept-Encoding": "identity"}  # what is packed is unpacked here, and only once
+_ENCODED = re.compile("[!-~]+")
+_CONNECT, _SILENCE = 30, 60  # seconds
+
+
+class OpenFile(NamedTuple):
+    """A file that fsspec opened.
+
+    Attributes:
+        file: what fsspec gives; it has `read`, `seek` and `close`.
+        jumps: it can be read from any place on, again and again.
+        size: bytes, where they are known.
+        fs: the file's file system, which some close when nobody holds them.
+    """
+
+    file: Any
+    jumps: bool
+    size: int | None
+    fs: Any
+
+
+def open_url(address: str) -> OpenFile:
+    """Open what *address* leads to.
+
+    Raises:
+        UsageError: fsspec, or what it needs for such URLs, is not installed.
+        Exception: whatever fsspec and its libraries raise; their texts may hold secrets.
+    """
+    protocol = protocol_of(address)
+    fs, path = _filesystem(address)
+    if protocol in _HTTP:
+        return _open_http(fs, path)
+    how = {"block_size": BLOCK, "cache_type": "none"} if protocol in _S3 else {}
+    file = fs.open(path, "rb", **how)
+    return OpenFile(file, file.seekable(), getattr(file, "size", None), fs)
+
+
+def left_in(file: Any) -> bytes:
+    """What had come when a transfer in one go broke off: aiohttp has it and gives it to nobody."""
+    take = getattr(getattr(getattr(file, "r", None), "content", None), "_read_nowait", None)
+    return b"" if take is None else bytes(take(-1))
+
+
+def find_files(address: str) -> list[tuple[str, int]] | None:
+    """URL and bytes of each file below a folder (*address* ends in a slash), or of a pattern.
+
+    None when *address* stands for itself: what has no folders (HTTP), or a file of that very name.
+
+    Raises:
+        UsageError, Exception: as `open_url` does.
+    """
+    if protocol_of(address) in _HTTP or "::" in address:
+        return None
+    fs, path = _filesystem(address)
+    if address.endswith("/"):
+        found = fs.find(path, detail=True)
+    elif fs.exists(path):
+        return None
+    else:
+        found = fs.glob(path, detail=True)
+    return [
+        (fs.unstrip_protocol(name), told["size"] or 0)
+        for name, told in found.items()
+        if told["type"] == "file"
+    ]
+
+
+def protocol_of(address: str) -> str:
+    """The word before the colon."""
+    return address.partition("://")[0].lower()
+
+
+def _filesystem(address: str) -> tuple[Any, str]:
+    protocol = protocol_of(address)
+    try:
+        import fsspec  # noqa: PLC0415 - most runs read files
+        from fsspec.registry import known_implementations  # noqa: PLC0415 - the same
+    except ImportError:
+        raise UsageError(
+            f"{protocol}://... is read by fsspec, which is not installed",
+            hint="pip install 'batchconv[remote]'",
+        ) from None
+    options: dict[str, Any] = {}
+    if "::" in address:
+        pass  # the options would be those of the outer one
+    elif protocol in _HTTP:
+        options = _http_options(encoded=_ENCODED.fullmatch(address) is not None)
+    elif protocol in _S3:
+        configured = fsspec.config.conf.get(protocol, {}).get("config_kwargs", {})
+        # Proxy variables are not read unasked; whoever configures fsspec has asked.
+        options = {"use_listings_cache": False, "config_kwargs": {"proxies": {}, **configured}}
+    try:
+        found: tuple[Any, str] = fsspec.core.url_to_fs(address, **options)
+    except ImportError:
+        needed = known_implementations.get(protocol, {}).get("err", "another package")
+        raise UsageError(
+            f"{protocol}://... cannot be read with what is installed", hint=f"fsspec says: {needed}"
+        ) from None
+    except ValueError:
+        raise UsageError(
+            f"{protocol}://... is a kind of URL that fsspec does not know",
+            hint="such as s3://bucket/export.csv or https://host/export.csv",
+        ) from None
+    return found
+
+
+def _http_options(*, encoded: bool) -> dict[str, Any]:
+    return {
+        "encoded": encoded,
+        "get_client": _http_client,
+        "headers": _AS_IT_IS,
+        "use_listings_cache": False,
+    }
+
+
+async def _http_client(loop: Any) -> aiohttp.ClientSession:
+    import aiohttp  # noqa: PLC0415 - most runs read files
+
+    async def watch(_session: Any, _context: SimpleNamespace, told: Any) -> None:
+        """Follow no redirect into the clear."""
+        target = told.response.headers.get("Location", "")
+        if target.lower().startswith("http://") and not is_loopback(target):
+            raise PermissionError
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(watch)
+    return aiohttp.ClientSession(
+        loop=loop,
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT, sock_read=_SILENCE),
+        trace_configs=[trace],
+    )
+
+
+def _open_http(fs: Any, url: str) -> OpenFile:
+    """Open a URL in parts where its server gives parts, else in one go."""
+    from fsspec.asyn import sync  # noqa: PLC0415 - most runs read files
+
+    size, headers = sync(fs.loop, _ask, fs, url)
+    if size is None:
+        # A size makes fsspec ask nobody for it, and a block of nothing makes it read in one go.
+        return OpenFile(fs.open(url, "rb", size=1, block_size=0, headers=headers), False, None, fs)
+    if size == 0:
+        return OpenFile(io.BytesIO(), True, 0, fs)
+    how = {"size": size, "block_size": BLOCK, "cache_type": "none", "headers": headers}
+    return OpenFile(fs.open(url, "rb", **how), True, size, fs)
+
+
+async def _ask(fs: Any, url: str) -> tuple[int | None, dict[str, str]]:
+    """The size, if the server gives parts of the file; and what to say when asking for them.
+
+    HEAD would not do: a URL that is signed for GET is often refused, and many servers that give
+    parts do not say so.
+    """
+    session = await fs.set_session()
+    headers = {**_AS_IT_IS, "Range": "bytes=0-0"}
+    async with session.get(fs.encode_url(url), headers=headers) as reply:
+        told = re.fullmatch(r"bytes (?:0-0|\*)/([0-9]+)", reply.headers.get("Content-Range", ""))
+        if reply.status == 416 and told and told[1] == "0":
+            return 0, _AS_IT_IS
+        reply.raise_for_status()
+        if reply.status != 206 or told is None:
+            return None, _AS_IT_IS
+        tag = reply.headers.get("ETag", "")
+        # Parts of two versions of a file would make rows that stand in neither.
+        same = {"If-Match": tag} if tag.startswith('"') else {}
+        return int(told[1]), {**_AS_IT_IS, **same}

@@ -1,0 +1,121 @@
+"""What spreadsheets do to ids and dates: nothing here is certain, and all of it is worth a look."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import product
+
+from batchconv.reading.timestamps import is_usual
+
+_FEWEST = 10  # ids from which a pattern can be seen
+_NARROWEST = 8  # digits; shorter ids are numbers that somebody counts up
+_WIDEST = 40  # digits; longer ones are no ids that a spreadsheet would read as numbers
+_ALL_DIGITS, _OF_FULL_WIDTH = 0.95, 0.8  # shares from which ids look alike
+
+_DATES = (
+    "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y-%m-%d",
+    "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y",
+)  # fmt: skip
+_TIMES = (" %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", ", %H:%M:%S", ", %H:%M", "")
+_MOST_DATES = 10_000  # values that are looked at; each takes microseconds
+
+
+class IdLengths:
+    """Looks for ids whose leading zeros are gone: digits only, most as long as the longest."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._widths: Counter[int] = Counter()
+        self._first = "9"  # of all ids of digits, as texts sort
+        self._smallest: int | None = None
+
+    def add(self, ids: Sequence[str]) -> None:
+        """Take in the ids of some rows; nothing is done in Python for each of them."""
+        self._rows += len(ids)
+        digits = list(filter(str.isdecimal, ids))
+        if not digits:
+            return
+        widths = Counter(map(len, digits))
+        self._widths.update(widths)
+        first = min(digits)
+        self._first = min(self._first, first)
+        if max(widths) <= _WIDEST:
+            smallest = min(map(int, digits))
+            self._smallest = smallest if self._smallest is None else min(self._smallest, smallest)
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence, where the ids look as if leading zeros had been eaten."""
+        count = self._widths.total()
+        widest = max(self._widths, default=0)
+        full = self._widths[widest]
+        if (
+            count < max(_FEWEST, _ALL_DIGITS * self._rows)
+            or not _NARROWEST <= widest <= _WIDEST
+            or not _OF_FULL_WIDTH * count <= full < count
+            or self._first.startswith("0")  # zeros survive in this file
+            or self._smallest is None
+            or self._smallest * 2 >= 10 ** (widest - 1)  # numbers counted up past a power of ten
+        ):
+            return None
+        return (
+            f"{count - full} of {count} ids have fewer than {widest} digits, and none begins with "
+            "0: a spreadsheet may have eaten leading zeros; compare them with where they come "
+            "from, and export them again as text if so"
+        )
+
+
+class DateNotations:
+    """Looks for the one notation that all times have that are not understood.
+
+    Attributes:
+        count: how many such times came.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._fitting = [date + time for date, time in product(_DATES, _TIMES)]
+
+    def add(self, text: str) -> None:
+        """Take in a time that is bad: of a notation that is not known, or an impossible one."""
+        if is_usual(text):
+            return
+        self.count += 1
+        if self._fitting and self.count <= _MOST_DATES:
+            text = text.strip()
+            self._fitting = [one for one in self._fitting if _fits(text, one)]
+
+    def warning(self, *, others: bool) -> str | None:
+        """A sentence that names the `--timestamp-format`, where there is one.
+
+        Args:
+            others: there are times that are understood as they are.
+        """
+        if not self.count or not self._fitting:
+            return None
+        what = f"every time that is not understood ({self.count}) fits"
+        if self.count > _MOST_DATES:
+            what = f"each of the first {_MOST_DATES} times that are not understood fits"
+        if len(self._fitting) > 1:
+            first, *more = (f"'{one}'" for one in self._fitting)
+            return (
+                f"{what} --timestamp-format {first} and {' and '.join(more)} alike: which it is, "
+                "only the program tells that wrote them"
+            )
+        option = f"--timestamp-format '{self._fitting[0]}'"
+        if others:
+            return (
+                f"{what} {option}, and others do not: a spreadsheet may have rewritten some; "
+                f"have these rows written with --invalid, and give {option} for that file alone"
+            )
+        return f"{what} {option}"
+
+
+def _fits(text: str, notation: str) -> bool:
+    try:
+        datetime.strptime(text, notation)  # noqa: DTZ007 - only whether it can be read matters
+    except ValueError:
+        return False
+    return True

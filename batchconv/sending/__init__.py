@@ -1,0 +1,1 @@
+"""Conversions → Replies: the worker pool, its limits, retries and the HTTP client."""

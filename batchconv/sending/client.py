@@ -1,0 +1,246 @@
+"""One Conversion, one HTTP exchange, one Reply: the room where aiohttp lives.
+
+Exceptions and reprs of aiohttp hold the full URL, secrets and all: they end here and become a
+`Reply` with a word of our own. Redirects are never followed: they would turn the POST into a GET
+and carry the credentials to another host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import sys
+import time
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from batchconv import __version__
+from batchconv.errors import UsageError
+from batchconv.model import Conversion, Reason, Reply
+from batchconv.sending.deadlines import Deadlines
+from batchconv.sending.proxy import Proxy
+from batchconv.vonage.authentication import Auth
+from batchconv.vonage.endpoint import UrlMaker, check_base_url, is_loopback
+
+DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
+_MOST_OF_A_BODY = 1 << 16  # bytes; only the status counts
+_LONGEST_OF_A_BODY = 1.0  # seconds, once the status is known
+
+
+def check_proxy(proxy: Proxy | None, base_url: str) -> None:
+    """Refuse, with a UsageError, a proxy that would be shown the credentials.
+
+    To an https address it is asked for a tunnel. What is sent in plain http, which is only done
+    within this machine, it would read.
+    """
+    if proxy is not None and base_url.startswith("http:") and not is_loopback(proxy.host):
+        raise UsageError(
+            f"--proxy: {proxy} would read the credentials of what is sent to a plain http address",
+            hint="leave out --proxy: --base-url is on this machine",
+        )
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request that is not written to a connection on which an answer is already waiting.
+
+    That answer belongs to no request of ours; it would be taken for the answer to this one, and
+    every later answer for the one before it.
+    """
+
+    def send(
+        self, conn: aiohttp.connector.Connection
+    ) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
+        """Write the request."""
+        if conn.protocol is not None and conn.protocol.should_close:
+            raise aiohttp.ClientConnectionError
+        return super().send(conn)
+
+
+class HttpClient:
+    """Posts conversions, one exchange each, over one shared session.
+
+    An async context manager. It does not retry: that is the pool's business.
+
+    Args:
+        auth: how a request proves whose it is.
+        base_url: without `/sms` and `/voice`.
+        timeout: seconds for one exchange, from the wait for one of the connections to the end
+            of the answer.
+        connections: the most that are open at once; 0 for no bound.
+        ca_file: certificates in PEM form to trust instead of the system's.
+        proxy: an HTTP proxy to go through.
+    """
+
+    def __init__(
+        self,
+        auth: Auth,
+        *,
+        base_url: str = DEFAULT_BASE_URL,
+        timeout: float = 30.0,
+        connections: int = 100,
+        ca_file: str | None = None,
+        proxy: Proxy | None = None,
+    ) -> None:
+        self._auth = auth
+        self._base_url = check_base_url(base_url)
+        self._url = UrlMaker(self._base_url, auth)
+        check_proxy(proxy, self._base_url)
+        self._proxy = proxy
+        self._timeout = timeout
+        self._connections = connections
+        self._ssl = trust(ca_file)
+        self._in_flight = 0
+        self._open = 0  # connections, about: the server may have closed some
+        self._kept = sys.maxsize
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._base_url}, {self._auth!r})"
+
+    async def __aenter__(self) -> Self:
+        self._deadlines = Deadlines(self._timeout)
+        # A proxy is sent a session's headers, too: then each request has to carry its own.
+        own = {} if self._proxy else self._auth.headers
+        self._own_headers = self._auth.headers if self._proxy else None
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._ssl),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            headers={"User-Agent": f"batchconv/{__version__}", **own},
+            skip_auto_headers=("Content-Type", "Accept", "Accept-Encoding"),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            proxy=self._proxy.url if self._proxy else None,
+            request_class=_Request,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            self._deadlines.close()
+            await self._session.close()
+
+    def keep(self, connections: int) -> None:
+        """Have no more than so many open from now on; the next exchanges close the others.
+
+        aiohttp uses its idle connections in turn, so that none of a surplus would ever be closed
+        for having been idle.
+        """
+        self._kept = connections
+
+    async def exchange(self, conversion: Conversion) -> Reply:
+        """Post one conversion and report what came back; network trouble is a reply, too."""
+        session = self._session
+        if session is None:
+            raise RuntimeError("use the client as an async context manager: async with client: ...")
+        url = self._url(conversion)
+        status: int | None = None
+        waited: str | None = None
+        began = time.perf_counter()
+        task = self._deadlines.begin()
+        self._in_flight += 1
+        self._open = max(self._open, self._in_flight)
+        headers = self._own_headers if self._open <= self._kept else self._closing()
+        try:
+            response = await session.post(url, allow_redirects=False, headers=headers)
+            status = response.status
+            if status >= 400:
+                waited = response.headers.get("Retry-After")
+            if not response.content.is_eof():
+                await _drain(response)
+        except asyncio.CancelledError:
+            if not self._deadlines.expired(task):
+                raise
+            if status is None:
+                return Reply(None, time.perf_counter() - began, trouble=Reason.TIMEOUT)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            if status is None:  # else the status line decides, however the body ended
+                return _trouble(error, time.perf_counter() - began, self._proxy)
+        finally:
+            self._deadlines.end(task)
+            self._in_flight -= 1
+        return Reply(status, time.perf_counter() - began, waited)
+
+    def _closing(self) -> dict[str, str]:
+        """Headers of an exchange that is its connection's last."""
+        self._open -= 1
+        return {**(self._own_headers or {}), "Connection": "close"}
+
+
+def trust(ca_file: str | None) -> ssl.SSLContext | bool:
+    """What aiohttp is to trust: the certificates in that file, or the system's for None."""
+    if ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError):
+        raise UsageError(
+            f"--ca-file {ca_file} holds no certificates that can be read",
+            hint="it should be a text file with BEGIN CERTIFICATE in it",
+        ) from None
+
+
+async def _drain(response: aiohttp.ClientResponse) -> None:
+    """Read a body so that its connection can be used again; a huge or slow one costs that."""
+    size = 0
+    try:
+        async with asyncio.timeout(_LONGEST_OF_A_BODY):
+            while size <= _MOST_OF_A_BODY and (chunk := await response.content.readany()):
+                size += len(chunk)
+    finally:
+        response.release()
+
+
+def _trouble(error: Exception, elapsed: float, proxy: Proxy | None) -> Reply:
+    """What went wrong, in a word of ours: the text of *error* holds the URL and its secrets."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return Reply(error.status, elapsed, proxy=True)
+    at_proxy = proxy is not None and _place(error) == (proxy.host, proxy.port)
+    flaw = None
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        reason, flaw = Reason.CONNECTION_LOST, _flaw(error.certificate_error)
+    elif isinstance(error, asyncio.TimeoutError):
+        reason = Reason.TIMEOUT
+    elif isinstance(error, aiohttp.ClientConnectorDNSError):
+        reason = Reason.UNKNOWN_HOST
+    elif isinstance(error, aiohttp.ClientConnectorError) and isinstance(
+        error.os_error, ConnectionRefusedError
+    ):
+        reason = Reason.CONNECTION_REFUSED
+    elif isinstance(error, aiohttp.ClientResponseError | ValueError):
+        # aiohttp invents a status 400 for an answer that is not HTTP.
+        reason = Reason.BAD_REPLY
+    else:
+        reason = Reason.CONNECTION_LOST
+    return Reply(None, elapsed, trouble=reason, certificate=flaw, proxy=at_proxy)
+
+
+def _place(error: Exception) -> tuple[str, int | None] | None:
+    """Host and port that could not be connected to."""
+    return (error.host, error.port) if isinstance(error, aiohttp.ClientConnectorError) else None
+
+
+def _flaw(error: Exception) -> str:
+    """What is wrong with a certificate, in words of ours."""
+    return _FLAWS.get(getattr(error, "verify_code", 0), "it cannot be verified")
+
+
+_FLAWS = {  # by OpenSSL's X509_V_ERR numbers
+    9: "it is not valid yet; the clock of this machine may be wrong",
+    10: "it has expired",
+    18: "it is self-signed",
+    19: "it is self-signed, or by an issuer that is not known here",
+    20: "its issuer is not known here",
+    21: "its issuer is not known here",
+    23: "it has been revoked",
+    62: "it is for another host",
+    64: "it is for another host",
+}

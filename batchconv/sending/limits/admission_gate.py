@@ -1,0 +1,284 @@
+"""The gates in a row, with the waiting between them: the one place that every request passes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from batchconv.model import Row
+from batchconv.sending.limits.adaptive_concurrency import AdaptiveConcurrency
+from batchconv.sending.limits.circuit_breaker import CircuitBreaker
+from batchconv.sending.limits.learned_rate import LearnedRate
+from batchconv.sending.limits.rate_limiter import RateLimiter
+from batchconv.sending.limits.resizable_semaphore import ResizableSemaphore
+from batchconv.sending.limits.retry_budget import RetryBudget
+from batchconv.sending.limits.throttle import Throttle
+from batchconv.sending.retry import Backoff, retry_after
+from batchconv.sending.stops import Stop, outage_stop, throttled_stop
+from batchconv.sending.traffic import Limits, Pause, Traffic
+from batchconv.vonage.verdicts import Judged, Verdict
+
+_GRAIN = 0.002  # seconds of lateness of any timer
+_SOON = 0.0002  # seconds that are not worth a timer
+_LOOK_AGAIN = 0.25  # seconds
+_SPARE = 1.05  # connections for each request in flight, when their number goes up and down
+
+
+class AdmissionGate:
+    """Lets requests out: no more at once, and no faster, than user and server allow.
+
+    A request comes in by `enter`, which waits for a place and for its moment; what came of it is
+    told by `replied`, and its place is given back by `leave`.
+
+    Args:
+        limits: what the user allows.
+        rate: requests a second that the user allows; None for no limit.
+        backoff: how long a 429 without `Retry-After` holds everything back.
+        traffic: where pauses are noted.
+        give_up: called when an outage or throttling has outlasted the user's patience.
+        keep: told how many connections are of use whenever that changes.
+        clock: monotonic seconds.
+        wall: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        rate: float | None,
+        backoff: Backoff,
+        traffic: Traffic,
+        give_up: Callable[[Stop], None],
+        *,
+        keep: Callable[[int], None],
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        self._width = (
+            AdaptiveConcurrency(limits.most_in_flight) if limits.concurrency is None else None
+        )
+        self._places = ResizableSemaphore(
+            self._width.limit if self._width else limits.most_in_flight
+        )
+        self._rate = rate
+        self._open = rate is None  # nothing but a lack of places keeps a request back
+        self._pacer = RateLimiter(rate)
+        self._pace = LearnedRate(clock())
+        self._throttle = Throttle()
+        self._outage = CircuitBreaker()
+        self._budget = RetryBudget()
+        self._patience = limits.patience
+        self._backoff = backoff
+        self._traffic = traffic
+        self._give_up = give_up
+        self._keep = keep
+        self._clock = clock
+        self._wall = wall
+        self._line = asyncio.Lock()  # whoever is first in it waits for the next moment
+        self._turn = asyncio.Event()  # set when an outage or its probe ends
+        self._alarms: dict[str, asyncio.TimerHandle] = {}
+        self._outage_began = 0.0  # Unix seconds
+        self.in_flight = 0
+
+    @property
+    def width(self) -> int:
+        """Requests that may be in flight now."""
+        return self._places.limit
+
+    @property
+    def outage(self) -> bool:
+        """Whether the server is down; what is sent to it now is no attempt."""
+        return self._outage.since is not None
+
+    @property
+    def pause(self) -> Pause | None:
+        """Why nothing leaves just now, but for probes; None when something may."""
+        now = self._clock()
+        if self._outage.since is not None:
+            return Pause("outage", now - self._outage.since, self._outage.wait(now) or 0.0)
+        if self._throttle.since is not None:
+            return Pause("throttled", now - self._throttle.since, self._throttle.wait(now))
+        return None
+
+    async def afford_retry(self) -> None:
+        """Wait until the budget has room for one more retry."""
+        await self._budget.spend(idle=self._idle)
+
+    def enter_at_once(self) -> float | None:
+        """The moment, if one more request may leave now: what there is to do in good times."""
+        if self._open and self._places.take_at_once():
+            now = self._clock()
+            self._entered(now)
+            return now
+        return None
+
+    async def enter(self) -> float:
+        """Wait until one more request may leave; the moment at which it does."""
+        await self._places.take()
+        try:
+            moment = await self._wait_for_moment()
+        except BaseException:
+            self._places.give_back()
+            raise
+        self._entered(moment)
+        return moment
+
+    def _entered(self, moment: float) -> None:
+        self.in_flight += 1
+        self._pace.left(moment)
+        if self._width is not None:
+            self._width.entered(moment, self.in_flight)
+
+    def leave(self) -> None:
+        """A request has ended, however it did."""
+        self.in_flight -= 1
+        self._places.give_back()
+        if self._idle:
+            self._budget.let_one_go()
+
+    @property
+    def _idle(self) -> bool:
+        """So few are in flight that a retry more does no harm."""
+        return self.in_flight < max(1, self.width // 10)
+
+    async def _wait_for_moment(self) -> float:
+        now = self._clock()
+        self._open = self._nothing_hinders(now)
+        if self._open:
+            return now
+        async with self._line:
+            while True:
+                now = self._clock()
+                if delay := self._throttle.wait(now):
+                    await asyncio.sleep(delay)
+                elif self.outage:
+                    until_probe = self._outage.wait(now)
+                    if until_probe == 0:
+                        self._outage.probe()
+                        return now
+                    await self._wait_for_turn(until_probe)
+                elif (delay := self._until_moment(now)) > _SOON:
+                    await asyncio.sleep(delay)
+                else:
+                    self._pacer.reserve(now)
+                    return now
+
+    def _nothing_hinders(self, now: float) -> bool:
+        return (
+            self._rate is None
+            and self._outage.since is None
+            and self._pace.at(now) is None
+            and not self._throttle.wait(now)
+        )
+
+    def _until_moment(self, now: float) -> float:
+        """Seconds until it is worth asking again for a moment; 0 when one is there."""
+        pace = self._pace.at(now)
+        if pace is None or (self._rate is not None and self._rate <= pace):
+            self._pacer.set_rate(self._rate)
+            return self._pacer.wait(now)
+        self._pacer.set_rate(pace, most_slack=max(_GRAIN, 0.3 / pace))
+        delay = self._pacer.wait(now)
+        if delay:
+            self._pace.held_back(now)
+        return min(delay, _LOOK_AGAIN)  # the pace may have grown by then
+
+    async def _wait_for_turn(self, seconds: float | None) -> None:
+        """Wait until an outage or its probe ends, or for so long."""
+        self._turn.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._turn.wait()
+
+    def replied(self, row: Row, left: float, judged: Judged, *, retried: bool) -> None:
+        """Take in what came of a request.
+
+        Args:
+            row: what was sent.
+            left: when the request left.
+            judged: the reply and what to do about it.
+            retried: it was not the row's first attempt.
+        """
+        now, verdict = self._clock(), judged.verdict
+        if verdict is Verdict.SLOW_DOWN:
+            self._refused(left, now, judged.reply.retry_after)
+            return
+        if self._throttle.since is not None:
+            self._throttle.passed()
+            self._silence("throttled")
+        if verdict is Verdict.AGAIN:
+            self._troubled(row, left, now, proxy=judged.reply.proxy)
+        else:
+            if self._outage.final():
+                self._end_outage()
+            if verdict is Verdict.ACCEPT:
+                self._budget.earn(retried=retried)
+        if self._width is not None and self._width.reply(
+            left, now, trouble=verdict is Verdict.AGAIN
+        ):
+            self._resize(self._width)
+
+    def _refused(self, left: float, now: float, asked: str | None) -> None:
+        """A 429, which is about the account: nothing leaves until the server wants more."""
+        self._open = False
+        self._traffic.throttled += 1
+        self._pace.not_taken(left)
+        if self._throttle.since is None:
+            self._alarm("throttled", throttled_stop(self._patience))
+        if self._throttle.refused(left, now):
+            seconds = retry_after(asked, self._wall())
+            pause = self._backoff.throttled(self._throttle.times) if seconds is None else seconds
+            self._throttle.close(now + pause)
+            self._traffic.paused(self._wall(), self._wall() + pause, "throttled")
+            if self._width is None or not self._narrow(left, now, pause):
+                self._pace.refused(now, pause)
+        if self.outage and left > (self._outage.since or now):
+            self._probe_failed(now)
+
+    def _narrow(self, left: float, now: float, pause: float) -> bool:
+        """Whether there were simply too many in flight at once; there are fewer from now on."""
+        if self._width is None:
+            return False
+        explained = self._width.refused(left, now, pause)
+        self._resize(self._width)
+        return explained
+
+    def _resize(self, width: AdaptiveConcurrency) -> None:
+        self._places.resize(width.limit)
+        self._keep(int(width.lasting * _SPARE))
+
+    def _troubled(self, row: Row, left: float, now: float, *, proxy: bool) -> None:
+        since = self._outage.since
+        if since is not None:
+            if left > since:  # only probes leave during an outage
+                self._probe_failed(now)
+        elif self._outage.troubled((row.source, row.number), now):
+            self._open = False
+            self._outage_began = self._wall()
+            self._alarm("outage", outage_stop(self._patience, proxy=proxy))
+
+    def _probe_failed(self, now: float) -> None:
+        self._outage.probe_failed(now)
+        self._turn.set()
+
+    def _end_outage(self) -> None:
+        self._traffic.paused(self._outage_began, self._wall(), "outage")
+        self._silence("outage")
+        self._turn.set()
+
+    def close(self) -> None:
+        """The run is over."""
+        if self.outage:
+            self._end_outage()
+        for kind in list(self._alarms):
+            self._silence(kind)
+
+    def _alarm(self, kind: str, stop: Stop) -> None:
+        """Give up when it is not over within the user's patience."""
+        loop = asyncio.get_running_loop()
+        self._alarms[kind] = loop.call_later(self._patience, self._give_up, stop)
+
+    def _silence(self, kind: str) -> None:
+        alarm = self._alarms.pop(kind, None)
+        if alarm is not None:
+            alarm.cancel()

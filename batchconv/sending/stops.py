@@ -1,0 +1,137 @@
+"""Why a run ends before its time, what code it exits with, and what to do then."""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from typing import NamedTuple
+
+from batchconv.errors import BatchconvError
+from batchconv.model import Reply
+from batchconv.sending.durations import show_duration
+
+# When several hold, the first of these: a defect, the account, a file, a signal, a limit, rows.
+_ORDER = (70, 4, 5, 129, 130, 143, 3, 1, 0)
+
+
+class Stop(NamedTuple):
+    """Why the run stops.
+
+    Attributes:
+        exit_code: of the contract.
+        why: a sentence for people.
+        hint: what to do before resuming, or None.
+        at_once: a second signal: it beats every other reason.
+    """
+
+    exit_code: int
+    why: str
+    hint: str | None = None
+    at_once: bool = False
+
+
+def exit_code_of(codes: list[int]) -> int:
+    """The one code that a run with all these reasons exits with."""
+    return min(codes, key=_ORDER.index, default=0)
+
+
+def account_stop(reply: Reply) -> Stop:
+    """The account or the address refused with *reply*."""
+    if reply.certificate:
+        whose = "proxy" if reply.proxy else "server"
+        return Stop(
+            4,
+            f"the {whose}'s certificate was refused: {reply.certificate}; nothing was sent to it",
+            f"check the address; a {whose} with a private certificate needs --ca-file",
+        )
+    status = reply.status
+    if reply.proxy:
+        return Stop(4, f"the proxy answered {status}: {_PROXY.get(status or 0, _NO_WAY)}", _ASK)
+    why, hint = _ACCOUNT.get(status or 0, _ADDRESS)
+    return Stop(4, f"the server answered {status}: {why}", hint)
+
+
+_ACCOUNT = {
+    401: (
+        "the credentials are wrong",
+        "check the API key and the secret (VONAGE_API_KEY, VONAGE_API_SECRET) and --auth",
+    ),
+    402: (
+        "the Conversion API is not enabled for this account, or the credentials are another's",
+        "ask the vendor's support to enable it, and check the API key",
+    ),
+    403: (
+        "this account may not report conversions",
+        "ask the vendor's support to enable the Conversion API for it",
+    ),
+    407: ("a proxy wants credentials of its own", "check the proxy"),
+}
+_WANTS_OTHERS = "it wants a user and a password, or others"
+_PROXY = {401: _WANTS_OTHERS, 407: _WANTS_OTHERS}
+_NO_WAY = "it does not let this machine connect to the API"
+_ASK = (
+    "check --proxy with whoever runs it; user and password belong in the URL of BATCHCONV_PROXY "
+    "or of `proxy` in a file of settings"
+)
+_ADDRESS = ("this is not the Conversion API's address", "check --base-url")
+
+
+def throttled_stop(seconds: float) -> Stop:
+    """Nothing but 429 for so long."""
+    return Stop(
+        3,
+        f"the server answered nothing but 429 (too many requests) for {show_duration(seconds)}",
+        "wait, or lower --rate",
+    )
+
+
+def outage_stop(seconds: float, *, proxy: bool = False) -> Stop:
+    """The server was down for so long, or the proxy before it."""
+    if proxy:
+        return Stop(
+            3,
+            f"the proxy could not be passed for {show_duration(seconds)}: it is down, or does not "
+            "reach the server",
+            "check --proxy; --outage-patience sets how long a run waits",
+        )
+    return Stop(
+        3,
+        f"the server has been down for {show_duration(seconds)}: no probe got a final answer",
+        "see with the vendor what is wrong; --outage-patience sets how long a run waits",
+    )
+
+
+def errors_stop(bad: int, limit: str) -> Stop:
+    """More rows came to nothing than the user allows."""
+    return Stop(
+        3,
+        f"{bad} rows were rejected, failed or invalid, more than --max-errors {limit}",
+        "look at the reasons above and mend the input or the limit",
+    )
+
+
+def duration_stop(seconds: float) -> Stop:
+    """The run's time is over."""
+    return Stop(3, f"--max-duration of {show_duration(seconds)} is over")
+
+
+def file_stop(error: BatchconvError) -> Stop:
+    """A file or another thing that the user can mend broke under the run."""
+    return Stop(error.exit_code, str(error), error.hint)
+
+
+def signal_stop(number: int, *, again: bool = False) -> Stop:
+    """SIGHUP, SIGINT or SIGTERM; *again* for the second one."""
+    name = signal.Signals(number).name
+    return Stop(128 + number, f"interrupted by {name}", at_once=again)
+
+
+def defect_stop(error: BaseException) -> Stop:
+    """A defect of ours: where it happened, without any value that may be a secret or a row."""
+    frames = traceback.extract_tb(error.__traceback__)[-5:]
+    where = "; ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
+    return Stop(
+        70,
+        f"a defect in batchconv: {type(error).__name__} at {where}",
+        "please report it with this line; the results file is good",
+    )

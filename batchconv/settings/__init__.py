@@ -1,0 +1,1 @@
+"""Every option, written once, and where the value of each comes from."""

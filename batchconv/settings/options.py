@@ -1,0 +1,298 @@
+"""Settings: every option of a run, written once.
+
+A field of `Settings` is an option: its name, default, meaning and the function that reads its
+text stand here and nowhere else; the command line is made from them, and what a file or the
+environment may hold. Secrets are no options, and are not shown: `credentials` finds them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Any, Literal
+
+from batchconv.model import Channel
+from batchconv.reading.formats import FORMATS, FormatName
+from batchconv.reading.sources import COMPRESSIONS, Compression
+from batchconv.sending.durations import parse_duration
+from batchconv.sending.open_files import most_found
+from batchconv.sending.proxy import Proxy, read_proxy
+from batchconv.sending.traffic import ErrorLimit, Limits
+from batchconv.settings.option_types import (
+    ACCOUNT,
+    FILES,
+    ROWS,
+    SETTING,
+    SPEED,
+    TELLING,
+    TROUBLE,
+    at_least,
+    between,
+    option,
+    options_of,
+    or_none,
+    read_boolean,
+    read_concurrency,
+    read_delimiter,
+    read_error_limit,
+    read_mapping,
+    read_positive_duration,
+    read_rate,
+    read_simulation,
+    read_zone,
+    show,
+)
+from batchconv.simulator import PROFILES
+from batchconv.vonage.authentication import SIGNATURE_METHODS, Secret, SignatureMethod
+
+DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSettings:
+    """How inputs are read and rows understood."""
+
+    format: FormatName | None = option(
+        None, "--format", group=ROWS, choices=FORMATS,
+        help="What the inputs are; by default their names tell, then their content.",
+    )  # fmt: skip
+    compression: Compression | None = option(
+        None, "--compression", group=ROWS, choices=COMPRESSIONS,
+        help="How the inputs are packed; by default their first bytes tell.",
+    )  # fmt: skip
+    encoding: str | None = option(
+        None, "--encoding", group=ROWS, metavar="NAME",
+        help="The text's encoding; by default UTF-8, or what a byte order mark says.",
+    )  # fmt: skip
+    delimiter: str | None = option(
+        None, "--delimiter", group=ROWS, parse=read_delimiter, metavar="CHAR",
+        help="What stands between cells; by default the first line tells: , ; tab or |.",
+    )  # fmt: skip
+    no_header: bool = option(
+        False, "--no-header", group=ROWS,
+        help="The first record is a row; --map then names columns by number, from 1.",
+    )  # fmt: skip
+    map: tuple[tuple[str, str], ...] = option(
+        (), "--map", group=ROWS, parse=read_mapping, metavar="FIELD=COLUMN", many=True,
+        help="Which column holds message_id, delivered, timestamp or channel. Repeatable.",
+    )  # fmt: skip
+    delivered: bool | None = option(
+        None, "--delivered", group=ROWS, parse=read_boolean, choices=("true", "false"),
+        help="For rows that do not say it: a missing column and blank cells.",
+    )  # fmt: skip
+    channel: Channel = option(
+        "sms", "--channel", group=ROWS, choices=("sms", "voice"), shown="sms",
+        help="For rows that do not say it: a missing column and blank cells.",
+    )  # fmt: skip
+    timezone: tzinfo = option(
+        UTC, "--timezone", group=ROWS, parse=read_zone, metavar="ZONE", shown="UTC",
+        help="Where times without an offset are, such as Europe/Berlin.",
+    )  # fmt: skip
+    timestamp_format: str | None = option(
+        None, "--timestamp-format", group=ROWS, metavar="FORMAT",
+        help="How times are written, in strptime's signs: %d/%m/%Y %H:%M:%S.",
+    )  # fmt: skip
+    max_row_bytes: int = option(
+        1 << 20, "--max-row-bytes", group=ROWS, parse=at_least(1), metavar="N", shown="1 MiB",
+        help="A longer record is one invalid row.",
+    )  # fmt: skip
+    max_columns: int = option(
+        10_000, "--max-columns", group=ROWS, parse=at_least(1), metavar="N", shown="10,000",
+        help="More cells in a header are refused; a JSON object with more keys is invalid.",
+    )  # fmt: skip
+    max_nesting: int = option(
+        100, "--max-nesting", group=ROWS, parse=between(1, 500), metavar="N", shown="100",
+        help="A JSON object with more levels is one invalid row.",
+    )  # fmt: skip
+    limit: int | None = option(
+        None, "--limit", group=ROWS, parse=at_least(1), metavar="N",
+        help="Read only the first N rows.",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Settings(ReadSettings):
+    """Everything about an upload.
+
+    `progress` and `log_format` are about the command's words, and a program that uses the library
+    gets none.
+
+    Attributes:
+        api_secret, signature_secret: of the account, when they are not in a file or a variable.
+        account_from: where key and secrets were found, for people.
+    """
+
+    results: str | None = option(
+        None, "-o", "--results", group=FILES, metavar="PATH",
+        shown="STEM.results.jsonl",
+        help="Where outcomes go: JSON Lines, CSV if it ends in .csv, - for standard output.",
+    )  # fmt: skip
+    failed: str | None = option(
+        None, "--failed", group=FILES, metavar="PATH",
+        shown="STEM.failed.csv beside the results",
+        help="Where rows that were not accepted go; a folder if there are several inputs.",
+    )  # fmt: skip
+    no_failed: bool = option(
+        False, "--no-failed", group=FILES, help="Write no failed-rows files.",
+    )  # fmt: skip
+    summary: str | None = option(
+        None, "--summary", group=FILES, metavar="PATH", help="Write the books as JSON, too.",
+    )  # fmt: skip
+    resume: bool = option(
+        False, "--resume", group=FILES, flag_only=True,
+        help="Go on where earlier runs in the results file stopped; start one if there is none.",
+    )  # fmt: skip
+    overwrite: bool = option(
+        False, "--overwrite", group=FILES, flag_only=True,
+        help="Replace results and failed rows that exist.",
+    )  # fmt: skip
+    max_age: float | None = option(
+        None, "--max-age", group=ROWS, parse=or_none(read_positive_duration), metavar="DURATION",
+        shown="none", help="Skip rows whose time is further back; those without a time are sent.",
+    )  # fmt: skip
+    duplicates: str = option(
+        "send", "--duplicates", group=ROWS, choices=("send", "skip"), shown="send",
+        help="What to do with a row that is equal to one that was accepted.",
+    )  # fmt: skip
+    ledger: str | None = option(
+        None, "--ledger", group=ROWS, metavar="PATH",
+        help="Remember in this file what was accepted, and skip what it remembers; one run at a "
+        "time.",
+    )  # fmt: skip
+    auth: str | None = option(
+        None, "--auth", group=ACCOUNT, choices=("query", "basic", "signature"),
+        shown="query; signature when only a signature secret is given",
+        help="How requests prove whose they are; basic keeps the secret out of URLs.",
+    )  # fmt: skip
+    api_key: str | None = option(
+        None, "--api-key", group=ACCOUNT, metavar="KEY", shown="$VONAGE_API_KEY",
+        help="The account's key; its secret must then come from a file.",
+    )  # fmt: skip
+    api_secret_file: str | None = option(
+        None, "--api-secret-file", group=ACCOUNT, metavar="PATH", shown="$VONAGE_API_SECRET",
+        help="A file that holds the API secret.",
+    )  # fmt: skip
+    signature_secret_file: str | None = option(
+        None, "--signature-secret-file", group=ACCOUNT, metavar="PATH",
+        shown="$VONAGE_SIGNATURE_SECRET",
+        help="A file that holds the signature secret.",
+    )  # fmt: skip
+    signature_method: SignatureMethod | None = option(
+        None, "--signature-method", group=ACCOUNT, choices=SIGNATURE_METHODS,
+        shown="$VONAGE_SIGNATURE_METHOD, else md5hash",
+        help="As the account's settings have it.",
+    )  # fmt: skip
+    signature_timestamp: str = option(
+        "conversion", "--signature-timestamp", group=ACCOUNT, choices=("conversion", "request"),
+        shown="conversion",
+        help="Whose time a signed request carries; request refuses rows with a time.",
+    )  # fmt: skip
+    api_key_prefix: str | None = option(
+        None, "--api-key-prefix", group=ACCOUNT, metavar="WORD",
+        help="A word to put before the key, such as Token.",
+    )  # fmt: skip
+    base_url: str = option(
+        DEFAULT_BASE_URL, "--base-url", group=ACCOUNT, metavar="URL", shown=DEFAULT_BASE_URL,
+        help="The API's address without /sms and /voice.",
+    )  # fmt: skip
+    ca_file: str | None = option(
+        None, "--ca-file", group=ACCOUNT, metavar="PATH", shown="the system's",
+        help="Certificates to trust.",
+    )  # fmt: skip
+    proxy: Proxy | Literal["env"] | None = option(
+        None, "--proxy", group=ACCOUNT, parse=read_proxy, metavar="URL|env", shown="none",
+        help="The HTTP proxy to go through; env for the one that HTTPS_PROXY names.",
+    )  # fmt: skip
+    rate: float | None = option(
+        20.0, "--rate", group=SPEED, parse=read_rate, metavar="N", shown="20",
+        help="Requests a second, retries counted in; none for no limit.",
+    )  # fmt: skip
+    concurrency: int | None = option(
+        20, "--concurrency", group=SPEED, parse=read_concurrency, metavar="N|auto", shown="20",
+        help="Requests in flight at once; auto finds out how many are best.",
+    )  # fmt: skip
+    timeout: float = option(
+        30.0, "--timeout", group=SPEED, parse=read_positive_duration, metavar="DURATION",
+        shown="30s", help="The most that one request may take.",
+    )  # fmt: skip
+    max_attempts: int = option(
+        5, "--max-attempts", group=TROUBLE, parse=at_least(1), metavar="N", shown="5",
+        help="Attempts for one row; throttled ones do not count.",
+    )  # fmt: skip
+    backoff_base: float = option(
+        1.0, "--backoff-base", group=TROUBLE, parse=parse_duration, metavar="DURATION", shown="1s",
+        help="The most that the first retry waits; it doubles with each.",
+    )  # fmt: skip
+    backoff_max: float = option(
+        30.0, "--backoff-max", group=TROUBLE, parse=parse_duration, metavar="DURATION",
+        shown="30s", help="The most that any retry waits.",
+    )  # fmt: skip
+    outage_patience: float = option(
+        900.0, "--outage-patience", group=TROUBLE, parse=parse_duration,
+        metavar="DURATION", shown="15m",
+        help="How long to put up with an outage, or with nothing but 429, before stopping.",
+    )  # fmt: skip
+    max_errors: ErrorLimit | None = option(
+        None, "--max-errors", group=TROUBLE, parse=or_none(read_error_limit), metavar="N|N%",
+        shown="none",
+        help="Stop when more rows are rejected, failed or invalid; a share counts from 1,000 "
+        "rows on.",
+    )  # fmt: skip
+    max_duration: float | None = option(
+        None, "--max-duration", group=TROUBLE, parse=or_none(read_positive_duration),
+        metavar="DURATION", shown="none", help="Stop after so long; --resume sends the rest.",
+    )  # fmt: skip
+    simulate: str | None = option(
+        None, "--simulate", group=SETTING, parse=read_simulation, metavar="[=PROFILE]",
+        choices=(*PROFILES, "none"),
+        help="Send to an embedded simulator of the API: calm (the default), flaky, throttled "
+        "or outage.",
+    )  # fmt: skip
+    progress: str = option(
+        "auto", "--progress", group=TELLING, choices=("auto", "bar", "plain", "none"),
+        shown="auto",
+        help="How far the run is: a bar on a terminal, elsewhere a line a minute.",
+    )  # fmt: skip
+    log_format: str = option(
+        "text", "--log-format", group=TELLING, choices=("text", "json"), shown="text",
+        help="Sentences for people, or an event a line as JSON.",
+    )  # fmt: skip
+    metrics_file: str | None = option(
+        None, "--metrics-file", group=TELLING, metavar="PATH",
+        help="Write figures for Prometheus, every 10 seconds and at the end.",
+    )  # fmt: skip
+    api_secret: Secret | None = None
+    signature_secret: Secret | None = None
+    account_from: str = "the command line"
+
+    @property
+    def limits(self) -> Limits:
+        """What the pool has to keep to."""
+        return Limits(
+            self.concurrency,
+            self.max_attempts,
+            self.outage_patience,
+            most_found(embedded=self.simulate is not None),
+        )
+
+    def shown(self) -> dict[str, Any]:
+        """The settings for a summary: no secrets are among them."""
+        return {name: show(name, getattr(self, name)) for name in options_of(type(self))}
+
+    def __repr__(self) -> str:
+        usual = Settings().shown()
+        told = ", ".join(f"{k}={v!r}" for k, v in self.shown().items() if v != usual[k])
+        return f"Settings({told})"
+
+
+def results_path(settings: Settings, stem: str) -> str:
+    """Where outcomes go: as named, or `<stem>.results.jsonl` in the current folder."""
+    if settings.results is not None:
+        return settings.results
+    return f"{stem}{'.simulated' if settings.simulate else ''}.results.jsonl"
+
+
+def same_folder(path: str) -> Path:
+    """The folder that stands beside a results file; the current one for standard output."""
+    return Path() if path == "-" else Path(path).parent

@@ -1,0 +1,1 @@
+"""What can be observed of a run: summary, snapshot, progress, events, metrics."""

@@ -1,0 +1,66 @@
+"""Progress as a line a minute: for logs, mails and programs."""
+
+from __future__ import annotations
+
+import logging
+
+from batchconv.sending.durations import show_duration
+from batchconv.telemetry import wording as words
+from batchconv.telemetry.events import tell
+from batchconv.telemetry.run_snapshot import RunSnapshot
+from batchconv.telemetry.speed import Speed
+
+EVERY = 60.0  # seconds
+
+
+class Plain:
+    """Tells of the run as the event `progress`."""
+
+    def __init__(self) -> None:
+        self.every = EVERY
+        self._speed = Speed(self.every)
+
+    def see(self, sight: RunSnapshot) -> None:
+        self._speed.add(sight)
+        if sight.seconds >= self.every / 2:  # the look at the beginning has nothing to tell
+            rate, left = self._speed.rate, self._speed.left(sight)
+            tell(logging.INFO, "progress", line(sight, rate, left), **fields(sight, rate, left))
+
+    def end(self, sight: RunSnapshot) -> None:
+        pass  # the books are told anyway
+
+
+def line(sight: RunSnapshot, rate: float | None, left: float | None) -> str:
+    """How far a run is, in one line."""
+    share = words.percent(sight)
+    how_far = f"{words.rows(sight)} ({share})" if share else words.rows(sight)
+    head = f"{how_far} after {show_duration(sight.seconds)}"
+    if rate is not None:
+        head += f", {rate:,.1f} a second"
+    if left is not None:
+        head += f", {words.left(left)}"
+    counts = ", ".join(text for _, text in words.outcomes(sight))
+    parts = [head, counts, *words.others(sight)]
+    waiting = words.state(sight)
+    return "; ".join([*parts, waiting] if waiting else parts)
+
+
+def fields(sight: RunSnapshot, rate: float | None, left: float | None) -> dict[str, object]:
+    """The same for programs."""
+    books, traffic = sight.books.counts(), sight.traffic
+    del books["unsent"]  # the end tells
+    median, high = sight.latencies.quantile(0.5), sight.latencies.quantile(0.95)
+    return {
+        **books,
+        "expected": None if sight.expected is None else round(sight.expected),
+        "rows_per_second": None if rate is None else round(rate, 3),
+        "seconds": round(sight.seconds, 3),
+        "seconds_left": None if left is None else round(left, 3),
+        "requests": traffic.requests,
+        "retries": traffic.retries,
+        "throttled": traffic.throttled,
+        "in_flight": sight.in_flight,
+        "p50_ms": None if median is None else round(median * 1000, 1),
+        "p95_ms": None if high is None else round(high * 1000, 1),
+        "waiting_for": words.state(sight),
+    }

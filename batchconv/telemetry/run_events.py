@@ -1,0 +1,93 @@
+"""The turns that a run takes, told as events; and, for who wants to know, its rows."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from batchconv.model import Outcome, Result
+from batchconv.sending.durations import show_duration
+from batchconv.sending.traffic import Pause
+from batchconv.telemetry.events import tell
+from batchconv.telemetry.observers import LOOK_EVERY
+from batchconv.telemetry.run_snapshot import RunSnapshot
+
+# An outage is news. Being throttled is daily business, and the books count it.
+_LEVELS = {"outage": logging.WARNING, "throttled": logging.INFO}
+_MEANINGS = {
+    "outage": "the server is down; it is probed until it answers again",
+    "throttled": "the server asks for fewer requests (429)",
+}
+
+
+class Turns:
+    """Compares each look at the run with the one before; a turn between two of them is missed.
+
+    Args:
+        about: told when the run starts: where it goes and what it was asked for.
+    """
+
+    every = LOOK_EVERY
+
+    def __init__(self, **about: Any) -> None:
+        self._about = about
+        self._started = False
+        self._pause: Pause | None = None
+        self._stops = 0
+
+    def see(self, sight: RunSnapshot) -> None:
+        if not self._started:
+            self._started = True
+            tell(logging.INFO, "run-started", "the run has started", **self._about)
+        self._look_at_pause(sight.pause)
+        for stop in sight.stops[self._stops :]:
+            why = f"stopping: {stop.why}"
+            tell(logging.INFO, "stopping", why, exit_code=stop.exit_code, hint=stop.hint)
+        self._stops = max(self._stops, len(sight.stops))
+
+    def end(self, sight: RunSnapshot) -> None:
+        self.see(sight._replace(pause=None))
+
+    def _look_at_pause(self, pause: Pause | None) -> None:
+        before, self._pause = self._pause, pause
+        if before is not None and (pause is None or pause.why != before.why):
+            tell(
+                _LEVELS[before.why],
+                "resumed",
+                f"{before.why}: over after {show_duration(before.lasted)}",
+                why=before.why,
+                seconds=round(before.lasted, 3),
+            )
+        if pause is not None and (before is None or pause.why != before.why):
+            tell(
+                _LEVELS[pause.why],
+                "paused",
+                f"{pause.why}: {_MEANINGS[pause.why]}",
+                why=pause.why,
+                seconds_left=round(pause.left, 3),
+            )
+
+
+class RowsNotAccepted:
+    """Tells of every row that was settled and not accepted; handed to a run as its watch."""
+
+    def observe(self, outcome: Outcome) -> None:
+        """Called by the run for each row."""
+        row = outcome.row
+        if outcome.result is not Result.ACCEPTED:
+            tell(
+                logging.DEBUG,
+                "row",
+                f"{row.source} row {row.number}: {outcome.result.value}, {outcome.detail}",
+                source=row.source,
+                row=row.number,
+                line=row.line,
+                message_id=outcome.conversion.message_id if outcome.conversion else None,
+                outcome=outcome.result.value,
+                reason=outcome.reason.value if outcome.reason else None,
+                status=outcome.status,
+                attempts=outcome.attempts,
+            )
+
+    async def hold(self) -> None:
+        """It never asks the run to wait."""

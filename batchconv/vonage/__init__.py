@@ -1,0 +1,1 @@
+"""All that is true of the Conversion API alone: endpoint, parameters, authentication, verdicts."""

@@ -1,0 +1,114 @@
+"""The address that a conversion is posted to: checked once, and made for every request."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from urllib.parse import quote
+
+from yarl import URL
+
+from batchconv.errors import UsageError
+from batchconv.model import Conversion
+from batchconv.vonage.authentication import Auth, Secret
+
+_PLAIN = re.compile(r"[0-9A-Za-z_.~-]*").fullmatch  # what RFC 3986 calls unreserved
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}").fullmatch
+
+
+def check_base_url(text: str) -> str:
+    """The base URL in its canonical form, without a trailing slash.
+
+    It is taken apart by the library that connects, so that what is checked is what is meant.
+
+    Raises:
+        UsageError: it is no HTTP URL, holds user-info, a query or a fragment, or is plain HTTP to
+            a host that is not this machine: credentials would travel for everyone to read.
+    """
+    try:
+        url = URL(text.strip())
+        host = url.raw_host or ""
+        if ":" in host:
+            ip_address(host)
+        else:
+            host.encode("idna")  # refuses what no name can be, such as an empty label
+    except ValueError:
+        url, host = URL(), ""
+    if "@" in text:
+        raise UsageError(
+            "--base-url holds a user or a password", hint="credentials belong in the environment"
+        )
+    if url.scheme not in ("http", "https") or not host:
+        raise UsageError("--base-url is no http or https URL with a host")
+    if "?" in text or "#" in text:
+        raise UsageError(
+            "--base-url holds a query or a fragment", hint="leave out all after ? or #"
+        )
+    if url.scheme == "http" and not is_loopback(host):
+        raise UsageError(
+            f"--base-url: plain http to {host} would show the credentials to everyone on the way",
+            hint="use https",
+        )
+    return str(url).rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether that host is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class UrlMaker:
+    """Makes a conversion's URL, wholly encoded.
+
+    Args:
+        base_url: in its canonical form.
+        auth: adds what says who is asking.
+    """
+
+    def __init__(self, base_url: str, auth: Auth) -> None:
+        url = URL(base_url)
+        self._auth = auth
+        self._scheme = url.scheme
+        self._authority = url.raw_authority
+        self._path = url.raw_path.rstrip("/") + "/"
+        # Encoded once; a Secret, so that it shows in no traceback and in no `repr`.
+        self._constant = Secret(
+            "".join(f"&{name}={_quote(value)}" for name, value in auth.constant)
+        )
+
+    def __call__(self, conversion: Conversion) -> URL:
+        """The URL to post *conversion* to; a signature is made afresh every time."""
+        delivered = "true" if conversion.delivered else "false"
+        if self._auth.signs:
+            params = [("message-id", conversion.message_id), ("delivered", delivered)]
+            if conversion.timestamp is not None:
+                params.append(("timestamp", conversion.timestamp))
+            query = "&".join(f"{name}={_quote(value)}" for name, value in self._auth.sign(params))
+        else:
+            query = f"message-id={_quote(conversion.message_id)}&delivered={delivered}"
+            if conversion.timestamp is not None:
+                query += f"&timestamp={_quote(conversion.timestamp)}"
+            query += self._constant.reveal()
+        return URL.build(
+            scheme=self._scheme,
+            authority=self._authority,
+            path=self._path + conversion.channel,
+            query_string=query,
+            encoded=True,
+        )
+
+
+def _quote(value: str) -> str:
+    """The value as it stands in a query, wholly percent-encoded; most need none of that.
+
+    Text glued together as it is would lose `+`, `#` and `&`.
+    """
+    if _PLAIN(value):
+        return value
+    # Every row has a time, and its colons may stand in a query as they are (RFC 3986, 3.4).
+    return value.replace(" ", "%20") if _TIME(value) else quote(value, safe="")

@@ -1,0 +1,175 @@
+"""Which column holds which field, and the errors that say how to settle it."""
+
+import pytest
+
+from batchconv.reading.columns import (
+    ADDED_COLUMNS,
+    FIELDS,
+    ColumnError,
+    find_columns,
+    require_columns,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("message-id", "message_id"),
+        ("message_id", "message_id"),
+        ("messageId", "message_id"),
+        ("MESSAGE_ID", "message_id"),
+        ("MessageID", "message_id"),
+        ("messageid", "message_id"),
+        (" Message ID ", "message_id"),
+        ("event_id", "message_id"),
+        ("event-id", "message_id"),
+        ("eventId", "message_id"),
+        ("call-id", "message_id"),
+        ("Call_Id", "message_id"),
+        ("callId", "message_id"),
+        ("delivered", "delivered"),
+        ("Delivered", "delivered"),
+        ("timestamp", "timestamp"),
+        ("TimeStamp", "timestamp"),
+        ("time_stamp", "timestamp"),
+        ("channel", "channel"),
+        ("id", None),
+        ("message", None),
+        ("messageids", None),
+        ("message.id", None),
+        ("status", None),
+        ("", None),
+        *((name, None) for name in ADDED_COLUMNS),
+    ],
+)
+def test_a_column_is_taken_by_its_name(name, field):
+    found = find_columns(["first", name], {})._asdict()
+    assert found == {**dict.fromkeys(FIELDS), **({field: 1} if field else {})}
+
+
+@pytest.mark.parametrize(
+    ("names", "mapped", "place"),
+    [
+        (["a", "b"], {"message_id": "b"}, 1),
+        (["message_id", "b"], {"message_id": "b"}, 1),
+        (["Ref No", "ref_no"], {"message_id": "ref_no"}, 1),
+        (["x", "Ref-No"], {"message_id": "ref_no"}, 1),
+        (["event_id", "message_id"], {"message_id": "event_id"}, 0),
+        (["1", "2", "3"], {"message_id": "3"}, 2),
+        (["a", "b"], {"message_id": "c"}, None),
+        (["message_id", "b"], {"message_id": "c"}, None),
+    ],
+)
+def test_a_mapped_column_beats_the_usual_names(names, mapped, place):
+    assert find_columns(names, mapped).message_id == place
+
+
+def test_one_column_may_hold_two_fields():
+    found = find_columns(["message_id", "delivered"], {"timestamp": "message_id"})
+    assert (found.message_id, found.timestamp) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("names", "mapped", "message", "hint"),
+    [
+        (
+            ["message_id", "event_id"],
+            {},
+            "columns 'message_id' and 'event_id' could both hold message_id",
+            "settle it with --map message_id=message_id",
+        ),
+        (
+            ["Delivered", "delivered"],
+            {},
+            "columns 'Delivered' and 'delivered' could both hold delivered",
+            "settle it with --map delivered=Delivered",
+        ),
+        (
+            ["delivered", "x", "delivered"],
+            {},
+            "column 'delivered' is there 2 times, and it is not clear which one holds delivered",
+            "rename one of them, or name another column with --map delivered=COLUMN",
+        ),
+        (
+            ["ref", "ref", "delivered"],
+            {"message_id": "ref"},
+            "column 'ref' is there 2 times, and it is not clear which one holds message_id",
+            "rename one of them, or name another column with --map message_id=COLUMN",
+        ),
+        (
+            ["Ref-No", "ref_no"],
+            {"message_id": "refno"},
+            "columns 'Ref-No' and 'ref_no' could both hold message_id",
+            "settle it with --map message_id=Ref-No",
+        ),
+    ],
+)
+def test_two_candidates_are_an_error_that_names_both_and_what_settles_it(
+    names, mapped, message, hint
+):
+    with pytest.raises(ColumnError) as caught:
+        find_columns(names, mapped)
+    assert (str(caught.value), caught.value.hint) == (message, hint)
+
+
+@pytest.mark.parametrize("names", [["Ref-No", "ref_no"], ["message_id", "event_id"]])
+def test_the_map_that_an_error_names_settles_it(names):
+    mapped = {} if "event_id" in names else {"message_id": "refno"}
+    with pytest.raises(ColumnError) as caught:
+        find_columns(names, mapped)
+    field, column = str(caught.value.hint).rpartition("--map ")[2].split("=")
+    assert find_columns(names, {field: column}).message_id == 0
+
+
+def test_columns_that_are_there_twice_and_hold_nothing_are_fine():
+    assert find_columns(["note", "note", "message_id"], {}).message_id == 2
+
+
+def require(
+    names: list[str], mapped: dict[str, str] | None = None, *, delivered_given: bool = False
+) -> None:
+    mapped = mapped or {}
+    require_columns(find_columns(names, mapped), names, mapped, delivered_given=delivered_given)
+
+
+@pytest.mark.parametrize(
+    ("names", "mapped", "message", "hint"),
+    [
+        (
+            ["id", "delivered"],
+            {},
+            "no column holds the message id; the columns are: id, delivered",
+            "name it with --map message_id=COLUMN",
+        ),
+        (
+            ["message_id", "ok"],
+            {},
+            "no column says whether it was delivered; the columns are: message_id, ok",
+            "name it with --map delivered=COLUMN, or say it for all rows with --delivered true",
+        ),
+        (
+            ["reference", "delivered"],
+            {"message_id": "refrence"},
+            "--map message_id=refrence: there is no column 'refrence'",
+            "did you mean --map message_id=reference?",
+        ),
+        (
+            ["message_id", "delivered"],
+            {"timestamp": "zzz"},
+            "--map timestamp=zzz: there is no column 'zzz'",
+            "the columns are: message_id, delivered",
+        ),
+    ],
+)
+def test_a_missing_column_is_an_error_that_says_what_to_do(names, mapped, message, hint):
+    with pytest.raises(ColumnError) as caught:
+        require(names, mapped)
+    assert (str(caught.value), caught.value.hint, caught.value.exit_code) == (message, hint, 2)
+
+
+def test_delivered_may_be_given_for_all_rows():
+    require(["message_id"], delivered_given=True)
+
+
+def test_timestamp_and_channel_may_be_missing():
+    require(["delivered", "message_id"])

@@ -1,0 +1,338 @@
+"""Row → Conversion, or the reason why not; and the key by which a row is known again."""
+
+import sys
+import unicodedata
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from batchconv.errors import UsageError
+from batchconv.model import NO_FIELDS, Conversion, Fault, Fields, Outcome, Raw, Reason, Result, Row
+from batchconv.reading.mapper import Mapper
+
+PLAIN = Mapper()
+
+
+def row(
+    message_id: Raw = "a",
+    delivered: Raw = "true",
+    timestamp: Raw = None,
+    channel: Raw = None,
+    *,
+    raw: str | None = None,
+    fault: Fault | None = None,
+) -> Row:
+    fields = NO_FIELDS if fault else Fields(message_id, delivered, timestamp, channel)
+    return Row("in.csv", 1, 2, fields, None, raw, fault)
+
+
+def sent(row: Row, mapper: Mapper = PLAIN) -> Conversion:
+    found = mapper(row)
+    assert isinstance(found, Conversion), found
+    assert found.row is row
+    return found
+
+
+def refused(row: Row, mapper: Mapper = PLAIN) -> str:
+    found = mapper(row)
+    assert isinstance(found, Outcome), found
+    assert (found.row, found.result, found.conversion) == (row, Result.INVALID, None)
+    assert (found.attempts, found.status, found.elapsed) == (0, None, None)
+    assert found.detail
+    assert found.reason is not None
+    return found.reason.value
+
+
+# -- message_id ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "message_id",
+    [
+        "00000123",
+        "0A0000000123ABCD1",
+        "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+        " a ",
+        "\u00a0a",
+        "a+b%20c&d#e=f/?",
+        "😀",
+        "é",
+        "e\u0301",
+        "\ufeffa",
+        "\u200b",
+        "a\u2028b",
+        "1" * 100_000,
+        # what looks like a damaged id and is none
+        "0E12345678901234",
+        "1E15",
+        "1.23E15",
+        "1.23e+15",
+        "1.23E+15a",
+        "1.23E+",
+        "E+15",
+        "1.E+15",
+        "-1.23E+15",
+        "1.2.3E+15",
+        "\N{ARABIC-INDIC DIGIT SIX}E+15",
+        "123456789012345680",
+    ],
+)
+def test_a_text_id_is_kept_byte_for_byte(message_id):
+    assert sent(row(message_id)).message_id == message_id
+
+
+@pytest.mark.parametrize("message_id", [0, 7, -1, 12345678901234567890123])
+def test_an_integer_id_keeps_every_digit(message_id):
+    assert sent(row(message_id)).message_id == str(message_id)
+
+
+@pytest.mark.parametrize(
+    ("message_id", "reason"),
+    [
+        (None, "missing-id"),
+        ("", "blank-id"),
+        ("   ", "blank-id"),
+        ("\t\n", "blank-id"),
+        ("\u00a0\u3000", "blank-id"),
+        ("a\ud800", "lone-surrogate"),
+        ("\udfffa", "lone-surrogate"),
+        ("\ude00\ud83d", "lone-surrogate"),
+        ("1.23E+15", "damaged-id"),
+        ("1E+15", "damaged-id"),
+        ("1,23E+15", "damaged-id"),
+        ("0E+0", "damaged-id"),
+        ("123456.789E+009", "damaged-id"),
+        (1.5, "bad-id"),
+        (1.0, "bad-id"),
+        (float("inf"), "bad-id"),
+        (True, "bad-id"),
+        (False, "bad-id"),
+        ([], "bad-id"),
+        (["a"], "bad-id"),
+        ({"id": "a"}, "bad-id"),
+    ],
+)
+def test_an_id_that_cannot_be_sent_has_a_reason(message_id, reason):
+    assert refused(row(message_id)) == reason
+
+
+CONTROLS = [
+    chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Cc"
+]
+
+
+def test_every_control_character_is_refused_and_no_other():
+    assert len(CONTROLS) == 65
+    for control in CONTROLS:
+        for text in (f"a{control}b", f"{control}ab", f"ab{control}"):
+            assert refused(row(text)) == "control-character"
+    others = [code for code in range(0x2100) if unicodedata.category(chr(code)) != "Cc"]
+    for code in others:
+        assert sent(row(f"a{chr(code)}b")).message_id == f"a{chr(code)}b"
+
+
+# -- delivered -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("texts", "delivered"),
+    [
+        (["true", "TRUE", "tRuE", " true ", "1", "yes", "YES", "y", "Y", "t", "T", "y\n"], True),
+        (["false", "FALSE", "False", " false", "0", "no", "No", "n", "N", "f", "F"], False),
+        ([True, 1], True),
+        ([False, 0], False),
+    ],
+)  # fmt: skip
+def test_delivered_is_understood(texts, delivered):
+    for text in texts:
+        for mapper in (PLAIN, Mapper(delivered=not delivered)):
+            assert sent(row(delivered=text), mapper).delivered is delivered
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["2", "-1", "00", "01", "1.0", "ja", "on", "off", "ok", "delivered", "tru", "true,", "null",
+     "none", "\N{FULLWIDTH DIGIT ONE}", "\x00", 2, -1, 1.0, 0.0, [], {}, [True], "true false"],
+)  # fmt: skip
+def test_any_other_value_is_a_bad_delivered(raw):
+    for mapper in (PLAIN, Mapper(delivered=True)):
+        assert refused(row(delivered=raw), mapper) == "bad-delivered"
+
+
+@pytest.mark.parametrize("raw", [None, "", " \t"])
+def test_a_blank_delivered_is_filled_or_missing(raw):
+    assert refused(row(delivered=raw)) == "missing-delivered"
+    for given_value in (True, False):
+        found = sent(row(delivered=raw), Mapper(delivered=given_value))
+        assert found.delivered is given_value
+
+
+# -- timestamp and channel -------------------------------------------------------------------------
+
+
+def test_a_timestamp_is_sent_in_utc_and_left_out_when_blank():
+    berlin = Mapper(zone=ZoneInfo("Europe/Berlin"))
+    assert sent(row(timestamp="2026-01-02 12:00:00")).timestamp == "2026-01-02 12:00:00"
+    assert sent(row(timestamp="2026-01-02 13:00:00"), berlin).timestamp == "2026-01-02 12:00:00"
+    assert [sent(row(timestamp=raw)).timestamp for raw in (None, "", " ")] == [None, None, None]
+    british = Mapper(notation="%d/%m/%Y %H:%M")
+    assert sent(row(timestamp="02/01/2026 12:00"), british).timestamp == "2026-01-02 12:00:00"
+
+
+def test_a_time_that_cannot_be_sent_has_a_reason():
+    assert refused(row(timestamp="yesterday")) == "bad-timestamp"
+    berlin = Mapper(zone=ZoneInfo("Europe/Berlin"))
+    assert refused(row(timestamp="2026-03-29 02:30:00"), berlin) == "time-in-gap"
+
+
+def test_where_times_cannot_be_sent_only_rows_with_one_are_refused():
+    mapper = Mapper(timestamps=False)
+    assert refused(row(timestamp="2026-01-02 12:00:00"), mapper) == "timestamp-not-sendable"
+    assert refused(row(timestamp="yesterday"), mapper) == "bad-timestamp"
+    assert sent(row(timestamp=" "), mapper).timestamp is None
+
+
+def test_a_format_that_no_time_can_have_makes_no_mapper():
+    with pytest.raises(UsageError, match="--timestamp-format"):
+        Mapper(notation="%Q")
+
+
+@pytest.mark.parametrize(
+    ("raw", "default", "channel"),
+    [
+        (None, "sms", "sms"),
+        (None, "voice", "voice"),
+        ("", "voice", "voice"),
+        (" \t", "voice", "voice"),
+        ("sms", "voice", "sms"),
+        ("SMS", "voice", "sms"),
+        (" Voice ", "sms", "voice"),
+    ],
+)
+def test_a_channel_is_taken_or_filled(raw, default, channel):
+    assert sent(row(channel=raw), Mapper(channel=default)).channel == channel
+
+
+@pytest.mark.parametrize("raw", ["text", "sms,voice", "../sms", "mms", 1, True, [], {"a": 1}])
+def test_any_other_channel_is_refused(raw):
+    assert refused(row(channel=raw)) == "bad-channel"
+
+
+def test_a_record_that_could_not_be_read_keeps_its_reason():
+    fault = Fault(Reason.CELL_COUNT, "the record has 3 cells")
+    found = PLAIN(row(raw="a,b,c\n", fault=fault))
+    assert isinstance(found, Outcome)
+    assert (found.result, found.reason, found.detail) == (Result.INVALID, *fault)
+
+
+@pytest.mark.parametrize("value", ["x" * 10_000 + "\n", ["x" * 10_000], 10**100, "\ud800😀\n"])
+def test_a_detail_is_short_and_printable(value):
+    for bad in (row(value), row(delivered=value), row(timestamp=value), row(channel=value)):
+        found = PLAIN(bad)
+        if isinstance(found, Outcome):
+            assert found.detail is not None
+            assert len(found.detail) < 300
+            assert found.detail.isascii()
+            assert found.detail.isprintable()
+
+
+values: st.SearchStrategy[Raw] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters() | st.sampled_from(["\ud800", "\0", "\x04"]), max_size=5)
+    | st.sampled_from(["true", "2026-01-02 12:00:00", "sms", "1.2E+3"]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
+    ),
+    max_leaves=3,
+)
+all_fields = st.builds(Fields, values, values, values, values)
+
+
+@settings(deadline=None, max_examples=300)
+@given(all_fields, st.sampled_from([None, True]), st.sampled_from([None, "%d/%m/%Y"]))
+def test_whatever_a_row_holds_it_becomes_a_conversion_or_has_a_reason(fields, delivered, notation):
+    found = Mapper(delivered, notation=notation)(row(*fields))
+    if isinstance(found, Conversion):
+        found.message_id.encode()
+        assert not any(unicodedata.category(char) == "Cc" for char in found.message_id)
+    else:
+        assert found.reason
+
+
+# -- key -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given_row", "key"),
+    [
+        (row("a", "true"), "96f12e1f8a6fb10005879841b59ad6d9"),
+        (row("😀", "", "2026-01-02 12:00:00", "voice"), "99512a86b1c3164fbc4ec1e30253a20d"),
+        (row(12345678901234567890, True, None, None), "33eadb32eeac647a949e15d520ae7958"),
+        (row(7, False, 1.5, ["x", {"é": None}]), "0e1bc102124a50f2b4d251ccea7171b5"),
+        (row("\ud800", "1", "", "sms"), "eb02c51506a9af0e2379851068e0b03c"),
+        (
+            row(raw='"a,\udcff\n', fault=Fault(Reason.UNREADABLE_RECORD, "why")),
+            "7c5d32fbe59611be1a3104f4253cdff1",
+        ),
+    ],
+)
+def test_a_key_never_changes(given_row, key):
+    """Results files on users' disks hold these: a resume must know its rows again."""
+    assert given_row.key() == key
+
+
+sendable = st.builds(
+    Fields,
+    st.text("ab1 ", min_size=1, max_size=2).filter(str.strip) | st.integers(0, 2),
+    st.sampled_from([None, "", " ", "1", "true", "True", True, 1]),
+    st.sampled_from([None, "", " ", "1767355200", 1767355200, "2026-01-02 12:00:00"]),
+    st.sampled_from([None, "", "sms", "SMS", "voice"]),
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(sendable, sendable)
+@example(Fields("a", None, None, None), Fields("a", "", None, None))
+@example(Fields("1", None, None, None), Fields(1, None, None, None))
+@example(Fields("a", 1, None, None), Fields("a", True, None, None))
+@example(Fields("a", 0, None, None), Fields("a", False, None, None))
+@example(Fields("a", "true", None, None), Fields("a", True, None, None))
+@example(Fields("a", None, "1767355200", None), Fields("a", None, 1767355200, None))
+def test_rows_that_are_sent_have_equal_keys_only_if_their_values_are_equal(left, right):
+    mapper = Mapper(delivered=True)
+    same = [(type(value), value) for value in left] == [(type(value), value) for value in right]
+    assert (sent(row(*left), mapper).row.key() == sent(row(*right), mapper).row.key()) is same
+
+
+@pytest.mark.parametrize("field", Fields._fields)
+def test_a_difference_in_any_field_makes_another_key(field):
+    one = row("1", "1", "1", "1")
+    other = one._replace(fields=one.fields._replace(**{field: "2"}))
+    blank = one._replace(fields=one.fields._replace(**{field: ""}))
+    missing = one._replace(fields=one.fields._replace(**{field: None}))
+    assert len({each.key() for each in (one, other, blank, missing)}) == 4
+
+
+def test_a_key_is_of_the_values_and_not_of_the_place():
+    """A file may be split, joined or renamed between two runs."""
+    one = row("a", "true", raw="x")
+    other = one._replace(source="other.jsonl", number=7, line=None, cells=["a"], raw=None)
+    assert one.key() == other.key()
+
+
+def test_a_record_that_could_not_be_read_is_known_by_its_text():
+    why = Fault(Reason.UNREADABLE_RECORD, "why")
+    texts = ['"a\n', '"b\n', "\udc80\n", "\udc81\n", ""]
+    assert len({row(raw=text, fault=why).key() for text in texts}) == len(texts)
+    other = Fault(Reason.TOO_LONG, "else")
+    assert row(raw="x", fault=why).key() == row(raw="x", fault=other).key()
+
+
+def test_a_mapper_is_a_value():
+    assert replace(PLAIN, channel="voice") == Mapper(channel="voice")

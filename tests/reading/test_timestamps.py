@@ -1,0 +1,345 @@
+"""Any accepted notation → UTC in the API's notation; everything else is invalid, never guessed."""
+
+import time
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchconv.errors import UsageError
+from batchconv.model import Raw
+from batchconv.reading.timestamps import TimestampError, check_notation, to_api
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NEW_YORK = ZoneInfo("America/New_York")
+LORD_HOWE = ZoneInfo("Australia/Lord_Howe")  # puts its clocks by half an hour
+NOON = "2026-01-02 12:00:00"
+
+
+def reason(raw: Raw, zone: tzinfo = UTC, notation: str | None = None) -> str:
+    with pytest.raises(TimestampError) as caught:
+        to_api(raw, zone, notation)
+    return caught.value.fault.reason.value
+
+
+@pytest.mark.parametrize(
+    ("raw", "sent"),
+    [
+        # the API's own notation
+        ("2026-01-02 12:00:00", NOON),
+        (" 2026-01-02 12:00:00\n", NOON),
+        ("2024-02-29 23:59:59", "2024-02-29 23:59:59"),
+        ("0001-01-01 00:00:00", "0001-01-01 00:00:00"),
+        ("9999-12-31 23:59:59", "9999-12-31 23:59:59"),
+        # ISO 8601
+        ("2026-01-02T12:00:00", NOON),
+        ("2026-01-02t12:00:00z", NOON),
+        ("2026-01-02T12:00:00Z", NOON),
+        ("2026-01-02T12:00Z", NOON),
+        ("2026-01-02 12:00", NOON),
+        ("20260102T120000Z", NOON),
+        ("20260102T1200", NOON),
+        ("20260102T12:00:00", NOON),
+        ("2026-01-02T120000", NOON),
+        # offsets
+        ("2026-01-02T14:00:00+02:00", NOON),
+        ("2026-01-02T14:00:00+0200", NOON),
+        ("2026-01-02T14:00:00+02", NOON),
+        ("2026-01-02 14:00:00 +02:00", NOON),
+        ("2026-01-02 12:00:00 Z", NOON),
+        ("2026-01-02T06:30:00-05:30", NOON),
+        ("2026-01-02T12:00:00-00:00", NOON),
+        ("2026-01-03T02:00:00+14:00", NOON),
+        ("2026-01-02T00:00:00-12:00", NOON),
+        ("2026-01-03T11:59:00+23:59", NOON),
+        ("2024-03-01T00:30:00+01:00", "2024-02-29 23:30:00"),
+        ("9999-12-31T23:00:00+00:30", "9999-12-31 22:30:00"),
+        # fractions are cut off
+        ("2026-01-02T12:00:00.999999Z", NOON),
+        ("2026-01-02 12:00:00.9", NOON),
+        ("2026-01-02T12:00:00,999", NOON),
+        ("2026-01-02T12:00:00.999999999999+00:00", NOON),
+        ("2026-12-31T23:59:59.9999", "2026-12-31 23:59:59"),
+        # epochs
+        ("1767355200", NOON),
+        ("1767355200999", NOON),
+        ("1767355200999999", NOON),
+        ("0000000000", "1970-01-01 00:00:00"),
+        ("0000000000999", "1970-01-01 00:00:00"),
+        ("9999999999", "2286-11-20 17:46:39"),
+        ("9999999999999999", "2286-11-20 17:46:39"),
+        (1767355200, NOON),
+        (1767355200999, NOON),
+        (1767355200999999, NOON),
+        # no time at all
+        (None, None),
+        ("", None),
+        (" \t\u00a0", None),
+    ],
+)
+def test_an_accepted_time_is_sent_in_utc(raw, sent):
+    assert to_api(raw) == sent
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        # impossible
+        "2026-02-29 12:00:00",
+        "2100-02-29T12:00:00Z",
+        "2026-13-01 12:00:00",
+        "2026-00-01 12:00:00",
+        "2026-01-00 12:00:00",
+        "2026-04-31 12:00:00",
+        "2026-01-02 24:00:00",
+        "2026-01-02T24:00:00Z",
+        "2026-01-02 23:60:00",
+        "2026-06-30 23:59:60",
+        "2026-06-30T23:59:60Z",
+        "0000-01-01 00:00:00",
+        "0001-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59-00:01",
+        "2026-01-02T12:00:00+24:00",
+        "2026-01-02T12:00:00+02:60",
+        # no time of day
+        "2026-01-02",
+        "20260102",
+        "2026-01-02T",
+        "2026-01-02T12",
+        # other notations
+        "2026-1-2 12:00:00",
+        "2026-01-02  12:00:00",
+        "2026-01-02 1:00:00",
+        "2026/01/02 12:00:00",
+        "02.01.2026 12:00",
+        "2026-0102T12:00:00",
+        "202601-02T12:00:00",
+        "2026-01-02T12:0000",
+        "2026-01-02T1200:00",
+        "2026-W01-5T12:00:00",
+        "2026-002T12:00:00",
+        "+2026-01-02T12:00:00",
+        "26-01-02 12:00:00",
+        "2026-01-02 12:00:00 PM",
+        "2026-01-02 12:00:00 UTC",
+        "2026-01-02 12:00:00 +2",
+        "2026-01-02 12:00:00 +02:0",
+        "2026-01-02 12:00:00 +02:00:30",
+        "2026-01-02 12:00:00 \u221202:00",
+        "2026-01-02 12:00:00.",
+        "2026-01-02T12:00.5",
+        "2026-01-02 12:00:00\n2026-01-02 12:00:00",
+        "2026-01-02\n12:00:00",
+        "now",
+        # digits of other scripts
+        "202\N{ARABIC-INDIC DIGIT SIX}-01-02 12:00:00",
+        "\N{FULLWIDTH DIGIT TWO}026-01-02 12:00:00",
+        "2026-01-02T12:00:0\N{DEVANAGARI DIGIT ZERO}Z",
+        "176735520\N{ARABIC-INDIC DIGIT SIX}",
+        "2026-01-02 12:00:00.\N{ARABIC-INDIC DIGIT SIX}",
+        # numbers that are no epoch
+        "176735520",
+        "17673552000",
+        "176735520000",
+        "17673552000000",
+        "20260102120000",
+        "17673552000000000",
+        "-1767355200",
+        "+1767355200",
+        "1767355200.0",
+        "1_767_355_200",
+        "1.7673552E+9",
+        0,
+        -1767355200,
+        17673552000,
+        10**40,
+        # other types
+        1767355200.0,
+        True,
+        False,
+        ["2026-01-02 12:00:00"],
+        {"$date": "2026-01-02T12:00:00Z"},
+    ],
+)
+@pytest.mark.parametrize("zone", [UTC, BERLIN], ids=str)
+def test_anything_else_is_a_bad_timestamp(raw, zone):
+    assert reason(raw, zone) == "bad-timestamp"
+
+
+# -- timezones -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "zone", "sent"),
+    [
+        ("2026-01-02 13:00:00", BERLIN, NOON),
+        ("2026-01-02T13:00:00", BERLIN, NOON),
+        ("20260102T1300", BERLIN, NOON),
+        ("2026-07-02 14:00:00", BERLIN, "2026-07-02 12:00:00"),
+        ("2026-01-02 07:00:00.999", NEW_YORK, NOON),
+        ("2026-01-02 23:00:00", LORD_HOWE, NOON),
+        ("2026-07-02 22:30:00", LORD_HOWE, "2026-07-02 12:00:00"),
+        ("2026-01-02 12:00:00", ZoneInfo("UTC"), NOON),
+        # a time that says its offset, and an epoch, are nobody's local time
+        ("2026-01-02 12:00:00Z", BERLIN, NOON),
+        ("2026-01-02T07:00:00-05:00", BERLIN, NOON),
+        ("1767355200", BERLIN, NOON),
+        (1767355200999, BERLIN, NOON),
+        # on both sides of a gap
+        ("2026-03-29 01:59:59", BERLIN, "2026-03-29 00:59:59"),
+        ("2026-03-29 03:00:00", BERLIN, "2026-03-29 01:00:00"),
+        ("2026-03-08 01:59:59", NEW_YORK, "2026-03-08 06:59:59"),
+        ("2026-03-08 03:00:00", NEW_YORK, "2026-03-08 07:00:00"),
+        ("2026-10-04 01:59:59", LORD_HOWE, "2026-10-03 15:29:59"),
+        ("2026-10-04 02:30:00", LORD_HOWE, "2026-10-03 15:30:00"),
+        # the earlier one of a fold, and what surrounds it
+        ("2026-10-25 01:59:59", BERLIN, "2026-10-24 23:59:59"),
+        ("2026-10-25 02:00:00", BERLIN, "2026-10-25 00:00:00"),
+        ("2026-10-25 02:59:59.9", BERLIN, "2026-10-25 00:59:59"),
+        ("2026-10-25 03:00:00", BERLIN, "2026-10-25 02:00:00"),
+        ("2026-11-01 01:30:00", NEW_YORK, "2026-11-01 05:30:00"),
+        ("2026-11-01 02:00:00", NEW_YORK, "2026-11-01 07:00:00"),
+        ("2026-04-05 01:45:00", LORD_HOWE, "2026-04-04 14:45:00"),
+        ("2026-04-05 02:00:00", LORD_HOWE, "2026-04-04 15:30:00"),
+        # inside a fold an offset says which one is meant
+        ("2026-10-25T02:30:00+01:00", BERLIN, "2026-10-25 01:30:00"),
+        # local mean time, whose offset has seconds
+        ("1890-01-01 00:53:28", BERLIN, "1890-01-01 00:00:00"),
+    ],
+)
+def test_a_time_without_an_offset_is_in_the_zone(raw, zone, sent):
+    assert to_api(raw, zone) == sent
+
+
+@pytest.mark.parametrize(
+    ("raw", "zone"),
+    [
+        ("2026-03-29 02:00:00", BERLIN),
+        ("2026-03-29 02:30:00", BERLIN),
+        ("2026-03-29T02:59:59.999", BERLIN),
+        ("2026-03-08 02:00:00", NEW_YORK),
+        ("2026-03-08T02:59:59", NEW_YORK),
+        ("2026-10-04 02:00:00", LORD_HOWE),
+        ("2026-10-04 02:29:59", LORD_HOWE),
+        ("2011-12-30 12:00:00", ZoneInfo("Pacific/Apia")),  # the day that Samoa left out
+    ],
+)
+def test_a_time_in_a_gap_is_invalid(raw, zone):
+    assert reason(raw, zone) == "time-in-gap"
+
+
+@pytest.mark.parametrize("raw", ["0001-01-01 00:00:00", "9999-12-31 23:59:59"])
+@pytest.mark.parametrize("hours", [-14, 14])
+def test_the_ends_of_the_calendar_are_a_time_or_invalid(raw, hours):
+    """One of the two zones leads out of the calendar; neither leads to a traceback."""
+    out = (hours > 0) == raw.startswith("0001")
+    zone = timezone(timedelta(hours=hours))
+    if out:
+        assert reason(raw, zone) == "bad-timestamp"
+    else:
+        assert to_api(raw, zone) is not None
+
+
+# -- --timestamp-format ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "notation", "zone", "sent"),
+    [
+        ("02/01/2026 12:00:00", "%d/%m/%Y %H:%M:%S", UTC, NOON),
+        ("02/01/2026 13:00:00", "%d/%m/%Y %H:%M:%S", BERLIN, NOON),
+        ("02.01.26 01:00 PM", "%d.%m.%y %I:%M %p", BERLIN, NOON),
+        ("20260102120000", "%Y%m%d%H%M%S", UTC, NOON),
+        (20260102120000, "%Y%m%d%H%M%S", UTC, NOON),
+        ("2026-01-02", "%Y-%m-%d", UTC, "2026-01-02 00:00:00"),
+        ("2026-01-02 12:00:00.999999", "%Y-%m-%d %H:%M:%S.%f", UTC, NOON),
+        ("Fri, 02 Jan 2026 14:00:00 +0200", "%a, %d %b %Y %H:%M:%S %z", BERLIN, NOON),
+        ("2026-01-02 12:00:00 Z", "%Y-%m-%d %H:%M:%S %z", BERLIN, NOON),
+        ("2026-01-02 12:00:00 UTC", "%Y-%m-%d %H:%M:%S %Z", BERLIN, NOON),
+        ("2026-01-02 12:00:00 gmt", "%Y-%m-%d %H:%M:%S %Z", NEW_YORK, NOON),
+        ("2026-10-25 02:30", "%Y-%m-%d %H:%M", BERLIN, "2026-10-25 00:30:00"),
+        (" 02/01/2026 ", "%d/%m/%Y", UTC, "2026-01-02 00:00:00"),
+        ("", "%d/%m/%Y", UTC, None),
+    ],
+)
+def test_a_time_in_the_named_format_is_sent_in_utc(raw, notation, zone, sent):
+    check_notation(notation)
+    assert to_api(raw, zone, notation) == sent
+
+
+@pytest.mark.parametrize(
+    ("raw", "notation", "zone", "why"),
+    [
+        ("2026-01-02 12:00:00", "%d/%m/%Y %H:%M:%S", UTC, "bad-timestamp"),
+        ("31/02/2026", "%d/%m/%Y", UTC, "bad-timestamp"),
+        ("02/01/2026 12:00", "%d/%m/%Y", UTC, "bad-timestamp"),
+        ("1767355200", "%d/%m/%Y", UTC, "bad-timestamp"),
+        (1767355200, "%d/%m/%Y", UTC, "bad-timestamp"),
+        ("29/03/2026 02:30", "%d/%m/%Y %H:%M", BERLIN, "time-in-gap"),
+        ("01/01/0001 +0100", "%d/%m/%Y %z", UTC, "bad-timestamp"),
+        (1.5, "%Y", UTC, "bad-timestamp"),
+        (True, "%Y", UTC, "bad-timestamp"),
+    ],
+)
+def test_a_time_that_does_not_have_the_named_format_is_invalid(raw, notation, zone, why):
+    assert reason(raw, zone, notation) == why
+
+
+@pytest.mark.parametrize("notation", ["", "abc", "%", "%s", "%Q", "%Y %Y", "%H:%M:%S", "%Y-%m"])
+def test_a_format_that_no_time_can_have_is_a_usage_error(notation):
+    with pytest.raises(UsageError, match="--timestamp-format"):
+        check_notation(notation)
+
+
+# -- property --------------------------------------------------------------------------------------
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+moments = st.datetimes(
+    datetime(1970, 1, 2),  # noqa: DTZ001 - hypothesis adds the zone
+    datetime(2286, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
+    timezones=offsets,
+)
+NOTATIONS = [
+    lambda moment: moment.isoformat(),
+    lambda moment: moment.isoformat(" "),
+    lambda moment: moment.isoformat(timespec="milliseconds").replace(".", ","),
+    lambda moment: moment.strftime("%Y%m%dT%H%M%S%z"),
+    lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S %z"),
+    lambda moment: moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+    lambda moment: moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+    lambda moment: f"{int(moment.timestamp()):010}",
+    lambda moment: f"{(moment - EPOCH) // timedelta(milliseconds=1):013}",
+    lambda moment: f"{(moment - EPOCH) // timedelta(microseconds=1):016}",
+]
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@settings(deadline=None)
+@given(moments)
+def test_every_notation_of_a_moment_is_the_same_moment(notation, moment):
+    expected = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    assert to_api(notation(moment)) == expected
+
+
+@settings(deadline=None)
+@given(moments, st.sampled_from([BERLIN, NEW_YORK, LORD_HOWE, ZoneInfo("Asia/Kathmandu")]))
+def test_a_local_time_is_the_moment_or_the_earlier_one_of_a_fold(moment, zone):
+    local = moment.astimezone(zone).replace(microsecond=0)
+    sent = to_api(local.strftime("%Y-%m-%d %H:%M:%S"), zone)
+    assert sent == local.replace(fold=0).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+@settings(deadline=None, max_examples=500)
+@given(
+    st.text("0123456789-+:.,TZ /\N{ARABIC-INDIC DIGIT SIX}", max_size=30),
+    st.sampled_from([UTC, BERLIN]),
+)
+def test_whatever_stands_there_is_a_time_or_invalid(text, zone):
+    try:
+        sent = to_api(text, zone)
+    except TimestampError:
+        return
+    assert sent is None or time.strptime(sent, "%Y-%m-%d %H:%M:%S")
