@@ -1,8 +1,4 @@
-"""READ THIS FIRST: reader → mapping → pool → results, on one screen.
-
-A streaming reader yields conversion records from files, a bounded worker pool posts them, a
-results writer logs every outcome.
-"""
+"""READ THIS FIRST: a reader yields conversions, a pool posts them, a journal keeps all outcomes."""
 
 from __future__ import annotations
 
@@ -111,8 +107,7 @@ class Run:
         once: keeps equal rows from being sent again; None to send them.
         watch: told of every outcome, and waited for.
         expect: tells how many rows there are.
-        judge: what to do about a reply; by default the verdict table of the Conversion API.
-        clock: what time it is.
+        judge: what to do about a reply; by default the API's verdict table.
 
     Attributes:
         summary: what has happened so far.

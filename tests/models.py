@@ -11,6 +11,7 @@ from batchconv.model import NO_FIELDS, Conversion, Outcome, Reply, Row
 from batchconv.sending.retry import Backoff
 from batchconv.sending.traffic import Limits
 from batchconv.sending.worker_pool import Pool
+from batchconv.vonage.verdicts import ReplyJudge
 from tests import warp
 
 OK = Reply(200, 0.01)
@@ -135,6 +136,7 @@ class Sending:
         self.pool = Pool(
             self.server.send,
             self._settle,
+            judge=ReplyJudge(),
             limits=self.limits,
             rate=self.rate,
             keep=self.keep,

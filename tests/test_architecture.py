@@ -29,8 +29,8 @@ CODE = [path for path in TEXTS if path.suffix == ".py"]
 
 # Who may import whom: each folder those before it, and none in its own line.
 LEVELS = (
-    ("errors",),
     ("model",),
+    ("errors",),
     ("vonage",),
     ("reading", "sending", "simulator"),
     ("settings",),
@@ -115,7 +115,7 @@ def shown(path):
 
 def folder_of(module):
     """The folder, or the file beside the folders, that a module belongs to."""
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 def test_the_package_holds_its_folders_and_four_files_and_nothing_else():
@@ -138,8 +138,9 @@ def test_no_folder_imports_one_that_stands_above_it(module):
 def test_what_is_private_to_a_folder_is_not_imported_from_outside(module):
     for imported in imports_of(module).all:
         if imported.startswith("batchconv.") and folder_of(imported) != folder_of(module):
-            assert not any(part.startswith("_") and not part.startswith("__")
-                           for part in imported.split(".")), f"{module} imports {imported}"
+            assert not any(
+                part.startswith("_") and not part.startswith("__") for part in imported.split(".")
+            ), f"{module} imports {imported}"
 
 
 def test_imports_go_one_way():

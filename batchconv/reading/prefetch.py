@@ -27,12 +27,13 @@ class Prefetcher(Generic[T]):
     program alive. `close` is enough to end one that is not stuck.
 
     Attributes:
-        ended: all there is has been read and taken, or it was closed.
+        ended: all there is has been read, or it was closed.
         reading: the thread is in the iterator, and not waiting for room.
     """
 
     def __init__(self, batches: Iterable[Sequence[T]]) -> None:
         self.ended = False
+        self._over = False  # nothing more can be taken but what is in `_current`
         self.reading = True
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[Sequence[T] | None] = asyncio.Queue(BATCHES_AHEAD)
@@ -59,9 +60,9 @@ class Prefetcher(Generic[T]):
         while not self._current:
             # One task waits for the next batch; the others wait for that one, and share it.
             async with self._next_batch:
-                if not self._current and not self.ended:
+                if not self._current and not self._over:
                     await self._receive()
-            if self.ended and not self._current:
+            if self._over and not self._current:
                 if self._error is not None:
                     raise self._error from None
                 return None
@@ -75,13 +76,13 @@ class Prefetcher(Generic[T]):
     async def _receive(self) -> None:
         batch = await self._queue.get()
         if batch is None:
-            self.ended = True
-        elif not self.ended:
+            self._over = True
+        elif not self._over:
             self._current.extend(batch)
 
     def close(self) -> None:
         """Stop reading; what has been read ahead can no longer be taken."""
-        self.ended = True
+        self.ended = self._over = True
         self._error = None
         self._current.clear()
         while not self._queue.empty():  # room for all that the thread may still hand over
@@ -99,6 +100,7 @@ class Prefetcher(Generic[T]):
             self._error = error
         finally:
             del batches
+            self.ended = True
             self._hand_over(None)
 
     def _hand_over(self, batch: Sequence[T] | None) -> bool:

@@ -23,7 +23,8 @@ from batchconv.model import Conversion, Reason, Reply
 from batchconv.sending.deadlines import Deadlines
 from batchconv.sending.proxy import Proxy
 from batchconv.vonage.authentication import Auth
-from batchconv.vonage.endpoint import UrlMaker, check_base_url, is_loopback
+from batchconv.vonage.endpoint import UrlMaker, check_base_url
+from batchconv.vonage.loopback import is_loopback
 
 DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
 _MOST_OF_A_BODY = 1 << 16  # bytes; only the status counts

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from batchconv.errors import UsageError
 from batchconv.vonage.authentication import Secret
-from batchconv.vonage.endpoint import is_loopback
+from batchconv.vonage.loopback import is_loopback
 
 _HOST = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]", re.ASCII)
 _VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")

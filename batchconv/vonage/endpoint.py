@@ -11,6 +11,7 @@ from yarl import URL
 from batchconv.errors import UsageError
 from batchconv.model import Conversion
 from batchconv.vonage.authentication import Auth, Secret
+from batchconv.vonage.loopback import is_loopback
 
 _PLAIN = re.compile(r"[0-9A-Za-z_.~-]*").fullmatch  # what RFC 3986 calls unreserved
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}").fullmatch
@@ -50,16 +51,6 @@ def check_base_url(text: str) -> str:
             hint="use https",
         )
     return str(url).rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether that host is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class UrlMaker:

@@ -173,7 +173,6 @@ async def test_a_signal_before_the_pool_is_there_is_not_lost(tmp_path, monkeypat
     wire = Wire()
     wire.plug_in(monkeypatch)
     (tmp_path / "in.csv").write_text("message_id,delivered\na,1\nb,1\n", encoding="utf-8")
-    run = prepare_upload(["in.csv"], Settings(simulate="calm", rate=None), {})
     opened = Target.client
 
     def interrupting(target):
@@ -182,6 +181,7 @@ async def test_a_signal_before_the_pool_is_there_is_not_lost(tmp_path, monkeypat
         return opened(target)
 
     monkeypatch.setattr(Target, "client", interrupting)
+    run = prepare_upload(["in.csv"], Settings(simulate="calm", rate=None), {})
     summary = await run.run()
     assert summary.exit_code == 143
     assert wire.sent == Counter()

@@ -55,7 +55,8 @@ class Desk:
         self.now = 0.0
         self.settling = OutcomeWriter(
             self.disk,
-            self.summary,
+            self.summary.books,
+            self.summary.add,
             once=once,
             max_errors=max_errors,
             watch=None,

@@ -15,6 +15,7 @@ from batchconv.sending.retry import Backoff
 from batchconv.sending.stops import signal_stop
 from batchconv.sending.traffic import Limits
 from batchconv.sending.worker_pool import GRACE, Pool
+from batchconv.vonage.verdicts import ReplyJudge
 from tests import warp
 
 OK = Reply(200, 0.01)
@@ -53,6 +54,7 @@ class Bench:
         self.pool = Pool(
             self._send,
             self._settle,
+            judge=ReplyJudge(),
             limits=self.limits,
             rate=self.rate,
             backoff=Backoff(1.0, 30.0, loop.time),
