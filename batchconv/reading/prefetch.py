@@ -12,12 +12,18 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import CancelledError
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
 BATCHES_AHEAD = 4
 _TURN = 64  # items taken between two chances for other tasks
+
+
+class _End(NamedTuple):
+    """There are no more batches; the error is what the iterator raised, if it did."""
+
+    error: Exception | None
 
 
 class Prefetcher(Generic[T]):
@@ -36,7 +42,7 @@ class Prefetcher(Generic[T]):
         self._over = False  # nothing more can be taken but what is in `_current`
         self.reading = True
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[Sequence[T] | None] = asyncio.Queue(BATCHES_AHEAD)
+        self._queue: asyncio.Queue[Sequence[T] | _End] = asyncio.Queue(BATCHES_AHEAD)
         self._next_batch = asyncio.Lock()
         self._current: deque[T] = deque()
         self._read = 0
@@ -57,27 +63,28 @@ class Prefetcher(Generic[T]):
         Raises:
             Exception: whatever the iterator raised, once its items are all taken.
         """
+        if self._taken % _TURN == 0:
+            # A long stretch of rows that never wait for anything must not freeze the loop. Before
+            # an item is taken: a task that is cancelled here has taken none.
+            await asyncio.sleep(0)
         while not self._current:
             # One task waits for the next batch; the others wait for that one, and share it.
             async with self._next_batch:
                 if not self._current and not self._over:
-                    await self._receive()
+                    self._receive(await self._queue.get())
             if self._over and not self._current:
                 if self._error is not None:
                     raise self._error from None
                 return None
         self._taken += 1
-        item = self._current.popleft()
-        if self._taken % _TURN == 0:
-            # A long stretch of rows that never wait for anything must not freeze the loop.
-            await asyncio.sleep(0)
-        return item
+        return self._current.popleft()
 
-    async def _receive(self) -> None:
-        batch = await self._queue.get()
-        if batch is None:
-            self._over = True
-        elif not self._over:
+    def _receive(self, batch: Sequence[T] | _End) -> None:
+        if self._over:
+            return  # it was closed meanwhile
+        if isinstance(batch, _End):
+            self._over, self._error = True, batch.error
+        else:
             self._current.extend(batch)
 
     def close(self) -> None:
@@ -87,23 +94,23 @@ class Prefetcher(Generic[T]):
         self._current.clear()
         while not self._queue.empty():  # room for all that the thread may still hand over
             self._queue.get_nowait()
-        self._queue.put_nowait(None)  # for a task that waits for the next batch
+        self._queue.put_nowait(_End(None))  # for a task that waits for the next batch
 
     def _read_all(self, batches: Iterable[Sequence[T]]) -> None:
         # Nobody else holds the iterator: when this thread lets go of it, its files are closed.
+        error = None
         try:
             for batch in batches:
                 self._read += len(batch)
                 if not self._hand_over(batch) or self.ended:
-                    return
-        except Exception as error:  # noqa: BLE001 - it is raised again where it can be handled
-            self._error = error
-        finally:
-            del batches
-            self.ended = True
-            self._hand_over(None)
+                    break
+        except Exception as raised:  # noqa: BLE001 - it is raised again where it can be handled
+            error = raised
+        del batches
+        self.ended = True
+        self._hand_over(_End(error))
 
-    def _hand_over(self, batch: Sequence[T] | None) -> bool:
+    def _hand_over(self, batch: Sequence[T] | _End) -> bool:
         """Put it into the queue, waiting for room; False when the loop is gone."""
         putting = self._queue.put(batch)
         try:
