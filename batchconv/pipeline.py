@@ -21,7 +21,8 @@ from batchconv.sending.retry import Backoff
 from batchconv.sending.stops import Stop, duration_stop, file_stop, signal_stop
 from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport
 from batchconv.sending.worker_pool import Pool
-from batchconv.settings.options import ReadSettings, Settings
+from batchconv.settings.options import Settings
+from batchconv.settings.read_options import ReadSettings
 from batchconv.telemetry.events import tell_attempt
 from batchconv.telemetry.run_snapshot import Expectation, RunSnapshot, look
 from batchconv.telemetry.summary import Summary

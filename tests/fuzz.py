@@ -27,7 +27,7 @@ from batchconv.errors import InputError, UsageError
 from batchconv.model import Conversion, Outcome, Row
 from batchconv.pipeline import read
 from batchconv.reading.formats.base import LineRows
-from batchconv.settings.options import ReadSettings
+from batchconv.settings.read_options import ReadSettings
 from tests.shells import Wire, results, upload_here
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -33,7 +33,8 @@ from batchconv.operations.resend import prepare_resend
 from batchconv.operations.upload import prepare_upload
 from batchconv.pipeline import Run
 from batchconv.sending.stops import signal_stop
-from batchconv.settings.options import ReadSettings, Settings
+from batchconv.settings.options import Settings
+from batchconv.settings.read_options import ReadSettings
 from tests.shells import Wire
 
 COLUMNS = ("message_id", "delivered", "timestamp", "note")
@@ -380,7 +381,7 @@ class Siege:
             rate=None,
             concurrency=self.draw.choice([1, 3, 8]),
             max_attempts=1,
-            outage_patience=0.0,
+            give_up_after=0.0,
             **more,
         )
 

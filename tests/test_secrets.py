@@ -198,7 +198,7 @@ def settings(tmp_path):
             max_attempts=2,
             backoff_base=0.01,
             backoff_max=0.02,
-            outage_patience=0.1,
+            give_up_after=0.1,
             **values,
         )
 
@@ -327,7 +327,7 @@ async def command(*arguments: str, folder: Path, **environment: str) -> tuple[in
 
 QUICK = (
     *("--rate", "none", "--timeout", "250ms", "--max-attempts", "2"),
-    *("--backoff-base", "10ms", "--backoff-max", "20ms", "--outage-patience", "100ms"),
+    *("--backoff-base", "10ms", "--backoff-max", "20ms", "--give-up-after", "100ms"),
 )
 
 

@@ -10,7 +10,7 @@ import click
 
 from batchconv.cli.options import FileName, GroupedCommand, make_settings, settings_options
 from batchconv.cli.say import say, say_aside
-from batchconv.settings.options import ReadSettings
+from batchconv.settings.read_options import ReadSettings
 
 if TYPE_CHECKING:
     from batchconv.journal.quick_entries import Entry

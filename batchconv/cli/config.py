@@ -10,18 +10,18 @@ from typing import Any, NamedTuple
 import click
 
 from batchconv.cli.groups import SuggestingGroup
-from batchconv.cli.layers import account_of, layers_of, options_of_upload, told_of
-from batchconv.cli.options import FileName, GroupedOption, make_settings, settings_options
-from batchconv.cli.running import SendingCommand, sending_options
+from batchconv.cli.layers import account_of, layers_of, told_of
+from batchconv.cli.options import FileName, make_settings, settings_options
+from batchconv.cli.running import SendingCommand
 from batchconv.cli.say import say, say_aside
 from batchconv.errors import UsageError
 from batchconv.operations.config_file import write_config_file
 from batchconv.sending.proxy import read_proxy
 from batchconv.settings.config_file import SECRETS, default_path
-from batchconv.settings.config_template import Explained, starter
+from batchconv.settings.config_template import starter
 from batchconv.settings.credentials import shown_in_environment
 from batchconv.settings.layers import Value
-from batchconv.settings.option_types import options_of, show_url
+from batchconv.settings.option_types import by_group, options_of, show_url
 from batchconv.settings.options import Settings
 from batchconv.vonage.authentication import mask_key
 
@@ -45,7 +45,6 @@ class _Line(NamedTuple):
 
 @config.command("show", cls=SendingCommand, short_help="Tell every setting and who says so.")
 @settings_options(Settings, only=_LASTING)
-@sending_options
 @click.pass_context
 def show(ctx: click.Context, /, **_: Any) -> None:
     """Tell every setting that an upload with these options would have, and who says so.
@@ -77,15 +76,14 @@ def _settings(ctx: click.Context) -> Iterator[_Line]:
     told = _account(ctx) | told_of(ctx)
     if "rate" not in told and told.get("simulate", _NOBODY).texts != ("none",):
         told["rate"] = Value(("none",), "default of a simulated run")
-    for option in options_of_upload():
-        name = option.name or ""
+    for name, option in by_group(Settings).items():
         if option.flag_only:
             continue
         if name in told:
             yield _Line(name, _value(name, told[name].texts), told[name].origin)
         else:
             words = f"default: {option.shown}" if option.default_text is None else "default"
-            usual = "false" if option.is_flag else option.default_text or "-"
+            usual = "false" if option.is_switch else option.default_text or "-"
             yield _Line(name, usual, words if option.shown else "default")
         secret = name.removesuffix("_file")
         if secret in SECRETS and secret in told:
@@ -131,7 +129,7 @@ def init(path: str | None, overwrite: bool) -> None:
 
     FILE is by default the one that is read without --config; - is standard output.
     """
-    text = starter(_explained(option) for option in options_of_upload() if not option.flag_only)
+    text = starter(by_group(Settings))
     if path == "-":
         say(text.rstrip("\n"))
         return
@@ -140,12 +138,3 @@ def init(path: str | None, overwrite: bool) -> None:
         raise UsageError("there is no home folder to write to", hint="name a FILE")
     write_config_file(target, text, overwrite=overwrite, make_folder=path is None)
     say_aside(f"wrote {target}; `batchconv config show` tells what it sets")
-
-
-def _explained(option: GroupedOption) -> Explained:
-    said = (option.help or "").removesuffix(f" [{option.shown}]")
-    values = "" if option.is_flag else (option.metavar or "TEXT")
-    return Explained(
-        option.name or "", option.group, said, option.shown, option.default_text, values,
-        option.kind,
-    )  # fmt: skip

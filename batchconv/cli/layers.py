@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
 from batchconv.errors import UsageError
-from batchconv.settings.config_file import Kind
 from batchconv.settings.layers import Account, Layers, Value, load, open_config
-from batchconv.settings.option_types import GROUPS
-
-if TYPE_CHECKING:
-    from batchconv.cli.options import GroupedOption
+from batchconv.settings.option_types import options_of
+from batchconv.settings.options import Settings
 
 _OURS = "batchconv.cli.layers"  # in a context's `meta`
 
@@ -39,7 +35,7 @@ def layers_of(ctx: click.Context) -> Layers:
     """What is set outside this command line, read when it is first asked for."""
     if f"{_OURS}.layers" not in ctx.meta:
         ctx.meta[f"{_OURS}.layers"] = load(
-            known_settings(),
+            options_of(Settings),
             os.environ,
             config=ctx.meta.get(f"{_OURS}.config"),
             profile=ctx.meta.get(f"{_OURS}.profile"),
@@ -59,23 +55,7 @@ def account_of(ctx: click.Context) -> Account | None:
 def profiles_of(ctx: click.Context) -> Iterable[str]:
     """The profiles in the file; none while that is wrong, which the command itself will tell."""
     try:
-        file = open_config(known_settings(), os.environ, ctx.meta.get(f"{_OURS}.config"))
+        file = open_config(options_of(Settings), os.environ, ctx.meta.get(f"{_OURS}.config"))
     except UsageError:
         return ()
     return () if file is None else file.profiles
-
-
-def known_settings() -> dict[str, Kind]:
-    """Every setting there is, and what a file or the environment may say of it."""
-    return {option.name or "": option.kind for option in options_of_upload()}
-
-
-def options_of_upload() -> list[GroupedOption]:
-    """Upload has every option; by group, without those that tell where the others stand."""
-    from batchconv.cli.options import GroupedOption  # noqa: PLC0415 - it imports this room
-    from batchconv.cli.upload import upload  # noqa: PLC0415 - the same
-
-    found = [
-        param for param in upload.params if isinstance(param, GroupedOption) and param.expose_value
-    ]
-    return sorted(found, key=lambda option: GROUPS.index(option.group))

@@ -9,7 +9,7 @@ import click
 
 from batchconv.reading.sources import is_url, without_query
 from batchconv.settings.option_types import options_of
-from batchconv.settings.options import ReadSettings
+from batchconv.settings.read_options import ReadSettings
 from batchconv.vonage.authentication import mask_key
 
 # What belongs to this one run's files and not to the next run's.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -11,15 +11,12 @@ from click.shell_completion import CompletionItem
 
 from batchconv.cli.layers import FLAG, account_of, layers_of, profiles_of, remember, told_of
 from batchconv.cli.say import say_aside
-from batchconv.settings.config_file import Kind
 from batchconv.settings.layers import Value
-from batchconv.settings.option_types import GROUPS, SETTING, Option, nearest, options_of
+from batchconv.settings.option_types import CONFIGURATION, Option, by_group
 from batchconv.settings.options import Settings
 
 C = TypeVar("C", bound=Callable[..., Any])
 S = TypeVar("S")
-_PATHS = ("PATH", "FILE")
-_NUMBERS = ("N", "DURATION")
 _USERINFO = (
     "it holds a user or a password, which everyone on this machine can see in an argument; they "
     "belong in the environment or in a file of settings"
@@ -31,19 +28,14 @@ class GroupedOption(click.Option):
 
     Args:
         group: the heading.
-        shown: the default, for people.
-        default_text: the text that gives the default, or None where no text does.
         flag_only: it is about one run, and is set by a flag or not at all.
     """
 
     def __init__(
-        self, *args: Any, group: str = SETTING, shown: str = "", default_text: str | None = None,
-        flag_only: bool = False, **kwargs: Any,
-    ) -> None:  # fmt: skip
+        self, *args: Any, group: str = CONFIGURATION, flag_only: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.group = group
-        self.shown = shown
-        self.default_text = default_text
         self.flag_only = flag_only
 
     def consume_value(
@@ -66,33 +58,6 @@ class GroupedOption(click.Option):
         told[self.name] = found
         return found.texts if self.multiple else found.texts[0], ParameterSource.DEFAULT_MAP
 
-    @property
-    def kind(self) -> Kind:
-        """What may be said of it outside the command line."""
-        metavar = self.metavar or ""
-        booleans = None
-        if self.is_flag or metavar == "true|false":
-            booleans = ("false", "true")
-        elif metavar.startswith("["):
-            booleans = ("none", "calm")
-        number = isinstance(self.type, click.types.IntParamType | click.types.FloatParamType)
-        return Kind(
-            self._check,
-            booleans=booleans,
-            numbers=number or metavar.split("|")[0] in _NUMBERS,
-            many=self.multiple,
-            pairs=self.multiple and "=" in metavar,
-            path=metavar in _PATHS,
-            flag_only=self.flag_only,
-        )
-
-    def _check(self, texts: Sequence[str]) -> None:
-        context = click.Context(click.Command("settings"))
-        try:
-            self.type_cast_value(context, texts if self.multiple else texts[0])
-        except click.BadParameter as error:
-            raise ValueError(error.message) from None
-
 
 class GroupedCommand(click.Command):
     """A command whose help has a section for each group of options."""
@@ -114,8 +79,8 @@ class GroupedCommand(click.Command):
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record is not None and isinstance(param, click.Option):
-                sections.setdefault(getattr(param, "group", SETTING), []).append(record)
-        sections[SETTING] = sections.pop(SETTING)
+                sections.setdefault(getattr(param, "group", CONFIGURATION), []).append(record)
+        sections[CONFIGURATION] = sections.pop(CONFIGURATION)
         for name, records in sections.items():
             with formatter.section(name):
                 formatter.write_dl(records)
@@ -135,51 +100,30 @@ class FileName(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 t
 
 class _Parsed(FileName):
     def __init__(self, option: Option) -> None:
-        self.name = option.metavar or "TEXT"
+        self.name = option.value_name or "TEXT"
         self._option = option
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str):
             return value  # a default
         try:
-            return self._option.parse(value)
+            return self._option.read(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Names of files where one is wanted."""
-        wanted = self._option.metavar in _PATHS
-        return super().shell_complete(ctx, param, incomplete) if wanted else []
-
-
-class _Choice(_Parsed):
-    """One of a few texts."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        choices = self._option.choices
-        if isinstance(value, str) and value not in choices:
-            near = nearest(value, choices)
-            self.fail(
-                f"{value!r} is none of {', '.join(choices)}"
-                + (f"; did you mean {near}?" if near else ""),
-                param,
-                ctx,
-            )
-        return super().convert(value, param, ctx)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The texts themselves."""
+        """The texts that are accepted, or names of files where one is wanted."""
+        if self._option.is_path:
+            return super().shell_complete(ctx, param, incomplete)
         return [
             CompletionItem(text) for text in self._option.choices if text.startswith(incomplete)
         ]
 
 
 def settings_options(
-    settings: type[Any], *, only: Iterable[str] | None = None, flag_only: Collection[str] = ()
+    settings: type[Any], *, only: Collection[str] | None = None, flag_only: Collection[str] = ()
 ) -> Callable[[C], C]:
     """A decorator that gives a command an option for each setting, under the setting's name.
 
@@ -190,10 +134,8 @@ def settings_options(
         only: the settings to take from it; all of them for None.
         flag_only: settings that mean something else to this command, and are set by flags alone.
     """
-    chosen = options_of(settings)
-    names = sorted(
-        chosen if only is None else only, key=lambda name: GROUPS.index(chosen[name].group)
-    )
+    chosen = by_group(settings)
+    names = [name for name in chosen if only is None or name in only]
 
     def decorate(command: C) -> C:
         command = _config_option(_profile_option(command))
@@ -209,18 +151,12 @@ def settings_options(
 
 def _click_option(name: str, option: Option) -> Callable[[C], C]:
     text = option.help + (f" [{option.shown}]" if option.shown else "")
-    kind: dict[str, Any]
-    if option.metavar is None and not option.choices:
-        kind = {"is_flag": True}
-    else:
-        kind = {
-            "type": _Choice(option) if option.choices else _Parsed(option),
-            "metavar": option.metavar or "|".join(option.choices),
-            "multiple": option.many,
-        }
+    kind: dict[str, Any] = {"is_flag": True}
+    if not option.is_switch:
+        kind = {"type": _Parsed(option), "metavar": option.value_name, "multiple": option.many}
     return click.option(
         name, *option.flags, help=text, cls=GroupedOption, group=option.group,
-        shown=option.shown, default_text=option.default_text, flag_only=option.flag_only, **kind,
+        flag_only=option.flag_only, **kind,
     )  # fmt: skip
 
 

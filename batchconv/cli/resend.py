@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from batchconv.cli.options import FileName, settings_options
-from batchconv.cli.running import SendingCommand, run_and_exit, sending_options, sending_settings
+from batchconv.cli.running import SendingCommand, run_and_exit, sending_settings
 from batchconv.settings.option_types import options_of
-from batchconv.settings.options import ReadSettings, Settings
+from batchconv.settings.options import Settings
+from batchconv.settings.read_options import ReadSettings
 
 _ABOUT_INPUTS = {*options_of(ReadSettings), "max_age", "failed", "no_failed"}
 
@@ -25,8 +26,7 @@ _ABOUT_INPUTS = {*options_of(ReadSettings), "max_age", "failed", "no_failed"}
     only=[n for n in options_of(Settings) if n not in _ABOUT_INPUTS],
     flag_only=("results",),  # in a file it names the upload's, which are the input here
 )
-@sending_options
-def resend(earlier: str, include: str | None, quiet: bool, verbose: bool, **values: Any) -> None:
+def resend(earlier: str, include: str | None, **values: Any) -> None:
     """Send the rows again that failed in RESULTS, into a results file of their own.
 
     \b
@@ -43,6 +43,4 @@ def resend(earlier: str, include: str | None, quiet: bool, verbose: bool, **valu
             earlier, settings, os.environ, include_rejected=include == "rejected", watch=watch
         ),
         settings,
-        quiet=quiet,
-        verbose=verbose,
     )

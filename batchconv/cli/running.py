@@ -8,18 +8,17 @@ import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.core import ParameterSource
 
 from batchconv.cli.layers import FLAG, told_of
 from batchconv.cli.next_commands import Given
-from batchconv.cli.options import GroupedCommand, GroupedOption, make_settings
+from batchconv.cli.options import GroupedCommand, make_settings
 from batchconv.cli.say import say_aside
 from batchconv.errors import BatchconvError
 from batchconv.sending.open_files import raise_limit
-from batchconv.settings.option_types import TELLING
 from batchconv.settings.options import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from batchconv.pipeline import Run
     from batchconv.telemetry.summary import Summary
 
-C = TypeVar("C", bound=Callable[..., Any])
 _PARSED = f"{__name__}.parsed"  # the arguments, under which name the context keeps them
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -42,28 +40,12 @@ class SendingCommand(GroupedCommand):
         return super().parse_args(ctx, list(given))
 
 
-def sending_options(command: C) -> C:
-    """The options that are not settings of the run itself."""
-    for option in (
-        click.option(
-            "-v", "--verbose", is_flag=True, cls=GroupedOption, group=TELLING,
-            help="Tell of every attempt that was not accepted.",
-        ),
-        click.option(
-            "-q", "--quiet", is_flag=True, cls=GroupedOption, group=TELLING,
-            help="Say nothing unless the exit code is not 0.",
-        ),
-    ):  # fmt: skip
-        command = option(command)
-    return command
-
-
 def sending_settings(values: dict[str, Any]) -> Settings:
     """The settings of a command that sends; a simulated run has no rate unless one is given."""
     settings = make_settings(Settings, values)
     context = click.get_current_context()
     told = told_of(context).get("simulate")
-    speaks = settings.log_format == "text" and not context.params.get("quiet")
+    speaks = settings.log_format == "text" and not settings.quiet
     if settings.simulate and told and told.origin != FLAG and speaks:
         say_aside(f"simulated: nothing goes to the API; so says the {told.origin}")
     if settings.simulate and context.get_parameter_source("rate") is ParameterSource.DEFAULT:
@@ -71,9 +53,7 @@ def sending_settings(values: dict[str, Any]) -> Settings:
     return settings
 
 
-def run_and_exit(
-    prepare: Callable[[Watch | None], Run], settings: Settings, *, quiet: bool, verbose: bool
-) -> NoReturn:
+def run_and_exit(prepare: Callable[[Watch | None], Run], settings: Settings) -> NoReturn:
     """Prepare a run, run it, tell what became of it, and exit with its code."""
     from batchconv.cli.telling import telling  # noqa: PLC0415 - --help needs none of it
     from batchconv.telemetry.observers import note_failure, observed  # noqa: PLC0415 - the same
@@ -81,7 +61,7 @@ def run_and_exit(
     raise_limit()
     context = click.get_current_context()
     inputs = context.params.get("inputs", ())
-    with telling(settings, inputs, quiet=quiet, verbose=verbose) as voice:
+    with telling(settings, inputs) as voice:
         try:
             with voice.getting_ready():
                 run = prepare(voice.watch)

@@ -44,18 +44,14 @@ class RunOutput:
         settings: of the run.
         stderr: where it speaks.
         progress: `bar`, `plain` or `none`.
-        quiet, verbose: how much is said.
     """
 
-    def __init__(
-        self, settings: Settings, stderr: Stderr, progress: str, *, quiet: bool, verbose: bool
-    ) -> None:
+    def __init__(self, settings: Settings, stderr: Stderr, progress: str) -> None:
         self._settings = settings
         self._stderr = stderr
-        self._quiet = quiet
         self._json = JsonFormatter() if settings.log_format == "json" else None
         self.formatter = self._json or TextFormatter()
-        self.watch = RowsNotAccepted() if verbose else None
+        self.watch = RowsNotAccepted() if settings.verbose else None
         self._progress = progress
 
     @contextmanager
@@ -81,7 +77,7 @@ class RunOutput:
                 f"{summary.results}: a torn last line of {summary.torn} bytes was cut off; "
                 "its row is sent again"
             )
-        if not self._quiet or self.watch is not None:
+        if not self._settings.quiet or self.watch is not None:
             observers.append(Turns(results=summary.results, options=summary.options))
         if self._progress == "bar":
             observers.append(_Bar(self._stderr))
@@ -92,7 +88,7 @@ class RunOutput:
     def final_summary(self, summary: Summary, given: Given) -> None:
         """What became of it; with *quiet* only when that is not all well."""
         code = summary.exit_code
-        if self._quiet and not code:
+        if self._settings.quiet and not code:
             return
         if self._json is not None:
             level = "error" if code > 1 else "warning" if code else "info"
@@ -116,17 +112,15 @@ class RunOutput:
 
 
 @contextmanager
-def telling(
-    settings: Settings, inputs: Sequence[str], *, quiet: bool, verbose: bool
-) -> Iterator[RunOutput]:
+def telling(settings: Settings, inputs: Sequence[str]) -> Iterator[RunOutput]:
     """A voice for one run; when the context has been left, all of it has been said."""
-    progress = progress_kind(
-        settings, os.environ, quiet=quiet, typed="-" in inputs and os.isatty(0)
-    )
+    progress = progress_kind(settings, os.environ, typed="-" in inputs and os.isatty(0))
     stderr = Stderr()
     try:
-        voice = RunOutput(settings, stderr, progress, quiet=quiet, verbose=verbose)
-        with logging_to(stderr.line, voice.formatter, quiet=quiet, verbose=verbose):
+        voice = RunOutput(settings, stderr, progress)
+        with logging_to(
+            stderr.line, voice.formatter, quiet=settings.quiet, verbose=settings.verbose
+        ):
             yield voice
     finally:
         stderr.close()
@@ -148,19 +142,16 @@ class _Bar:
         self._stderr.take_away_bar()
 
 
-def progress_kind(
-    settings: Settings, environment: Mapping[str, str], *, quiet: bool, typed: bool
-) -> str:
+def progress_kind(settings: Settings, environment: Mapping[str, str], *, typed: bool) -> str:
     """`bar`, `plain` or `none`: what `--progress` comes to where this run speaks.
 
     Args:
         settings: say what is asked for.
         environment: says what the terminal can do.
-        quiet: nothing is to be told.
         typed: rows are typed at the terminal, where a bar would be written over them.
     """
     asked = settings.progress
-    if quiet or asked == "none":
+    if settings.quiet or asked == "none":
         return "none"
     if asked == "plain" or settings.log_format == "json":
         return "plain"

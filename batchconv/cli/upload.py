@@ -9,15 +9,14 @@ from typing import Any
 import click
 
 from batchconv.cli.options import FileName, settings_options
-from batchconv.cli.running import SendingCommand, run_and_exit, sending_options, sending_settings
+from batchconv.cli.running import SendingCommand, run_and_exit, sending_settings
 from batchconv.settings.options import Settings
 
 
 @click.command("upload", cls=SendingCommand)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=FileName())
 @settings_options(Settings)
-@sending_options
-def upload(inputs: Sequence[str], quiet: bool, verbose: bool, **values: Any) -> None:
+def upload(inputs: Sequence[str], **values: Any) -> None:
     """Send every row of INPUT to the Conversion API, and write what became of it.
 
     INPUT is a CSV, TSV, JSON Lines or Parquet file, plain or packed, a folder or a quoted pattern
@@ -39,6 +38,4 @@ def upload(inputs: Sequence[str], quiet: bool, verbose: bool, **values: Any) -> 
     run_and_exit(
         lambda watch: prepare_upload(inputs, settings, os.environ, watch),
         settings,
-        quiet=quiet,
-        verbose=verbose,
     )

@@ -18,8 +18,9 @@ from batchconv.cli.options import (
 )
 from batchconv.cli.say import say, say_aside
 from batchconv.sending.durations import show_duration
-from batchconv.settings.option_types import FILES, TELLING, options_of
-from batchconv.settings.options import ReadSettings, Settings
+from batchconv.settings.option_types import FILES, OUTPUT, options_of
+from batchconv.settings.options import Settings
+from batchconv.settings.read_options import ReadSettings
 
 if TYPE_CHECKING:
     from batchconv.operations.findings import Findings
@@ -36,7 +37,7 @@ _MOST_SUSPICIONS = 10
     "inputs.",
 )  # fmt: skip
 @click.option(
-    "--json", "as_json", is_flag=True, cls=GroupedOption, group=TELLING, flag_only=True,
+    "--json", "as_json", is_flag=True, cls=GroupedOption, group=OUTPUT, flag_only=True,
     help="All of it as one JSON object.",
 )  # fmt: skip
 @settings_options(Settings, only=[*options_of(ReadSettings), "max_age", "rate"])

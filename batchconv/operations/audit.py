@@ -15,7 +15,7 @@ from batchconv.journal.quick_entries import RESULTS, Entry, Keys
 from batchconv.model import Result, Row
 from batchconv.pipeline import read_rows
 from batchconv.reading.sources import expand
-from batchconv.settings.options import ReadSettings
+from batchconv.settings.read_options import ReadSettings
 
 _NOTES = {result.value: bytes([number]) for number, result in enumerate(Result)}
 _RESULTS = {note: Result(name) for name, note in _NOTES.items()}

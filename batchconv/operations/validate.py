@@ -17,7 +17,7 @@ from batchconv.operations.time_span import TimeSpan
 from batchconv.pipeline import read
 from batchconv.reading.sources import expand
 from batchconv.reading.spreadsheets import DateNotations, IdLengths
-from batchconv.settings.options import ReadSettings
+from batchconv.settings.read_options import ReadSettings
 
 _EXAMPLES = 5
 

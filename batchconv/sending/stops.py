@@ -92,12 +92,12 @@ def outage_stop(seconds: float, *, proxy: bool = False) -> Stop:
             3,
             f"the proxy could not be passed for {show_duration(seconds)}: it is down, or does not "
             "reach the server",
-            "check --proxy; --outage-patience sets how long a run waits",
+            "check --proxy; --give-up-after sets how long a run waits",
         )
     return Stop(
         3,
         f"the server has been down for {show_duration(seconds)}: no probe got a final answer",
-        "see with the vendor what is wrong; --outage-patience sets how long a run waits",
+        "see with the vendor what is wrong; --give-up-after sets how long a run waits",
     )
 
 

@@ -6,12 +6,12 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from batchconv.errors import UsageError
-from batchconv.settings.option_types import nearest
+from batchconv.settings.option_types import Option, nearest
 from batchconv.vonage.authentication import Secret
 
 SECRETS = ("api_secret", "signature_secret")
@@ -22,28 +22,6 @@ _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
 _POSITION = re.compile(r"\(at (line \d+, column \d+|end of document)\)")
 _DEFAULT_PROFILE = "default_profile"
-
-
-class Kind(NamedTuple):
-    """What may be said of a setting outside the command line.
-
-    Attributes:
-        check: raises ValueError with a sentence when it does not take these texts.
-        booleans: the texts that TOML's own false and true stand for, or None.
-        numbers: TOML's own stand for texts, too.
-        many: takes several values.
-        pairs: each of those is `NAME=VALUE`, so that they may be a table.
-        path: `~/` at its beginning is the home folder.
-        flag_only: may stand nowhere but on the command line.
-    """
-
-    check: Callable[[Sequence[str]], None]
-    booleans: tuple[str, str] | None = None
-    numbers: bool = False
-    many: bool = False
-    pairs: bool = False
-    path: bool = False
-    flag_only: bool = False
 
 
 class Table(NamedTuple):
@@ -81,7 +59,7 @@ def default_path(environment: Mapping[str, str]) -> str | None:
     return str(folder / "batchconv" / "config.toml") if folder.is_absolute() else None
 
 
-def read_config(path: str, known: Mapping[str, Kind]) -> ConfigFile:
+def read_config(path: str, known: Mapping[str, Option]) -> ConfigFile:
     """Read a file of settings and find everything that is wrong with it.
 
     Args:
@@ -135,7 +113,7 @@ def _parsed(path: str, data: bytes) -> tuple[str, dict[str, Any]]:
 class _Reading:
     """One file, while it is taken apart."""
 
-    def __init__(self, path: str, text: str, known: Mapping[str, Kind]) -> None:
+    def __init__(self, path: str, text: str, known: Mapping[str, Option]) -> None:
         self._path = path
         self._known = known
         self._lines = _lines(text)
@@ -178,20 +156,21 @@ class _Reading:
         return Secret(value.strip("\r\n"))
 
     def _texts(self, where: str, written: str, value: object) -> tuple[str, ...]:
-        kind = self._known.get(written.replace("-", "_"))
-        if kind is None:
+        option = self._known.get(written.replace("-", "_"))
+        if option is None:
             raise self._unknown(where, written, value)
-        if kind.flag_only:
+        if option.flag_only:
             raise self._wrong(
                 where, written, f"is about one run: give --{written.replace('_', '-')} to it"
             )
-        texts = _as_texts(value, kind)
+        texts = _as_texts(value, option)
         if texts is None:
-            raise self._wrong(where, written, f"is {_name(value)}, and should be {_wanted(kind)}")
-        if kind.path:
+            raise self._wrong(where, written, f"is {_name(value)}, and should be {_wanted(option)}")
+        if option.is_path:
             texts = tuple(os.path.expanduser(t) if t.startswith("~/") else t for t in texts)  # noqa: PTH111 - text, to be shown as it is
         try:
-            kind.check(texts)
+            for text in texts:
+                option.read(text)
         except ValueError as error:
             raise self._wrong(where, written, str(error)) from None
         return texts
@@ -228,17 +207,17 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
     return found
 
 
-def _as_texts(value: object, kind: Kind) -> tuple[str, ...] | None:
+def _as_texts(value: object, option: Option) -> tuple[str, ...] | None:
     """A TOML value as on the command line; None when it is of a wrong type."""
     if isinstance(value, str):
         return (value,)
     if isinstance(value, bool):
-        return (kind.booleans[value],) if kind.booleans else None
+        return (option.booleans[value],) if option.booleans else None
     if isinstance(value, int | float):
-        return (str(value),) if kind.numbers else None
-    if isinstance(value, list) and kind.many:
+        return (str(value),) if option.is_number else None
+    if isinstance(value, list) and option.many:
         return tuple(value) if all(isinstance(each, str) for each in value) else None
-    if isinstance(value, dict) and kind.pairs:
+    if isinstance(value, dict) and option.is_pairs:
         # A column without a header is a number.
         right = all(type(each) in (str, int) for each in value.values())
         return tuple(f"{name}={each}" for name, each in value.items()) if right else None
@@ -250,10 +229,10 @@ def _name(value: object) -> str:
     return names.get(type(value), "a table" if isinstance(value, dict) else "a time")
 
 
-def _wanted(kind: Kind) -> str:
-    if kind.many:
-        return "a list of texts" + (", or a table of them" if kind.pairs else "")
-    words = ["true or false"] * bool(kind.booleans) + ["a number"] * kind.numbers
+def _wanted(option: Option) -> str:
+    if option.many:
+        return "a list of texts" + (", or a table of them" if option.is_pairs else "")
+    words = ["true or false"] * bool(option.booleans) + ["a number"] * option.is_number
     return " or ".join([*words, "a text in quotes"])
 
 

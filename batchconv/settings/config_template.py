@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Mapping
 from itertools import groupby
-from typing import NamedTuple
 
-from batchconv.settings.config_file import Kind
+from batchconv.settings.option_types import AUTHENTICATION, Option
 
 _HEAD = """\
 # Settings of batchconv, in TOML. A setting holds once the "#" before it is taken away. Each
@@ -34,7 +33,6 @@ _TAIL = """
 #base_url = "https://staging.example/conversions"
 #rate = 5
 """
-_ACCOUNT = "Account"
 _WIDTH = 92
 _EXAMPLES = {
     "encoding": "latin-1",
@@ -55,61 +53,45 @@ _EXAMPLES = {
 }
 
 
-class Explained(NamedTuple):
-    """A setting for people.
-
-    Attributes:
-        default: in words.
-        text: what gives the default, or None where no text does.
-        values: what its value is called, or its choices with bars between them.
-    """
-
-    name: str
-    group: str
-    help: str
-    default: str
-    text: str | None
-    values: str
-    kind: Kind
-
-
-def starter(settings: Iterable[Explained]) -> str:
+def starter(settings: Mapping[str, Option]) -> str:
     """The text of the file.
 
     Args:
-        settings: all of them, those of a group together.
+        settings: all of them by name, those of a group together.
     """
     parts = [_HEAD]
-    for group, members in groupby(settings, key=lambda setting: setting.group):
+    lasting = [(name, option) for name, option in settings.items() if not option.flag_only]
+    for group, members in groupby(lasting, key=lambda item: item[1].group):
         parts.append(f"\n# == {group}\n")
-        parts += [_explained(setting) for setting in members]
-        parts += [_SECRETS] * (group == _ACCOUNT)
+        parts += [_explained(*setting) for setting in members]
+        parts += [_SECRETS] * (group == AUTHENTICATION)
     return "".join([*parts, _TAIL])
 
 
-def _explained(setting: Explained) -> str:
-    said = setting.help + (f" Default: {setting.default}." if setting.default else "")
+def _explained(name: str, option: Option) -> str:
+    said = option.help + (f" Default: {option.shown}." if option.shown else "")
     prose = textwrap.fill(said, _WIDTH, initial_indent="# ", subsequent_indent="# ")
-    return f"\n{prose}\n#{setting.name} = {_toml(_sample(setting), setting.kind)}\n"
+    return f"\n{prose}\n#{name} = {_toml(_sample(name, option), option)}\n"
 
 
-def _sample(setting: Explained) -> str:
-    if setting.text is not None:
-        return setting.text
-    if setting.name in _EXAMPLES:
-        return _EXAMPLES[setting.name]
-    if not setting.values:
+def _sample(name: str, option: Option) -> str:
+    if option.default_text is not None:
+        return option.default_text
+    if name in _EXAMPLES:
+        return _EXAMPLES[name]
+    values = option.value_name
+    if values is None:
         return "false"
-    return {"N": "1000", "DURATION": "1h"}.get(setting.values, setting.values.split("|")[0])
+    return {"N": "1000", "DURATION": "1h", "TEXT": "text"}.get(values, values.split("|")[0])
 
 
-def _toml(text: str, kind: Kind) -> str:
+def _toml(text: str, option: Option) -> str:
     """The value that stands for that text."""
-    if kind.booleans is not None and text in ("true", "false"):
+    if option.booleans is not None and text in ("true", "false"):
         return text
-    if kind.numbers and re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+    if option.is_number and re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
         return text
-    if kind.pairs:
+    if option.is_pairs:
         name, _, value = text.partition("=")
         return f"{{ {name} = {json.dumps(value)} }}"
     return json.dumps(text, ensure_ascii=False)

@@ -16,13 +16,12 @@ from batchconv.errors import UsageError
 from batchconv.settings.config_file import (
     SECRETS,
     ConfigFile,
-    Kind,
     Table,
     default_path,
     read_config,
 )
 from batchconv.settings.credentials import in_environment, method_in_environment
-from batchconv.settings.option_types import nearest
+from batchconv.settings.option_types import Option, nearest
 from batchconv.vonage.authentication import Secret
 
 PREFIX = "BATCHCONV_"
@@ -136,7 +135,7 @@ class Layers:
 
 
 def load(
-    known: Mapping[str, Kind],
+    known: Mapping[str, Option],
     environment: Mapping[str, str],
     *,
     config: str | None,
@@ -195,7 +194,7 @@ def _who(flag: str | None, environment: Mapping[str, str], variable: str, otherw
 
 
 def open_config(
-    known: Mapping[str, Kind], environment: Mapping[str, str], config: str | None
+    known: Mapping[str, Option], environment: Mapping[str, str], config: str | None
 ) -> ConfigFile | None:
     """The file of settings that a flag, the environment or its usual place names, if any.
 
@@ -228,7 +227,7 @@ def _profile(file: ConfigFile, chosen: Value) -> _Layer:
 
 
 def _from_environment(
-    environment: Mapping[str, str], known: Mapping[str, Kind]
+    environment: Mapping[str, str], known: Mapping[str, Option]
 ) -> tuple[Table, list[str]]:
     table = Table({}, {})
     notices = []
@@ -238,29 +237,30 @@ def _from_environment(
         if suffix == variable or not text or suffix in ("CONFIG", "PROFILE"):
             continue
         name = suffix.lower()
-        kind = known.get(name) if name.upper() == suffix else None
-        if kind is not None:
-            table.values[name] = _checked(variable, text, kind)
+        option = known.get(name) if name.upper() == suffix else None
+        if option is not None:
+            table.values[name] = _checked(variable, text, option)
         elif not _SERVICE.fullmatch(suffix):
             notices.append(_unknown(variable, suffix, known))
     return table, notices
 
 
-def _checked(variable: str, text: str, kind: Kind) -> tuple[str, ...]:
-    option = "--" + variable.removeprefix(PREFIX).lower().replace("_", "-")
-    if kind.flag_only:
-        raise UsageError(f"{variable}: {option} is about one run: give it to that run")
+def _checked(variable: str, text: str, option: Option) -> tuple[str, ...]:
+    flag = option.flags[-1]
+    if option.flag_only:
+        raise UsageError(f"{variable}: {flag} is about one run: give it to that run")
     texts = [text]
-    if kind.many:
-        texts = _BETWEEN_VALUES.split(text) if kind.pairs else text.split(",")
+    if option.many:
+        texts = _BETWEEN_VALUES.split(text) if option.is_pairs else text.split(",")
     try:
-        kind.check(texts)
+        for one in texts:
+            option.read(one)
     except ValueError as error:
-        raise UsageError(f"{variable}: {error}", hint=f"see {option} in --help") from None
+        raise UsageError(f"{variable}: {error}", hint=f"see {flag} in --help") from None
     return tuple(texts)
 
 
-def _unknown(variable: str, suffix: str, known: Mapping[str, Kind]) -> str:
+def _unknown(variable: str, suffix: str, known: Mapping[str, Option]) -> str:
     """A notice, or an error when a setting was meant: the run would go on without it."""
     if suffix.lower() in SECRETS:
         raise UsageError(

@@ -18,8 +18,18 @@ from batchconv.vonage.authentication import mask_key
 
 T = TypeVar("T")
 
-GROUPS = ("Files", "Rows", "Account", "Speed", "Trouble", "RunOutput", "Setting")
-FILES, ROWS, ACCOUNT, SPEED, TROUBLE, TELLING, SETTING = GROUPS
+GROUPS = (
+    "Files", "Input", "Authentication", "Rate and concurrency", "Retries and limits", "Output",
+    "Configuration",
+)  # fmt: skip
+"""The headings of the help, in its order."""
+FILES, INPUT, AUTHENTICATION, RATE, RETRIES, OUTPUT, CONFIGURATION = GROUPS
+
+_PATHS = ("PATH", "FILE")
+_NUMBERS = ("N", "DURATION")
+_SWITCH = {"true": True, "1": True, "yes": True, "on": True} | {
+    "false": False, "0": False, "no": False, "off": False
+}  # fmt: skip
 
 
 class Option(NamedTuple):
@@ -46,6 +56,57 @@ class Option(NamedTuple):
     shown: str
     flag_only: bool
     default: Any
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether it stands alone on the command line, without a value."""
+        return self.metavar is None and not self.choices
+
+    @property
+    def is_path(self) -> bool:
+        """Whether its value is the name of a file or folder."""
+        return self.metavar in _PATHS
+
+    @property
+    def value_name(self) -> str | None:
+        """What its value is called in the help; None for a switch."""
+        return self.metavar or "|".join(self.choices) or None
+
+    @property
+    def booleans(self) -> tuple[str, str] | None:
+        """The texts that false and true in a file of settings stand for, or None."""
+        if self.is_switch or tuple(self.choices) == ("true", "false"):
+            return ("false", "true")
+        return ("none", self.choices[0]) if self.is_value_optional else None
+
+    @property
+    def is_value_optional(self) -> bool:
+        """Whether a value follows only behind an equals sign."""
+        return (self.metavar or "").startswith("[")
+
+    @property
+    def is_number(self) -> bool:
+        """Whether a number in a file of settings stands for its text, too."""
+        return (self.metavar or "").split("|")[0] in _NUMBERS
+
+    @property
+    def is_pairs(self) -> bool:
+        """Whether each of its values is `NAME=VALUE`, so that they may be a table."""
+        return self.many and "=" in (self.metavar or "")
+
+    def read(self, text: str) -> Any:
+        """The value that *text* stands for; raises ValueError with a sentence."""
+        if not text:
+            raise ValueError("it is empty")  # mostly a shell's variable that was never set
+        if self.is_switch:
+            return read_switch(text)
+        if self.choices and text not in self.choices:
+            near = nearest(text, self.choices)
+            raise ValueError(
+                f"{text!r} is none of {', '.join(self.choices)}"
+                + (f"; did you mean {near}?" if near else "")
+            )
+        return self.parse(text)
 
     @property
     def default_text(self) -> str | None:
@@ -80,6 +141,20 @@ def options_of(settings: type[Any]) -> dict[str, Option]:
         for field in dataclasses.fields(settings)
         if "option" in field.metadata
     }
+
+
+def by_group(settings: type[Any]) -> dict[str, Option]:
+    """The same, in the order of the help."""
+    found = options_of(settings)
+    return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[1].group)))
+
+
+def read_switch(text: str) -> bool:
+    """Whether a switch is on."""
+    try:
+        return _SWITCH[text.lower()]
+    except KeyError:
+        raise ValueError(f"{text!r} is neither true nor false") from None
 
 
 def show(name: str, value: Any) -> Any:

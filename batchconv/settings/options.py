@@ -8,115 +8,45 @@ environment may hold. Secrets are no options, and are not shown: `credentials` f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, Literal
 
-from batchconv.model import Channel
-from batchconv.reading.formats import FORMATS, FormatName
-from batchconv.reading.sources import COMPRESSIONS, Compression
 from batchconv.sending.durations import parse_duration
 from batchconv.sending.open_files import most_found
 from batchconv.sending.proxy import Proxy, read_proxy
 from batchconv.sending.traffic import ErrorLimit, Limits
 from batchconv.settings.option_types import (
-    ACCOUNT,
+    AUTHENTICATION,
+    CONFIGURATION,
     FILES,
-    ROWS,
-    SETTING,
-    SPEED,
-    TELLING,
-    TROUBLE,
+    INPUT,
+    OUTPUT,
+    RATE,
+    RETRIES,
     at_least,
-    between,
     option,
     options_of,
     or_none,
-    read_boolean,
     read_concurrency,
-    read_delimiter,
     read_error_limit,
-    read_mapping,
     read_positive_duration,
     read_rate,
     read_simulation,
-    read_zone,
     show,
 )
+from batchconv.settings.read_options import ReadSettings
 from batchconv.simulator import PROFILES
 from batchconv.vonage.authentication import SIGNATURE_METHODS, Secret, SignatureMethod
 
 DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadSettings:
-    """How inputs are read and rows understood."""
-
-    format: FormatName | None = option(
-        None, "--format", group=ROWS, choices=FORMATS,
-        help="What the inputs are; by default their names tell, then their content.",
-    )  # fmt: skip
-    compression: Compression | None = option(
-        None, "--compression", group=ROWS, choices=COMPRESSIONS,
-        help="How the inputs are packed; by default their first bytes tell.",
-    )  # fmt: skip
-    encoding: str | None = option(
-        None, "--encoding", group=ROWS, metavar="NAME",
-        help="The text's encoding; by default UTF-8, or what a byte order mark says.",
-    )  # fmt: skip
-    delimiter: str | None = option(
-        None, "--delimiter", group=ROWS, parse=read_delimiter, metavar="CHAR",
-        help="What stands between cells; by default the first line tells: , ; tab or |.",
-    )  # fmt: skip
-    no_header: bool = option(
-        False, "--no-header", group=ROWS,
-        help="The first record is a row; --map then names columns by number, from 1.",
-    )  # fmt: skip
-    map: tuple[tuple[str, str], ...] = option(
-        (), "--map", group=ROWS, parse=read_mapping, metavar="FIELD=COLUMN", many=True,
-        help="Which column holds message_id, delivered, timestamp or channel. Repeatable.",
-    )  # fmt: skip
-    delivered: bool | None = option(
-        None, "--delivered", group=ROWS, parse=read_boolean, choices=("true", "false"),
-        help="For rows that do not say it: a missing column and blank cells.",
-    )  # fmt: skip
-    channel: Channel = option(
-        "sms", "--channel", group=ROWS, choices=("sms", "voice"), shown="sms",
-        help="For rows that do not say it: a missing column and blank cells.",
-    )  # fmt: skip
-    timezone: tzinfo = option(
-        UTC, "--timezone", group=ROWS, parse=read_zone, metavar="ZONE", shown="UTC",
-        help="Where times without an offset are, such as Europe/Berlin.",
-    )  # fmt: skip
-    timestamp_format: str | None = option(
-        None, "--timestamp-format", group=ROWS, metavar="FORMAT",
-        help="How times are written, in strptime's signs: %d/%m/%Y %H:%M:%S.",
-    )  # fmt: skip
-    max_row_bytes: int = option(
-        1 << 20, "--max-row-bytes", group=ROWS, parse=at_least(1), metavar="N", shown="1 MiB",
-        help="A longer record is one invalid row.",
-    )  # fmt: skip
-    max_columns: int = option(
-        10_000, "--max-columns", group=ROWS, parse=at_least(1), metavar="N", shown="10,000",
-        help="More cells in a header are refused; a JSON object with more keys is invalid.",
-    )  # fmt: skip
-    max_nesting: int = option(
-        100, "--max-nesting", group=ROWS, parse=between(1, 500), metavar="N", shown="100",
-        help="A JSON object with more levels is one invalid row.",
-    )  # fmt: skip
-    limit: int | None = option(
-        None, "--limit", group=ROWS, parse=at_least(1), metavar="N",
-        help="Read only the first N rows.",
-    )  # fmt: skip
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings(ReadSettings):
     """Everything about an upload.
 
-    `progress` and `log_format` are about the command's words, and a program that uses the library
-    gets none.
+    `progress`, `quiet`, `verbose` and `log_format` are about the command's words, and a program
+    that uses the library gets none.
 
     Attributes:
         api_secret, signature_secret: of the account, when they are not in a file or a variable.
@@ -148,118 +78,125 @@ class Settings(ReadSettings):
         help="Replace results and failed rows that exist.",
     )  # fmt: skip
     max_age: float | None = option(
-        None, "--max-age", group=ROWS, parse=or_none(read_positive_duration), metavar="DURATION",
+        None, "--max-age", group=INPUT, parse=or_none(read_positive_duration), metavar="DURATION",
         shown="none", help="Skip rows whose time is further back; those without a time are sent.",
     )  # fmt: skip
     duplicates: str = option(
-        "send", "--duplicates", group=ROWS, choices=("send", "skip"), shown="send",
+        "send", "--duplicates", group=INPUT, choices=("send", "skip"), shown="send",
         help="What to do with a row that is equal to one that was accepted.",
     )  # fmt: skip
     ledger: str | None = option(
-        None, "--ledger", group=ROWS, metavar="PATH",
+        None, "--ledger", group=INPUT, metavar="PATH",
         help="Remember in this file what was accepted, and skip what it remembers; one run at a "
         "time.",
     )  # fmt: skip
     auth: str | None = option(
-        None, "--auth", group=ACCOUNT, choices=("query", "basic", "signature"),
+        None, "--auth", group=AUTHENTICATION, choices=("query", "basic", "signature"),
         shown="query; signature when only a signature secret is given",
         help="How requests prove whose they are; basic keeps the secret out of URLs.",
     )  # fmt: skip
     api_key: str | None = option(
-        None, "--api-key", group=ACCOUNT, metavar="KEY", shown="$VONAGE_API_KEY",
+        None, "--api-key", group=AUTHENTICATION, metavar="KEY", shown="$VONAGE_API_KEY",
         help="The account's key; its secret must then come from a file.",
     )  # fmt: skip
     api_secret_file: str | None = option(
-        None, "--api-secret-file", group=ACCOUNT, metavar="PATH", shown="$VONAGE_API_SECRET",
+        None, "--api-secret-file", group=AUTHENTICATION, metavar="PATH", shown="$VONAGE_API_SECRET",
         help="A file that holds the API secret.",
     )  # fmt: skip
     signature_secret_file: str | None = option(
-        None, "--signature-secret-file", group=ACCOUNT, metavar="PATH",
+        None, "--signature-secret-file", group=AUTHENTICATION, metavar="PATH",
         shown="$VONAGE_SIGNATURE_SECRET",
         help="A file that holds the signature secret.",
     )  # fmt: skip
     signature_method: SignatureMethod | None = option(
-        None, "--signature-method", group=ACCOUNT, choices=SIGNATURE_METHODS,
+        None, "--signature-method", group=AUTHENTICATION, choices=SIGNATURE_METHODS,
         shown="$VONAGE_SIGNATURE_METHOD, else md5hash",
         help="As the account's settings have it.",
     )  # fmt: skip
     signature_timestamp: str = option(
-        "conversion", "--signature-timestamp", group=ACCOUNT, choices=("conversion", "request"),
-        shown="conversion",
+        "conversion", "--signature-timestamp", group=AUTHENTICATION,
+        choices=("conversion", "request"), shown="conversion",
         help="Whose time a signed request carries; request refuses rows with a time.",
     )  # fmt: skip
     api_key_prefix: str | None = option(
-        None, "--api-key-prefix", group=ACCOUNT, metavar="WORD",
+        None, "--api-key-prefix", group=AUTHENTICATION, metavar="WORD",
         help="A word to put before the key, such as Token.",
     )  # fmt: skip
     base_url: str = option(
-        DEFAULT_BASE_URL, "--base-url", group=ACCOUNT, metavar="URL", shown=DEFAULT_BASE_URL,
+        DEFAULT_BASE_URL, "--base-url", group=AUTHENTICATION, metavar="URL", shown=DEFAULT_BASE_URL,
         help="The API's address without /sms and /voice.",
     )  # fmt: skip
     ca_file: str | None = option(
-        None, "--ca-file", group=ACCOUNT, metavar="PATH", shown="the system's",
+        None, "--ca-file", group=AUTHENTICATION, metavar="PATH", shown="the system's",
         help="Certificates to trust.",
     )  # fmt: skip
     proxy: Proxy | Literal["env"] | None = option(
-        None, "--proxy", group=ACCOUNT, parse=read_proxy, metavar="URL|env", shown="none",
+        None, "--proxy", group=AUTHENTICATION, parse=read_proxy, metavar="URL|env", shown="none",
         help="The HTTP proxy to go through; env for the one that HTTPS_PROXY names.",
     )  # fmt: skip
     rate: float | None = option(
-        20.0, "--rate", group=SPEED, parse=read_rate, metavar="N", shown="20",
+        20.0, "--rate", group=RATE, parse=read_rate, metavar="N", shown="20",
         help="Requests a second, retries counted in; none for no limit.",
     )  # fmt: skip
     concurrency: int | None = option(
-        20, "--concurrency", group=SPEED, parse=read_concurrency, metavar="N|auto", shown="20",
+        20, "--concurrency", group=RATE, parse=read_concurrency, metavar="N|auto", shown="20",
         help="Requests in flight at once; auto finds out how many are best.",
     )  # fmt: skip
     timeout: float = option(
-        30.0, "--timeout", group=SPEED, parse=read_positive_duration, metavar="DURATION",
+        30.0, "--timeout", group=RATE, parse=read_positive_duration, metavar="DURATION",
         shown="30s", help="The most that one request may take.",
     )  # fmt: skip
     max_attempts: int = option(
-        5, "--max-attempts", group=TROUBLE, parse=at_least(1), metavar="N", shown="5",
+        5, "--max-attempts", group=RETRIES, parse=at_least(1), metavar="N", shown="5",
         help="Attempts for one row; throttled ones do not count.",
     )  # fmt: skip
     backoff_base: float = option(
-        1.0, "--backoff-base", group=TROUBLE, parse=parse_duration, metavar="DURATION", shown="1s",
+        1.0, "--backoff-base", group=RETRIES, parse=parse_duration, metavar="DURATION", shown="1s",
         help="The most that the first retry waits; it doubles with each.",
     )  # fmt: skip
     backoff_max: float = option(
-        30.0, "--backoff-max", group=TROUBLE, parse=parse_duration, metavar="DURATION",
+        30.0, "--backoff-max", group=RETRIES, parse=parse_duration, metavar="DURATION",
         shown="30s", help="The most that any retry waits.",
     )  # fmt: skip
-    outage_patience: float = option(
-        900.0, "--outage-patience", group=TROUBLE, parse=parse_duration,
+    give_up_after: float = option(
+        900.0, "--give-up-after", group=RETRIES, parse=parse_duration,
         metavar="DURATION", shown="15m",
         help="How long to put up with an outage, or with nothing but 429, before stopping.",
     )  # fmt: skip
     max_errors: ErrorLimit | None = option(
-        None, "--max-errors", group=TROUBLE, parse=or_none(read_error_limit), metavar="N|N%",
+        None, "--max-errors", group=RETRIES, parse=or_none(read_error_limit), metavar="N|N%",
         shown="none",
         help="Stop when more rows are rejected, failed or invalid; a share counts from 1,000 "
         "rows on.",
     )  # fmt: skip
     max_duration: float | None = option(
-        None, "--max-duration", group=TROUBLE, parse=or_none(read_positive_duration),
+        None, "--max-duration", group=RETRIES, parse=or_none(read_positive_duration),
         metavar="DURATION", shown="none", help="Stop after so long; --resume sends the rest.",
     )  # fmt: skip
     simulate: str | None = option(
-        None, "--simulate", group=SETTING, parse=read_simulation, metavar="[=PROFILE]",
+        None, "--simulate", group=CONFIGURATION, parse=read_simulation, metavar="[=PROFILE]",
         choices=(*PROFILES, "none"),
         help="Send to an embedded simulator of the API: calm (the default), flaky, throttled "
         "or outage.",
     )  # fmt: skip
     progress: str = option(
-        "auto", "--progress", group=TELLING, choices=("auto", "bar", "plain", "none"),
+        "auto", "--progress", group=OUTPUT, choices=("auto", "bar", "plain", "none"),
         shown="auto",
         help="How far the run is: a bar on a terminal, elsewhere a line a minute.",
     )  # fmt: skip
     log_format: str = option(
-        "text", "--log-format", group=TELLING, choices=("text", "json"), shown="text",
+        "text", "--log-format", group=OUTPUT, choices=("text", "json"), shown="text",
         help="Sentences for people, or an event a line as JSON.",
     )  # fmt: skip
+    quiet: bool = option(
+        False, "-q", "--quiet", group=OUTPUT, help="Say nothing unless the exit code is not 0.",
+    )  # fmt: skip
+    verbose: bool = option(
+        False, "-v", "--verbose", group=OUTPUT,
+        help="Tell of every attempt that was not accepted.",
+    )  # fmt: skip
     metrics_file: str | None = option(
-        None, "--metrics-file", group=TELLING, metavar="PATH",
+        None, "--metrics-file", group=OUTPUT, metavar="PATH",
         help="Write figures for Prometheus, every 10 seconds and at the end.",
     )  # fmt: skip
     api_secret: Secret | None = None
@@ -272,7 +209,7 @@ class Settings(ReadSettings):
         return Limits(
             self.concurrency,
             self.max_attempts,
-            self.outage_patience,
+            self.give_up_after,
             most_found(embedded=self.simulate is not None),
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from batchconv.model import Fields, Row
 from batchconv.pipeline import read_rows
-from batchconv.settings.options import ReadSettings
+from batchconv.settings.read_options import ReadSettings
 from tests.bench.data import rows, write_csv
 from tests.bench.figures import Figure, Scale
 from tests.bench.processes import BATCHCONV, Usage, run

@@ -15,7 +15,8 @@ from batchconv.operations.audit import audit
 from batchconv.operations.resend import prepare_resend, resend_path
 from batchconv.operations.upload import prepare_upload
 from batchconv.sending.stops import signal_stop
-from batchconv.settings.options import ReadSettings, Settings
+from batchconv.settings.options import Settings
+from batchconv.settings.read_options import ReadSettings
 from batchconv.simulator import API_KEY, API_SECRET, Behaviour, FaultRule, Simulator
 
 ACCOUNT = {"VONAGE_API_KEY": API_KEY, "VONAGE_API_SECRET": API_SECRET}

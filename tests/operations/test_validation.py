@@ -11,7 +11,7 @@ from batchconv.errors import UsageError
 from batchconv.operations.validate import validate
 from batchconv.reading.spreadsheets import DateNotations, IdLengths
 from batchconv.sending.age_limit import moment_text
-from batchconv.settings.options import ReadSettings
+from batchconv.settings.read_options import ReadSettings
 from batchconv.simulator import Behaviour, Simulator
 from tests.shells import Shell
 

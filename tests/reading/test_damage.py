@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from batchconv.operations.validate import validate
-from batchconv.settings.options import ReadSettings
+from batchconv.settings.read_options import ReadSettings
 from batchconv.simulator import Behaviour, Simulator
 from tests.reading.test_compression import HEAD, PACK, checksum
 from tests.reading.test_parquet import spoil

@@ -12,7 +12,7 @@ from batchconv.model import Conversion, Outcome
 from batchconv.pipeline import read
 from batchconv.reading.columns import ColumnError
 from batchconv.reading.formats.decoding import Decoder
-from batchconv.settings.options import ReadSettings
+from batchconv.settings.read_options import ReadSettings
 
 
 @pytest.fixture(autouse=True)

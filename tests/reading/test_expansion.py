@@ -9,7 +9,7 @@ from batchconv.errors import InputError, UsageError
 from batchconv.operations.audit import audit
 from batchconv.operations.validate import validate
 from batchconv.reading.sources import expand, run_stem
-from batchconv.settings.options import ReadSettings
+from batchconv.settings.read_options import ReadSettings
 from batchconv.simulator import Behaviour, Simulator
 from tests.shells import Shell, ids, upload_here
 

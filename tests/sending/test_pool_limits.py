@@ -122,7 +122,7 @@ async def test_an_outage_longer_than_the_patience_is_exit_3_and_resumable(tmp_pa
     async with Simulator(Behaviour(outages=((0.0, 2.0),))) as simulator:
         shell = Shell(tmp_path, simulator.base_url)
         shell.write("a.csv", ids(300))
-        first = await shell.uploaded("a.csv", "--outage-patience", "300ms")
+        first = await shell.uploaded("a.csv", "--give-up-after", "300ms")
         assert (first.code, first.books.accepted) == (3, 0)
         assert "the server has been down for 300 ms" in first.err
         rest = await shell.uploaded("a.csv", "--resume")

@@ -206,7 +206,7 @@ async def test_a_proxy_that_cannot_be_reached_is_told_from_the_api(setting, prox
 
 async def test_an_outage_of_the_proxy_is_told_as_one(setting):
     async with setting(HttpProxy(status=503), rows=20) as here:
-        ended = await here.upload("--proxy", here.address, "--outage-patience", "100ms")
+        ended = await here.upload("--proxy", here.address, "--give-up-after", "100ms")
         assert ended.code == 3
         assert "the proxy could not be passed for 100 ms" in ended.err
         assert ended.books.unsent > 0

@@ -5,11 +5,12 @@ import traceback
 
 import pytest
 
-from batchconv.cli.layers import known_settings
 from batchconv.errors import UsageError
 from batchconv.settings.config_file import ConfigFile, default_path, read_config
+from batchconv.settings.option_types import options_of
+from batchconv.settings.options import Settings
 
-KNOWN = known_settings()
+KNOWN = options_of(Settings)
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ import itertools
 
 import pytest
 
-from batchconv.cli.layers import known_settings
 from batchconv.errors import UsageError
 from batchconv.settings.layers import Layers, load
+from batchconv.settings.option_types import options_of
+from batchconv.settings.options import Settings
 
-KNOWN = known_settings()
+KNOWN = options_of(Settings)
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from batchconv import Settings, upload
-from batchconv.cli.layers import known_settings, options_of_upload
 from batchconv.settings.config_file import SECRETS, read_config
+from batchconv.settings.option_types import by_group
 from batchconv.simulator import API_KEY, API_SECRET, Behaviour, Simulator
 from tests.shells import Shell, ids, upload_here
 
-OPTIONS = {option.name: option for option in options_of_upload()}
+OPTIONS = by_group(Settings)
 SETTABLE = [name for name, option in OPTIONS.items() if not option.flag_only]
 
 
@@ -273,7 +273,7 @@ async def test_init_writes_every_setting_and_none_is_in_force(shell):
     everything = tomllib.loads(uncommented(text))
     assert set(everything) == {*SETTABLE, *SECRETS, "default_profile", "profile"}
     path.write_text(uncommented(text))
-    file = read_config(str(path), known_settings())
+    file = read_config(str(path), OPTIONS)
     assert set(file.top.values) == set(SETTABLE)
     # Where there is a default, it is the one that is written.
     for name in SETTABLE:

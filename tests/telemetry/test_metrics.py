@@ -175,7 +175,7 @@ async def test_a_run_that_was_stopped_says_what_is_left(tmp_path, simulator):
 async def test_pauses_are_told_by_why(tmp_path, simulator):
     behave(simulator, status_for_all=503)
     ended, told = await Job(tmp_path, simulator).run(
-        "--backoff-base", "1ms", "--outage-patience", "500ms", "--concurrency", "12"
+        "--backoff-base", "1ms", "--give-up-after", "500ms", "--concurrency", "12"
     )
     assert ended.code == told["batchconv_exit_code",] == 3
     assert told["batchconv_paused_seconds_total", "outage"] >= 0.4

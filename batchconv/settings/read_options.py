@@ -1,0 +1,82 @@
+"""How inputs are read and rows understood: the options of every command that reads inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+
+from batchconv.model import Channel
+from batchconv.reading.formats import FORMATS, FormatName
+from batchconv.reading.sources import COMPRESSIONS, Compression
+from batchconv.settings.option_types import (
+    INPUT,
+    at_least,
+    between,
+    option,
+    read_boolean,
+    read_delimiter,
+    read_mapping,
+    read_zone,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSettings:
+    """How inputs are read and rows understood."""
+
+    format: FormatName | None = option(
+        None, "--format", group=INPUT, choices=FORMATS,
+        help="What the inputs are; by default their names tell, then their content.",
+    )  # fmt: skip
+    compression: Compression | None = option(
+        None, "--compression", group=INPUT, choices=COMPRESSIONS,
+        help="How the inputs are packed; by default their first bytes tell.",
+    )  # fmt: skip
+    encoding: str | None = option(
+        None, "--encoding", group=INPUT, metavar="NAME",
+        help="The text's encoding; by default UTF-8, or what a byte order mark says.",
+    )  # fmt: skip
+    delimiter: str | None = option(
+        None, "--delimiter", group=INPUT, parse=read_delimiter, metavar="CHAR",
+        help="What stands between cells; by default the first line tells: , ; tab or |.",
+    )  # fmt: skip
+    no_header: bool = option(
+        False, "--no-header", group=INPUT,
+        help="The first record is a row; --map then names columns by number, from 1.",
+    )  # fmt: skip
+    map: tuple[tuple[str, str], ...] = option(
+        (), "--map", group=INPUT, parse=read_mapping, metavar="FIELD=COLUMN", many=True,
+        help="Which column holds message_id, delivered, timestamp or channel. Repeatable.",
+    )  # fmt: skip
+    delivered: bool | None = option(
+        None, "--delivered", group=INPUT, parse=read_boolean, choices=("true", "false"),
+        help="For rows that do not say it: a missing column and blank cells.",
+    )  # fmt: skip
+    channel: Channel = option(
+        "sms", "--channel", group=INPUT, choices=("sms", "voice"), shown="sms",
+        help="For rows that do not say it: a missing column and blank cells.",
+    )  # fmt: skip
+    timezone: tzinfo = option(
+        UTC, "--timezone", group=INPUT, parse=read_zone, metavar="ZONE", shown="UTC",
+        help="Where times without an offset are, such as Europe/Berlin.",
+    )  # fmt: skip
+    timestamp_format: str | None = option(
+        None, "--timestamp-format", group=INPUT, metavar="FORMAT",
+        help="How times are written, in strptime's signs: %d/%m/%Y %H:%M:%S.",
+    )  # fmt: skip
+    max_row_bytes: int = option(
+        1 << 20, "--max-row-bytes", group=INPUT, parse=at_least(1), metavar="N", shown="1 MiB",
+        help="A longer record is one invalid row.",
+    )  # fmt: skip
+    max_columns: int = option(
+        10_000, "--max-columns", group=INPUT, parse=at_least(1), metavar="N", shown="10,000",
+        help="More cells in a header are refused; a JSON object with more keys is invalid.",
+    )  # fmt: skip
+    max_nesting: int = option(
+        100, "--max-nesting", group=INPUT, parse=between(1, 500), metavar="N", shown="100",
+        help="A JSON object with more levels is one invalid row.",
+    )  # fmt: skip
+    limit: int | None = option(
+        None, "--limit", group=INPUT, parse=at_least(1), metavar="N",
+        help="Read only the first N rows.",
+    )  # fmt: skip
