@@ -94,9 +94,7 @@ def _limited(batches: Iterator[list[Row]], limit: int | None) -> Iterator[list[R
 
 
 class Run:
-    """One run: conversions in, outcomes written, books balanced. `run` it once.
-
-    It installs no signal handlers and prints nothing.
+    """One run: conversions in, outcomes written, books balanced. `run` it once; it prints nothing.
 
     Args:
         settings: every option.

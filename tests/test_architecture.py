@@ -63,13 +63,13 @@ ROOMS = {
 
 
 class Imports(ast.NodeVisitor):
-    """The modules that a module imports: all of them, and those that it cannot be without."""
+    """The modules that a module imports: all of them, and those that are not for types alone."""
 
     def __init__(self, module: str) -> None:
         self.all: set[str] = set()
-        self.at_once: set[str] = set()
+        self.when_run: set[str] = set()
         self._package = module if MODULES[module].stem == "__init__" else module.rpartition(".")[0]
-        self._late = False
+        self._for_types = False
         self.visit(ast.parse(MODULES[module].read_text(encoding="utf-8")))
 
     def visit_Import(self, node: ast.Import) -> None:
@@ -82,26 +82,18 @@ class Imports(ast.NodeVisitor):
             inner = f"{node.module}.{alias.name}"
             self._add(inner if inner in MODULES else str(node.module))
 
-    def visit_FunctionDef(self, node: ast.AST) -> None:
-        self._later(node)
-
-    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - the name that ast calls
-
     def visit_If(self, node: ast.If) -> None:
         if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            self._later(node)
+            self._for_types = True
+            self.generic_visit(node)
+            self._for_types = False
         else:
             self.generic_visit(node)
 
-    def _later(self, node: ast.AST) -> None:
-        before, self._late = self._late, True
-        self.generic_visit(node)
-        self._late = before
-
     def _add(self, name: str) -> None:
         self.all.add(name)
-        if not self._late:
-            self.at_once.add(name)
+        if not self._for_types:
+            self.when_run.add(name)
 
 
 @cache
@@ -143,9 +135,17 @@ def test_what_is_private_to_a_folder_is_not_imported_from_outside(module):
             ), f"{module} imports {imported}"
 
 
-def test_imports_go_one_way():
-    graph = {module: imports_of(module).at_once & set(MODULES) - {module} for module in MODULES}
+def test_no_module_imports_itself_by_way_of_others_not_even_from_within_functions():
+    graph = {module: imports_of(module).when_run & set(MODULES) - {module} for module in MODULES}
     TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_an_import_within_a_function_is_for_start_up_time_or_an_extra(module):
+    lines = MODULES[module].read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        if "PLC0415" in line:
+            assert re.search(r"PLC0415 - .*(start-up|extra)", line), f"{module}: {line}"
 
 
 @pytest.mark.parametrize("library", ROOMS)

@@ -103,7 +103,7 @@ def _run() -> int | None:
     if not instruction:
         code: int | None = cli.main(standalone_mode=False)
         return code
-    from batchconv.cli.completion import answer  # noqa: PLC0415 - only a shell asks for it
+    from batchconv.cli.completion import answer  # noqa: PLC0415 - start-up
 
     answer(instruction, cli)
     return 0
@@ -128,7 +128,7 @@ def tell_error(error: BatchconvError) -> None:
 
 
 def _tell_json(message: str, hint: str | None, exit_code: int) -> None:
-    from batchconv.cli.logs import error_line  # noqa: PLC0415 - `--help` needs no logging
+    from batchconv.cli.logs import error_line  # noqa: PLC0415 - start-up: `--help` needs no logging
 
     say_aside(error_line(message, hint, exit_code))
 

@@ -35,7 +35,7 @@ def audit(inputs: Sequence[str], results_files: Sequence[str], **values: Any) ->
     Names each row and each outcome that does not fit. Exits with 0 when all fit, else with 1.
     Give the options about rows that the upload was given.
     """
-    from batchconv.operations.audit import audit as reconcile  # noqa: PLC0415 - --help needs none of it
+    from batchconv.operations.audit import audit as reconcile  # noqa: PLC0415 - start-up
 
     found = reconcile(
         inputs, results_files, make_settings(ReadSettings, values),

@@ -40,10 +40,10 @@ def report(
       batchconv report export.*results.jsonl --html night.html
       batchconv upload -o - export.csv | batchconv report -
     """
-    from batchconv.report.facts import verdict  # noqa: PLC0415 - --help needs none of it
-    from batchconv.report.making import make_report  # noqa: PLC0415 - the same
-    from batchconv.report.page import check_page, to_html, write_page  # noqa: PLC0415 - the same
-    from batchconv.report.wording import visible  # noqa: PLC0415 - the same
+    from batchconv.report.facts import verdict  # noqa: PLC0415 - start-up: --help needs none of it
+    from batchconv.report.making import make_report  # noqa: PLC0415 - start-up
+    from batchconv.report.page import check_page, to_html, write_page  # noqa: PLC0415 - start-up
+    from batchconv.report.wording import visible  # noqa: PLC0415 - start-up
 
     if html == STDOUT and as_json:
         raise click.UsageError("--json and --html - would both go to standard output")
@@ -56,13 +56,13 @@ def report(
     if html is not None:
         write_page(made, html)
     if as_json:
-        from batchconv.report.as_json import to_json  # noqa: PLC0415 - only then
+        from batchconv.report.as_json import to_json  # noqa: PLC0415 - start-up
 
         say(to_json(made))
     elif html is not None:
         say(f"{verdict(made).headline}: {visible(html, 1000)}")
     else:
-        from batchconv.report.text import to_text  # noqa: PLC0415 - only then
+        from batchconv.report.text import to_text  # noqa: PLC0415 - start-up
 
         say(to_text(made, width=_width(), colour=_colour(), encoding=sys.stdout.encoding))
 

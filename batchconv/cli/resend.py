@@ -36,7 +36,7 @@ def resend(earlier: str, include: str | None, **values: Any) -> None:
     """
     settings = sending_settings(values)
 
-    from batchconv.operations.resend import prepare_resend  # noqa: PLC0415 - --help must not load aiohttp
+    from batchconv.operations.resend import prepare_resend  # noqa: PLC0415 - start-up
 
     run_and_exit(
         lambda watch: prepare_resend(

@@ -55,8 +55,8 @@ def sending_settings(values: dict[str, Any]) -> Settings:
 
 def run_and_exit(prepare: Callable[[Watch | None], Run], settings: Settings) -> NoReturn:
     """Prepare a run, run it, tell what became of it, and exit with its code."""
-    from batchconv.cli.telling import telling  # noqa: PLC0415 - --help needs none of it
-    from batchconv.telemetry.observers import note_failure, observed  # noqa: PLC0415 - the same
+    from batchconv.cli.telling import telling  # noqa: PLC0415 - start-up: --help needs none of it
+    from batchconv.telemetry.observers import note_failure, observed  # noqa: PLC0415 - start-up
 
     raise_limit()
     context = click.get_current_context()
@@ -89,7 +89,7 @@ def _spare_the_collector() -> None:
 def _new_loop() -> asyncio.AbstractEventLoop:
     """The event loop of uvloop where there is one: it takes a tenth off the time of a run."""
     try:
-        import uvloop  # noqa: PLC0415 - only a run needs it, and it may not be there
+        import uvloop  # noqa: PLC0415 - an extra
     except ImportError:
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()

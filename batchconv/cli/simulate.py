@@ -166,7 +166,7 @@ def _behaviour(profile: str, changes: dict[str, object]) -> Behaviour:
 
 async def _serve(behaviour: Behaviour, host: str, port: int) -> None:
     # Only here: every other command starts quicker without the server's library.
-    from batchconv.simulator import Simulator  # noqa: PLC0415 - imports aiohttp
+    from batchconv.simulator import Simulator  # noqa: PLC0415 - start-up: imports aiohttp
 
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()

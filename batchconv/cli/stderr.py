@@ -104,7 +104,7 @@ class Stderr:
         what, self._latest = self._latest, None
         try:
             if self._bar is None and what is not None:
-                from batchconv.telemetry.progress_bar import Bar  # noqa: PLC0415 - few runs need rich
+                from batchconv.telemetry.progress_bar import Bar  # noqa: PLC0415 - start-up
 
                 self._bar = Bar(cast("IO[str]", self._file), _DESCRIPTOR)
             if self._bar is not None and what is not None:

@@ -33,7 +33,7 @@ def upload(inputs: Sequence[str], **values: Any) -> None:
     """
     settings = sending_settings(values)
 
-    from batchconv.operations.upload import prepare_upload  # noqa: PLC0415 - --help must not load aiohttp
+    from batchconv.operations.upload import prepare_upload  # noqa: PLC0415 - start-up
 
     run_and_exit(
         lambda watch: prepare_upload(inputs, settings, os.environ, watch),

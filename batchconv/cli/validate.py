@@ -53,7 +53,7 @@ def validate(
 
     Exits with 1 when rows are invalid.
     """
-    from batchconv.operations.validate import validate as look  # noqa: PLC0415 - --help needs none of it
+    from batchconv.operations.validate import validate as look  # noqa: PLC0415 - start-up
 
     findings = look(
         inputs, make_settings(ReadSettings, values), max_age=max_age, invalid=invalid

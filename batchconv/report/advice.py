@@ -76,7 +76,7 @@ def _resend(file: FileReport, run: RunReport) -> Iterator[Step]:
         return
     command = None
     if file.path != STDOUT:
-        from batchconv.operations.resend import resend_path  # noqa: PLC0415 - it takes all that sends along
+        from batchconv.operations.resend import resend_path  # noqa: PLC0415 - start-up
 
         begun = os.path.exists(resend_path(file.path))  # noqa: PTH110 - a path may be any text
         skip = _FILES | _ABOUT_ROWS

@@ -109,7 +109,7 @@ def find_proxy(
 
 
 def _excepted(place: str, environment: Mapping[str, str]) -> bool:
-    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # noqa: PLC0415 - heavy, and typeshed lacks it
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # noqa: PLC0415 - start-up
 
     names = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     return bool(proxy_bypass_environment(place, {"no": names}))

@@ -43,7 +43,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name == "Simulator":
         # Late on purpose, see above.
-        from batchconv.simulator.server import Simulator  # noqa: PLC0415 - keeps aiohttp out
+        from batchconv.simulator.server import Simulator  # noqa: PLC0415 - start-up
 
         return Simulator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -97,7 +97,7 @@ def metrics_of(settings: Settings, run: Observed) -> list[Observer]:
     """
     if settings.metrics_file is None:
         return []
-    from batchconv.telemetry.metrics import MetricsFile  # noqa: PLC0415 - may not be installed
+    from batchconv.telemetry.metrics import MetricsFile  # noqa: PLC0415 - an extra
 
     try:
         return [MetricsFile(settings.metrics_file, run.sight())]
@@ -114,6 +114,6 @@ def note_failure(settings: Settings, error: BatchconvError) -> None:
     if settings.metrics_file is None or isinstance(error, HeldError):
         return
     if find_spec("prometheus_client") is not None:
-        from batchconv.telemetry.metrics import record_failure  # noqa: PLC0415 - as above
+        from batchconv.telemetry.metrics import record_failure  # noqa: PLC0415 - an extra
 
         record_failure(settings.metrics_file, time.time(), error.exit_code)

@@ -42,7 +42,7 @@ def line(layout: Layout, outcome: Outcome) -> bytes | None:
         row.number,
     )
     if isinstance(row.cells, tuple):
-        from batchconv.reading.formats.arrow import json_record  # noqa: PLC0415 - it brings pyarrow
+        from batchconv.reading.formats.arrow import json_record  # noqa: PLC0415 - an extra
 
         return _object(json_record(row.cells), added)
     if row.cells is not None:

@@ -54,7 +54,7 @@ def _told(stream: ByteStream) -> FormatName:
 def _open_parquet(stream: ByteStream, options: ReadOptions) -> RowStream:
     # Imported when it is needed: it is an extra, and takes a while.
     try:
-        from batchconv.reading.formats.parquet import ParquetRows  # noqa: PLC0415 - see above
+        from batchconv.reading.formats.parquet import ParquetRows  # noqa: PLC0415 - an extra
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "pyarrow":
             raise

@@ -77,7 +77,7 @@ class _Bzip2:
     """
 
     def __init__(self) -> None:
-        import bz2  # noqa: PLC0415 - few runs need it
+        import bz2  # noqa: PLC0415 - start-up
 
         self._inner = bz2.BZ2Decompressor()
         self._packed = b""
@@ -155,14 +155,14 @@ def _kind(
         case "bz2":
             return _Bzip2, (OSError, ValueError)
         case "xz":
-            import lzma  # noqa: PLC0415 - see above
+            import lzma  # noqa: PLC0415 - start-up
 
             return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _MOST_MEMORY), (lzma.LZMAError,)
         case "zst":
             if sys.version_info >= (3, 14):
-                from compression import zstd  # noqa: PLC0415 - see above
+                from compression import zstd  # noqa: PLC0415 - an extra
             else:
-                from backports import zstd  # noqa: PLC0415 - see above
+                from backports import zstd  # noqa: PLC0415 - an extra
 
             return zstd.ZstdDecompressor, (zstd.ZstdError,)
         case _:

@@ -199,7 +199,7 @@ def _match(pattern: str, left_out: list[str]) -> Iterator[str]:
 
 def _find_remote(name: Input, left_out: list[str]) -> list[str] | None:
     """The files in a folder of a store and below it, or those that a pattern matches."""
-    from batchconv.reading.sources.remote import find  # noqa: PLC0415 - most runs need no fsspec
+    from batchconv.reading.sources.remote import find  # noqa: PLC0415 - an extra
 
     found = find(name)
     if found is None:

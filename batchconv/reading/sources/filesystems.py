@@ -94,8 +94,8 @@ def protocol_of(address: str) -> str:
 def _filesystem(address: str) -> tuple[Any, str]:
     protocol = protocol_of(address)
     try:
-        import fsspec  # noqa: PLC0415 - most runs read files
-        from fsspec.registry import known_implementations  # noqa: PLC0415 - the same
+        import fsspec  # noqa: PLC0415 - an extra
+        from fsspec.registry import known_implementations  # noqa: PLC0415 - an extra
     except ImportError:
         raise UsageError(
             f"{protocol}://... is read by fsspec, which is not installed",
@@ -135,7 +135,7 @@ def _http_options(*, encoded: bool) -> dict[str, Any]:
 
 
 async def _http_client(loop: Any) -> aiohttp.ClientSession:
-    import aiohttp  # noqa: PLC0415 - most runs read files
+    import aiohttp  # noqa: PLC0415 - an extra
 
     async def watch(_session: Any, _context: SimpleNamespace, told: Any) -> None:
         """Follow no redirect into the clear."""
@@ -155,7 +155,7 @@ async def _http_client(loop: Any) -> aiohttp.ClientSession:
 
 def _open_http(fs: Any, url: str) -> OpenFile:
     """Open a URL in parts where its server gives parts, else in one go."""
-    from fsspec.asyn import sync  # noqa: PLC0415 - most runs read files
+    from fsspec.asyn import sync  # noqa: PLC0415 - an extra
 
     size, headers = sync(fs.loop, _ask, fs, url)
     if size is None:

@@ -146,7 +146,7 @@ class ByteStream:
         return there or self._spooled()
 
     def _spooled(self) -> BinaryIO:
-        import tempfile  # noqa: PLC0415 - few runs need it, and it brings much along
+        import tempfile  # noqa: PLC0415 - start-up: few runs need it, and it brings much along
 
         self._spool = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - closed by close()
         try:
@@ -193,7 +193,7 @@ class ByteStream:
 def _open(name: str) -> Opened:
     if not is_url(name):
         return File(name)
-    from batchconv.reading.sources.remote import Remote  # noqa: PLC0415 - most runs need no fsspec
+    from batchconv.reading.sources.remote import Remote  # noqa: PLC0415 - an extra
 
     return Remote(name if isinstance(name, Input) else as_input(name))
 
