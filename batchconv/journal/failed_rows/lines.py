@@ -26,7 +26,8 @@ def header(layout: Layout) -> bytes:
     """The first line of a file for an input that looks like *layout*; nothing without a header."""
     if layout.header is None:
         return b""
-    return _csv_line(layout, [*_own(layout, layout.header), *ADDED_COLUMNS])
+    folders = [name for name, _ in layout.folder_values]
+    return _csv_line(layout, [*_own(layout, layout.header), *folders, *ADDED_COLUMNS])
 
 
 def line(layout: Layout, outcome: Outcome) -> bytes | None:
@@ -44,10 +45,11 @@ def line(layout: Layout, outcome: Outcome) -> bytes | None:
     if isinstance(row.cells, tuple):
         from batchconv.reading.formats.arrow import json_record  # noqa: PLC0415 - an extra
 
-        return _object(json_record(row.cells), added)
+        return _object(json_record(row.cells), layout, added)
     if row.cells is not None:
-        return _csv_line(layout, [*_own(layout, row.cells), *added])
-    return None if row.raw is None else _object(row.raw, added)
+        folders = [value for _, value in layout.folder_values]
+        return _csv_line(layout, [*_own(layout, row.cells), *folders, *added])
+    return None if row.raw is None else _object(row.raw, layout, added)
 
 
 def number_of(path: Path, row: Row) -> int:
@@ -93,12 +95,14 @@ def _csv_line(layout: Layout, cells: Sequence[str | int | None]) -> bytes:
     return text.getvalue().removesuffix("\r\n").encode() + b"\n"
 
 
-def _object(raw: str, added: _Added) -> bytes:
+def _object(raw: str, layout: Layout, added: _Added) -> bytes:
     """The record's own text with the added keys at its end: no number is read and written anew."""
-    members = [text for name, text in _members(raw.strip(_JSON_SPACE)) if name not in ADDED_COLUMNS]
-    members += [
+    own = [one for one in _members(raw.strip(_JSON_SPACE)) if one[0] not in ADDED_COLUMNS]
+    names = {name for name, _ in own}
+    folders = [one for one in layout.folder_values if one[0] not in names]
+    members = [text for _, text in own] + [
         f"{json.dumps(name)}: {json.dumps(value)}"
-        for name, value in zip(ADDED_COLUMNS, added, strict=True)
+        for name, value in (*folders, *zip(ADDED_COLUMNS, added, strict=True))
     ]
     return ("{" + ", ".join(members) + "}\n").encode()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from batchconv.errors import UsageError
 from batchconv.reading.formats.base import FORMATS, FormatName, Layout, ReadOptions, RowStream
 from batchconv.reading.formats.delimited import DelimitedRows
+from batchconv.reading.formats.folder_values import open_with_folders
 from batchconv.reading.formats.jsonl import JsonRows
 from batchconv.reading.sources import BLANK, PARQUET_MAGIC, ByteStream, format_suffix
 
@@ -35,11 +36,15 @@ def open_rows(
         InputError: the stream is damaged before its first record.
     """
     chosen = name or _told(stream)
-    if chosen == "parquet":
-        return _open_parquet(stream, options)
-    return (
-        JsonRows(stream, options) if chosen == "jsonl" else DelimitedRows(chosen, stream, options)
-    )
+
+    def opened(options: ReadOptions) -> RowStream:
+        if chosen == "parquet":
+            return _open_parquet(stream, options)
+        if chosen == "jsonl":
+            return JsonRows(stream, options)
+        return DelimitedRows(chosen, stream, options)
+
+    return open_with_folders(stream.name, options, opened)
 
 
 def _told(stream: ByteStream) -> FormatName:

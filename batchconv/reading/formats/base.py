@@ -25,17 +25,23 @@ class Layout(NamedTuple):
         header: the input's column names, None where it has no header.
         delimiter: what stands between cells; empty where they are not text.
         encoding: what a raw record is turned back into bytes with.
+        folder_values: columns that stand in no record, but in the names of the folders around the
+            input, with their one value for all of its rows: `channel=voice`. Failed rows have them
+            behind their own columns.
     """
 
     format: FormatName
     header: list[str] | None
     delimiter: str
     encoding: str
+    folder_values: tuple[tuple[str, str | None], ...] = ()
 
     @property
     def of_failed_rows(self) -> Layout:
         """How the failed-rows file looks: as the input, but rows of Parquet become JSON Lines."""
-        return Layout("jsonl", None, "", "utf-8") if self.format == "parquet" else self
+        if self.format != "parquet":
+            return self
+        return Layout("jsonl", None, "", "utf-8", self.folder_values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,8 @@ def _is_wanted(
 
 def _is_aside(name: str) -> bool:
     """Whether a file or folder is not for readers: `.crc`, `_SUCCESS`, `_temporary`."""
-    return name.startswith((".", "_")) and name not in {".", ".."}
+    # Spark's rule: a folder `_state=1` is one of its values.
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
 def _unreadable(error: OSError) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import unquote
 
 from batchconv.errors import UsageError
 
-Compression = Literal["none", "gz", "bz2", "xz", "zst"]
-COMPRESSIONS: tuple[Compression, ...] = ("none", "gz", "bz2", "xz", "zst")
+Compression = Literal["none", "gz", "bz2", "xz", "zst", "zip"]
+COMPRESSIONS: tuple[Compression, ...] = ("none", "gz", "bz2", "xz", "zst", "zip")
 
 STDIN = "-"
 _PACKED: dict[str, Compression] = {
@@ -19,6 +21,7 @@ _PACKED: dict[str, Compression] = {
     ".xz": "xz",
     ".zst": "zst",
     ".zstd": "zst",
+    ".zip": "zip",
 }
 PARQUET_SUFFIXES = (".parquet", ".pq")
 DATA_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", *PARQUET_SUFFIXES)
@@ -26,6 +29,12 @@ _STRIPPED = (*_PACKED, *DATA_SUFFIXES, ".txt")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # In their URLs all behind the first word is a key, which may have an @; no user stands in them.
 _KEYED = ("s3", "s3a", "gs", "gcs", "az", "memory")
+# Of these, all behind the host is a key, with `#` and `?` in it: there is no query that could hold
+# a secret. A version is asked for with the one word that s3fs knows.
+_ALL_KEY = re.compile(r"(?:s3|s3a|gs|gcs|memory)://", re.IGNORECASE)
+_VERSION = re.compile(r"\?versionId=[^/?]*$")
+# Hive's word for null, which Spark, pandas and all others write, too.
+_NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 _LOOPBACK = re.compile(r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]*)?(?:/.*)?")
 _WILD = re.compile(r"[*?]|\[[^\]]*\]")
 
@@ -38,13 +47,16 @@ class Input(str):
 
     Attributes:
         address: what is opened.
+        found: nobody named it: it was found in a folder or by a pattern.
     """
 
     address: str
+    found: bool
 
-    def __new__(cls, name: str, address: str | None = None) -> Self:
+    def __new__(cls, name: str, address: str | None = None, *, found: bool = False) -> Self:
         made = super().__new__(cls, name)
         made.address = name if address is None else address
+        made.found = found
         return made
 
 
@@ -68,24 +80,55 @@ def is_url(name: str) -> bool:
     return _URL.match(name) is not None
 
 
-def as_input(name: str) -> Input:
+def as_input(name: str, *, found: bool = False) -> Input:
     """The input of that name; of a URL what may be secret is kept out of sight.
 
     Raises:
         UsageError: a URL has user-info, or would be read where others can listen.
     """
     if not is_url(name):
-        return Input(name)
+        return Input(name if is_stdin(name) and not found else local_name(name), found=found)
     shown = without_query(name)
     for part in shown.split("::"):
         _refuse_unsafe(part)
-    return Input(shown, name)
+    return Input(shown, name, found=found)
+
+
+def local_name(path: str) -> str:
+    """A path as results show it, the same however it is spelled: `a.csv` for `./a.csv`.
+
+    `..` stays, for behind a link to a folder it leads elsewhere. A file called `-` is `./-`.
+    """
+    root = "/" if path.startswith("/") else ""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    name = root + "/".join(parts) + ("/" if parts and path.endswith("/") else "")
+    return "./-" if is_stdin(name) else name or path
+
+
+def folder_values(name: str) -> list[tuple[str, str | None]]:
+    """What the folders around an input say of its rows: `channel=voice` is ("channel", "voice").
+
+    Both are URL-encoded, as Spark and Hive write them. The folders that the whole path leads
+    through count: the same file says the same from wherever it is named.
+    """
+    if is_stdin(name):
+        return []
+    path = name.partition("://")[2] if is_url(name) else os.path.abspath(name)  # noqa: PTH100 - a path may be any text here
+    pairs = [part.partition("=") for part in path.split("/")[:-1]]
+    return [
+        (unquote(column), None if value == _NULL_FOLDER else unquote(value))
+        for column, equals, value in pairs
+        if equals and column
+    ]
 
 
 def without_query(url: str) -> str:
     """A URL without query and fragment, which may hold secrets."""
     # A chain of fsspec's, such as zip://export.csv::s3://bucket/export.zip, has several.
-    return "::".join(re.split("[?#]", part, maxsplit=1)[0] for part in url.split("::"))
+    return "::".join(
+        _VERSION.sub("", part) if _ALL_KEY.match(part) else re.split("[?#]", part, maxsplit=1)[0]
+        for part in url.split("::")
+    )
 
 
 def _refuse_unsafe(url: str) -> None:
