@@ -25,6 +25,7 @@ _COMMANDS = {
     "report": "Tell what happened, as tables, JSON or a page.",
     "config": "Tell what is set and by whom, or write a file of settings.",
     "simulate": "Run a local simulator of the Conversion API.",
+    "manual": "Read the manual, page by page.",
     "completion": "Make bash, zsh or fish complete commands, options and values.",
 }
 

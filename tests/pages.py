@@ -1,13 +1,14 @@
-"""The README tells the truth: its commands run, and what it lists is complete.
+"""README and the manual's pages: their commands are run, their tables are made from the code.
 
-`python -m tests.test_readme` writes outputs and option tables anew. Two marks before a block of
-commands tell of commands that do not end by themselves:
+`python -m tests.pages [NAME...]` writes outputs and tables anew. Each page's commands run one after
+the other in a copy of `examples/`. Marks before a block of commands:
 
     <!-- interrupt: FILE has N lines -->      Ctrl-C as soon as that is so
     <!-- keep running after: TEXT -->         until the end of the page; its port is made to fit
+
+And between `<!-- NAME: WORDS -->` and `<!-- end -->` stands a table that is made anew.
 """
 
-import ast
 import os
 import re
 import shutil
@@ -15,29 +16,24 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import click
-import pytest
 
-from batchconv import errors
 from batchconv.cli.options import GroupedOption
-from batchconv.journal.results import ResultLine
-from batchconv.model import Reason
 from batchconv.settings.option_types import GROUPS
-from batchconv.simulator import FAULT_WORDS, PROFILES
-from batchconv.telemetry.summary import Summary
 from tests.bench.processes import undisturbed
-from tests.commands import COMMANDS, command
+from tests.commands import command
 
 ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
-PAGE = README.read_text(encoding="utf-8")
+PAGES = {path.stem: path for path in (ROOT / "batchconv" / "manual").glob("*.md")} | {
+    "README": ROOT / "README.md"
+}
 
 _BLOCK = re.compile(r"(?:<!-- ([^\n]*) -->\n)?```console\n(.*?)```\n", re.DOTALL)
-_OPTIONS = re.compile(r"(<!-- options: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- ([a-z ]+): ?([\w ]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SEPARATOR = "\x1e\n"
 _SHOWN_PORT = "127.0.0.1:8080"
 _PATIENCE = 60  # seconds
@@ -176,12 +172,12 @@ def options_of(name: str) -> Iterator[tuple[str, click.Option, click.Context]]:
         yield getattr(option, "group", ""), option, context
 
 
-def with_option_tables(page: str) -> str:
-    """The page with its tables of options made from the commands."""
-    return _OPTIONS.sub(lambda match: match[1] + _tables(match[2]) + match[3], page)
+def with_tables(page: str) -> str:
+    """The page with its tables made anew from the code."""
+    return _TABLE.sub(lambda match: match[1] + TABLES[match[2]](match[3]) + match[4], page)
 
 
-def _tables(name: str) -> str:
+def _option_tables(name: str) -> str:
     """By group for `upload`; for the others what differs, and the names of what does not."""
     head = "| option | default | |\n|---|---|---|\n"
     rows = list(_rows(name))
@@ -217,101 +213,17 @@ def _split_default(option: click.Option, text: str) -> tuple[str, str]:
     return found[1], default[1] if default else ""
 
 
-def test_every_command_prints_what_the_page_says(tmp_path):
-    assert normalised(with_outputs(PAGE, tmp_path)) == normalised(PAGE)
+TABLES: dict[str, Callable[[str], str]] = {"options": _option_tables}
+"""The kinds of tables; each is made from the words behind its name."""
 
 
-def test_the_option_tables_are_those_of_the_commands():
-    assert with_option_tables(PAGE) == PAGE
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_is_on_the_page(name):
-    """A name that starts with two dashes in backticks, with or without a value behind it."""
-    for _, option, _ in options_of(name):
-        for flag in option.opts:
-            assert re.search(rf"`[^`|]*{flag}(?![\w-])", PAGE), flag
-
-
-def test_every_command_is_on_the_page():
-    for name in COMMANDS:
-        assert re.search(rf"`(batchconv )?{name}[` ]", PAGE), name
-
-
-def section(heading: str) -> str:
-    return PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-
-
-def first_cells(text: str) -> list[str]:
-    """The words in backticks in the first cells of the tables of *text*."""
-    cells = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| `")]
-    return [word for cell in cells for word in re.findall("`([^`]+)`", cell)]
-
-
-def test_every_reason_is_on_the_page_and_no_other():
-    assert first_cells(section("Every reason")) == [reason.value for reason in Reason]
-
-
-def test_every_module_is_in_the_map_and_no_other():
-    folder = ROOT / "batchconv"
-    modules = {path.relative_to(folder).as_posix() for path in folder.rglob("*.py")}
-    assert sorted(first_cells(section("The rooms of the house"))) == sorted(modules)
-
-
-def test_every_field_of_a_result_and_of_the_summary_is_on_the_page():
-    assert first_cells(section("What comes out")) == list(ResultLine._fields)
-    counts = set(re.findall(r"\w+", section("The books and the summary")))
-    assert set(Summary("", 0.0).as_dict()) <= counts
-
-
-def test_every_exit_code_is_on_the_page():
-    told = set(map(int, re.findall(r"\b\d+\b", " ".join(re.findall(
-        r"^\| ([\d, ]+) \|", section("Exit codes"), re.MULTILINE)))))  # fmt: skip
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
-    raised = {kind.exit_code for kind in kinds if issubclass(kind, errors.BatchconvError)}
-    assert raised | {0, 1, 3, 129, 130, 143} == told
-
-
-def test_every_profile_and_fault_of_the_stand_in_is_on_the_page():
-    text = section("simulate")
-    assert first_cells(text) == [*PROFILES, *FAULT_WORDS]
-    for kind, meaning in FAULT_WORDS.items():
-        assert f"| `{kind}` | {meaning} |" in text
-
-
-def test_every_make_target_that_the_page_names_is_there():
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    named = set(re.findall(r"^make (\w+)|`make (\w+)`", PAGE, re.MULTILINE))
-    assert {one or other for one, other in named} <= set(targets)
-
-
-def test_links_lead_somewhere():
-    headings = re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
-    for target in re.findall(r"\]\(([^)]*)\)", PAGE):
-        assert target[1:] in anchors if target.startswith("#") else (ROOT / target).exists(), target
-
-
-def test_the_python_on_the_page_is_python():
-    for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
-        compile(code, "README", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-
-
-def test_the_demo_runs_to_its_end(tmp_path):
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    program = Path(sys.executable).parent / "batchconv"
-    done = subprocess.run(
-        ["sh", "examples/demo.sh", program],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "accepted 53 + rejected 1 + failed 0 + invalid 12" in done.stderr
+def main(names: list[str]) -> None:
+    """Write the outputs and tables of these pages anew; without names, of all."""
+    for name in names or PAGES:
+        text = PAGES[name].read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as scratch:
+            PAGES[name].write_text(with_outputs(with_tables(text), Path(scratch)), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as scratch:
-        README.write_text(with_outputs(with_option_tables(PAGE), Path(scratch)), encoding="utf-8")
+    main(sys.argv[1:])
