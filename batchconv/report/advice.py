@@ -15,8 +15,8 @@ from batchconv.report.fold import MOST_SOURCES
 from batchconv.report.model import FileReport, RunReport, Step
 from batchconv.report.wording import many
 from batchconv.settings.option_types import Option, options_of
-from batchconv.settings.options import Settings
-from batchconv.settings.read_options import ReadSettings, same_folder
+from batchconv.settings.options import Settings, same_folder
+from batchconv.settings.read_options import ReadSettings
 
 _OPTIONS = options_of(Settings)
 _FILES = {"results", "failed", "no_failed", "summary", "resume", "overwrite"}
