@@ -71,7 +71,7 @@ class ConversionClient(HttpClient):
         if isinstance(conversion, Outcome):
             raise UsageError(conversion.detail or "the conversion cannot be sent")
         reply = await self.exchange(conversion)
-        verdict = judge(reply, accepted_before=False, forbidden_in_a_row=1)
+        verdict = judge(reply, accepted_before=False)
         if verdict is Verdict.ACCEPT:
             return reply
         raise ConversionRefused(_why(reply, verdict), reply)

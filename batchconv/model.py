@@ -46,6 +46,8 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     UNKNOWN_HOST = "unknown-host"
     CONNECTION_REFUSED = "connection-refused"
+    NO_ROUTE = "no-route"
+    TLS_FAILED = "tls-failed"
     CONNECTION_LOST = "connection-lost"
     BAD_REPLY = "bad-reply"
     SERVER_ERROR = "server-error"
@@ -168,6 +170,7 @@ class Reply(NamedTuple):
         trouble: what went wrong when there is no status, else None.
         certificate: what is wrong with a certificate that was refused, else None.
         proxy: it is the proxy that answered, or that could not be reached.
+        written: the request, or a part of it, was written to a connection to the API.
     """
 
     status: int | None
@@ -176,6 +179,7 @@ class Reply(NamedTuple):
     trouble: Reason | None = None
     certificate: str | None = None
     proxy: bool = False
+    written: bool = True
 
 
 class Result(StrEnum):

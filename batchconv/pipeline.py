@@ -10,7 +10,7 @@ from batchconv.journal.deduplication import Deduplicator
 from batchconv.journal.outcome_writer import OutcomeWriter, Watch
 from batchconv.journal.outputs import Outputs
 from batchconv.journal.settled_index import Settled
-from batchconv.model import Conversion, Outcome, Reply, Row
+from batchconv.model import Conversion, Outcome, Reply, Result, Row
 from batchconv.reading.formats import ReadOptions
 from batchconv.reading.formats.decoding import check_encoding
 from batchconv.reading.mapper import Mapper
@@ -129,7 +129,7 @@ class Run:
     ) -> None:
         self._settings = settings
         self._connect = connect
-        self._judge = judge or ReplyJudge()
+        self._judge = judge
         self._clock = clock
         self._outputs = outputs
         self._batches = batches
@@ -161,6 +161,7 @@ class Run:
                 send_also=self._send_also,
                 clock=clock.monotonic,
             )
+            accepted_before = self.summary.earlier[Result.ACCEPTED] > 0
             pool = self._pool = Pool(
                 client.exchange,
                 settling.settle,
@@ -170,7 +171,7 @@ class Run:
                 limits=settings.limits,
                 rate=settings.rate,
                 backoff=Backoff(settings.backoff_base, settings.backoff_max, clock.wall),
-                judge=self._judge,
+                judge=self._judge or ReplyJudge(accepted_before=accepted_before),
                 clock=clock.monotonic,
                 wall=clock.wall,
             )

@@ -17,9 +17,9 @@ from batchconv.errors import OutputError
 from batchconv.journal.books import Books
 from batchconv.journal.deduplication import Deduplicator
 from batchconv.journal.outputs import Outputs
-from batchconv.model import Conversion, Outcome
-from batchconv.sending.stops import Stop, defect_stop, errors_stop, file_stop
-from batchconv.sending.traffic import ErrorLimit
+from batchconv.model import Conversion, Outcome, Result
+from batchconv.sending.stops import Stop, all_rejected_stop, defect_stop, errors_stop, file_stop
+from batchconv.sending.traffic import NO_ERROR_LIMIT, REJECTED_FROM_THE_START, ErrorLimit
 
 _SUCCESSION = 0.0003  # seconds since the last write in which it is worth waiting for a turn
 
@@ -148,8 +148,7 @@ class OutcomeWriter:
 
     def _count(self, outcome: Outcome) -> None:
         self._count_outcome(outcome)
-        if self._max_errors is not None:
-            self._count_errors(self._max_errors)
+        self._count_errors(outcome)
         if outcome.reason is not None:
             try:
                 self._outputs.write_failed(outcome)
@@ -161,10 +160,18 @@ class OutcomeWriter:
         if self._once is not None:
             self._let_duplicates_go(self._once, outcome)
 
-    def _count_errors(self, limit: ErrorLimit) -> None:
-        books = self._books
-        if limit.exceeded(books.bad, books.results.total()):
+    def _count_errors(self, outcome: Outcome) -> None:
+        books, limit = self._books, self._max_errors
+        if limit is not None and limit.exceeded(books.bad, books.results.total()):
             self._stop(errors_stop(books.bad, str(limit)))
+        if (
+            outcome.result is Result.REJECTED
+            and limit != NO_ERROR_LIMIT
+            and books.results[Result.REJECTED] == REJECTED_FROM_THE_START
+            and not books.results[Result.ACCEPTED]
+            and not books.results[Result.FAILED]
+        ):
+            self._stop(all_rejected_stop(books.results[Result.REJECTED]))
 
     def _let_duplicates_go(self, once: Deduplicator, outcome: Outcome) -> None:
         spared, following = once.settled(outcome)

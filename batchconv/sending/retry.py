@@ -20,7 +20,9 @@ _FIRST_PAUSE = 0.1  # seconds
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds that a `Retry-After` header asks for, at most 120; None for junk.
+    """Seconds that a `Retry-After` header asks for, at most 120; None when it asks for no wait.
+
+    That is also one of 0, or a date that has passed: it must not undo the backoff.
 
     Args:
         value: seconds or an HTTP date (RFC 9110, 10.2.3).
@@ -40,7 +42,7 @@ def retry_after(value: str | None, now: float) -> float | None:
             seconds = moment.timestamp() - now
         except (ValueError, TypeError, IndexError, OverflowError):
             return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+    return min(seconds, MAX_RETRY_AFTER) if seconds > 0 else None
 
 
 class Backoff(wait_base):

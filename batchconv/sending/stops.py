@@ -110,6 +110,15 @@ def errors_stop(bad: int, limit: str) -> Stop:
     )
 
 
+def all_rejected_stop(rows: int) -> Stop:
+    """Nothing but rejections since the run began."""
+    return Stop(
+        3,
+        f"all of the first {rows} rows were rejected",
+        "check --base-url and the column of message ids; --max-errors none goes on all the same",
+    )
+
+
 def duration_stop(seconds: float) -> Stop:
     """The run's time is over."""
     return Stop(3, f"--max-duration of {show_duration(seconds)} is over")

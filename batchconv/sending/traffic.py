@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -39,6 +40,10 @@ class Limits:
         return max(1_000, 10 * (self.concurrency or 0))
 
 
+REJECTED_FROM_THE_START = 100
+"""So many rejected rows, with none accepted before them, mean a wrong address or a wrong column."""
+
+
 class ErrorLimit(NamedTuple):
     """How many rows may be rejected, failed or invalid (`--max-errors`).
 
@@ -57,7 +62,11 @@ class ErrorLimit(NamedTuple):
         return bad > self.most
 
     def __str__(self) -> str:
-        return f"{self.most:g}{'%' * self.percent}"
+        return "none" if self.most == math.inf else f"{self.most:g}{'%' * self.percent}"
+
+
+NO_ERROR_LIMIT = ErrorLimit(math.inf)
+"""Goes on whatever is rejected, also when nothing else happens from the start."""
 
 
 class Pause(NamedTuple):

@@ -36,6 +36,7 @@ _TAIL = """
 _WIDTH = 92
 _EXAMPLES = {
     "encoding": "latin-1",
+    "max_errors": "100",
     "delimiter": ";",
     "map": "message_id=ref",
     "timestamp_format": "%d/%m/%Y %H:%M:%S",

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from batchconv.reading.columns import FIELDS
 from batchconv.sending.durations import parse_duration
-from batchconv.sending.traffic import ErrorLimit
+from batchconv.sending.traffic import NO_ERROR_LIMIT, ErrorLimit
 from batchconv.vonage.authentication import mask_key
 
 T = TypeVar("T")
@@ -235,7 +235,9 @@ def read_concurrency(text: str) -> int | None:
 
 
 def read_error_limit(text: str) -> ErrorLimit:
-    """`100` or `5%`."""
+    """`100`, `5%`, or `none`, which is not the same as leaving it out."""
+    if text == "none":
+        return NO_ERROR_LIMIT
     number = text.removesuffix("%")
     percent = number != text
     try:

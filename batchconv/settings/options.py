@@ -164,10 +164,10 @@ class Settings(ReadSettings):
         help="How long to put up with an outage, or with nothing but 429, before stopping.",
     )  # fmt: skip
     max_errors: ErrorLimit | None = option(
-        None, "--max-errors", group=RETRIES, parse=or_none(read_error_limit), metavar="N|N%",
-        shown="none",
+        None, "--max-errors", group=RETRIES, parse=read_error_limit, metavar="N|N%|none",
         help="Stop when more rows are rejected, failed or invalid; a share counts from 1,000 "
-        "rows on.",
+        "rows on. With none a run goes on even if all of its first 100 rows are rejected, which "
+        "otherwise stops it.",
     )  # fmt: skip
     max_duration: float | None = option(
         None, "--max-duration", group=RETRIES, parse=or_none(read_positive_duration),

@@ -10,9 +10,17 @@ from batchconv.model import Reason, Reply
 RESEND_HINT = "; `resend` tries again"
 """What the command line's users are told to do about a failed row."""
 
-_FORBIDDEN_STOPS = 3
-_ADDRESS_STATUSES = (404, 405)
-_REPEAT_IS_SAFE = (Reason.UNKNOWN_HOST, Reason.CONNECTION_REFUSED)
+DOUBTFUL_STOPS = 20
+"""So many replies in a row that put account or address in doubt stop even a run that went well."""
+
+_DOUBTFUL = (403, 404, 405)  # and every 3xx
+_NEVER_ARRIVED = (
+    Reason.UNKNOWN_HOST,
+    Reason.CONNECTION_REFUSED,
+    Reason.NO_ROUTE,
+    Reason.TLS_FAILED,
+)
+_GATEWAY_STATUSES = (502, 504)  # a gateway may have passed the request on before it gave up
 
 
 class Verdict(Enum):
@@ -32,78 +40,98 @@ class Judged(NamedTuple):
     verdict: Verdict
 
 
-def judge(reply: Reply, *, accepted_before: bool, forbidden_in_a_row: int) -> Verdict:
+def puts_address_in_doubt(status: int | None) -> bool:
+    """Whether a reply may mean that account or address are wrong, or only its row."""
+    return status is not None and (300 <= status < 400 or status in _DOUBTFUL)
+
+
+def judge(reply: Reply, *, accepted_before: bool, doubtful_in_a_row: int = 1) -> Verdict:
     """What to do about *reply*: the verdict table.
 
     Args:
         reply: what came back.
-        accepted_before: a row of this run has been accepted, so account and address are right.
-        forbidden_in_a_row: how many 403 came in a row, this one included.
+        accepted_before: a row of this job has been accepted, so account and address are right.
+        doubtful_in_a_row: how many replies in a row, this one included, put them in doubt.
     """
     status = reply.status
     if status is None:
         return Verdict.STOP if reply.certificate else Verdict.AGAIN
-    if 200 <= status < 300 and not reply.proxy:
-        return Verdict.ACCEPT
-    if status in (401, 402, 407):
-        return Verdict.STOP
-    if reply.proxy and status < 500 and status not in (408, 429):
-        return Verdict.STOP
-    if status == 403:
-        stops = not accepted_before or forbidden_in_a_row >= _FORBIDDEN_STOPS
-        return Verdict.STOP if stops else Verdict.REJECT
     if status == 429:
         return Verdict.SLOW_DOWN
     if status in (408, 425) or status >= 500:
         return Verdict.AGAIN
-    if status < 400 or status in _ADDRESS_STATUSES:
-        return Verdict.REJECT if accepted_before else Verdict.STOP
+    if status in (401, 402, 407) or reply.proxy:
+        return Verdict.STOP  # a proxy that says no, or that answers in the API's place
+    if 200 <= status < 300:
+        return Verdict.ACCEPT
+    if puts_address_in_doubt(status):
+        stops = not accepted_before or doubtful_in_a_row >= DOUBTFUL_STOPS
+        return Verdict.STOP if stops else Verdict.REJECT
     return Verdict.REJECT
 
 
 class ReplyJudge:
-    """The verdict table with what it needs to know of earlier replies of the run."""
+    """The verdict table with what it needs to know of earlier replies of the job.
 
-    def __init__(self) -> None:
-        self._accepted_before = False
-        self._forbidden_in_a_row = 0
+    Args:
+        accepted_before: an earlier run of the job had a row accepted.
+    """
+
+    def __init__(self, *, accepted_before: bool = False) -> None:
+        self._accepted_before = accepted_before
+        self._doubtful_in_a_row = 0
 
     def __call__(self, reply: Reply) -> Judged:
         """The reply with its verdict."""
-        if reply.status == 200:  # all that a good run meets
-            self._accepted_before, self._forbidden_in_a_row = True, 0
+        if reply.status == 200 and not reply.proxy:  # all that a good run meets
+            self._accepted_before, self._doubtful_in_a_row = True, 0
             return Judged(reply, Verdict.ACCEPT)
-        self._forbidden_in_a_row = self._forbidden_in_a_row + 1 if reply.status == 403 else 0
+        doubtful = puts_address_in_doubt(reply.status)
+        self._doubtful_in_a_row += doubtful
         verdict = judge(
             reply,
             accepted_before=self._accepted_before,
-            forbidden_in_a_row=self._forbidden_in_a_row,
+            doubtful_in_a_row=self._doubtful_in_a_row,
         )
         if verdict is Verdict.ACCEPT:
             self._accepted_before = True
+        if not doubtful and verdict in (Verdict.ACCEPT, Verdict.REJECT):
+            self._doubtful_in_a_row = 0
         return Judged(reply, verdict)
 
 
 def outcome_unknown(reply: Reply) -> bool:
     """Whether the API may have taken the row although no answer says so."""
-    return reply.status is None and not reply.proxy and reply.trouble not in _REPEAT_IS_SAFE
+    if reply.proxy or not reply.written:
+        return False
+    if reply.status is None:
+        return reply.trouble not in _NEVER_ARRIVED
+    return reply.status in _GATEWAY_STATUSES
+
+
+def describe(reply: Reply) -> str:
+    """What came back, in words of ours, as the beginning of a sentence.
+
+    Nothing that the server or an exception said is in it: both may repeat a secret.
+    """
+    who = "proxy" if reply.proxy else "server"
+    if reply.status is not None:
+        return f"the {who} answered {reply.status}"
+    trouble = reply.trouble or Reason.CONNECTION_LOST
+    return _TROUBLES[trouble].format(who=who)
 
 
 def explain(reply: Reply, attempts: int) -> tuple[Reason, str]:
-    """Reason and sentence for a row that was rejected or failed with *reply*.
-
-    Neither holds anything that the server or an exception said: both may repeat a secret.
-    """
+    """Reason and sentence for a row that was rejected or failed with *reply*."""
     times = "after 1 attempt" if attempts == 1 else f"after {attempts} attempts"
     status = reply.status
-    if status is None:
-        trouble = reply.trouble or Reason.CONNECTION_LOST
-        what = (_PROXY_TROUBLES if reply.proxy else _TROUBLES)[trouble]
-        return trouble, f"{what}, {times}{RESEND_HINT}"
-    if status in (408, 425) or status >= 500:
-        reason = Reason.TIMEOUT if status == 408 else Reason.SERVER_ERROR
-        who = "proxy" if reply.proxy else "server"
-        return reason, f"the {who} answered {status}, {times}{RESEND_HINT}"
+    if status is None or status in (408, 425) or status >= 500:
+        if status is None:
+            reason = reply.trouble or Reason.CONNECTION_LOST
+        else:
+            reason = Reason.TIMEOUT if status == 408 else Reason.SERVER_ERROR
+        check = "; check --proxy" if reply.proxy and status is None else ""
+        return reason, f"{describe(reply)}, {times}{check}{RESEND_HINT}"
     if status == 403:
         return Reason.FORBIDDEN, "the API answered 403: this account may not report this message"
     if status < 400:
@@ -117,15 +145,11 @@ def explain(reply: Reply, attempts: int) -> tuple[Reason, str]:
 
 
 _TROUBLES = {
-    Reason.TIMEOUT: "no answer came in time",
-    Reason.UNKNOWN_HOST: "the server's name could not be found",
-    Reason.CONNECTION_REFUSED: "the server refused the connection",
-    Reason.CONNECTION_LOST: "the connection was lost",
-    Reason.BAD_REPLY: "the answer was not HTTP",
-}
-_PROXY_TROUBLES = {
-    **_TROUBLES,
-    Reason.UNKNOWN_HOST: "the proxy's name could not be found; check --proxy",
-    Reason.CONNECTION_REFUSED: "the proxy refused the connection; check --proxy",
-    Reason.CONNECTION_LOST: "the connection to the proxy was lost; check --proxy",
+    Reason.TIMEOUT: "the {who} did not answer in time",
+    Reason.UNKNOWN_HOST: "the {who}'s name could not be found",
+    Reason.CONNECTION_REFUSED: "the {who} refused the connection",
+    Reason.NO_ROUTE: "there is no route to the {who}",
+    Reason.TLS_FAILED: "TLS could not be set up with the {who}",
+    Reason.CONNECTION_LOST: "the connection to the {who} was lost",
+    Reason.BAD_REPLY: "the answer of the {who} was not HTTP",
 }

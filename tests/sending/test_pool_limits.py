@@ -159,3 +159,17 @@ async def test_the_soft_limit_of_open_files_is_raised_as_far_as_the_system_grant
         soft = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 2048))  # noqa: E731 - short enough to be named where it is used
         ended = await shell.uploaded("a.csv", "--concurrency", "500", before=soft)
     assert ended.code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "ok_first", "code"),
+    [((), 0, 3), (("--max-errors", "none"), 0, 1), (("--max-errors", "500"), 0, 3), ((), 1, 1)],
+)
+async def test_a_hundred_rejections_and_nothing_else_stop_a_run(tmp_path, options, ok_first, code):
+    async with Simulator(refuse(0.9 if ok_first else 1.0)) as simulator:
+        shell = Shell(tmp_path, simulator.base_url)
+        shell.write("a.csv", ids(150))
+        ended = await shell.uploaded("a.csv", "--concurrency", "1", *options)
+    assert (ended.books.accepted > 0) is bool(ok_first)
+    assert ended.code == code
+    assert ended.books.rejected == (100 if code == 3 else 150 - ended.books.accepted)

@@ -192,8 +192,11 @@ async def test_a_proxy_in_trouble_is_tried_again_and_named(setting, status):
 @pytest.mark.parametrize(
     ("proxy", "said"),
     [
-        ("127.0.0.1:1", "the proxy refused the connection; check --proxy, after 2 attempts"),
-        ("proxy.batchconv.invalid", "the proxy's name could not be found; check --proxy"),
+        ("127.0.0.1:1", "the proxy refused the connection, after 2 attempts; check --proxy"),
+        (
+            "proxy.batchconv.invalid",
+            "the proxy's name could not be found, after 2 attempts; check --proxy",
+        ),
     ],
 )
 async def test_a_proxy_that_cannot_be_reached_is_told_from_the_api(setting, proxy, said):

@@ -7,7 +7,14 @@ from tenacity import Future, RetryCallState
 
 from batchconv.model import Reason, Reply
 from batchconv.sending.retry import Backoff, retry_after
-from batchconv.vonage.verdicts import Judged, Verdict, explain, judge, outcome_unknown
+from batchconv.vonage.verdicts import (
+    Judged,
+    ReplyJudge,
+    Verdict,
+    explain,
+    judge,
+    outcome_unknown,
+)
 
 A, R, T, S, W = Verdict.ACCEPT, Verdict.REJECT, Verdict.AGAIN, Verdict.STOP, Verdict.SLOW_DOWN
 
@@ -27,15 +34,32 @@ A, R, T, S, W = Verdict.ACCEPT, Verdict.REJECT, Verdict.AGAIN, Verdict.STOP, Ver
 def test_the_status_decides(statuses, before, after):
     for status in statuses:
         reply = Reply(status, 0.1)
-        assert judge(reply, accepted_before=False, forbidden_in_a_row=1) is before, status
-        assert judge(reply, accepted_before=True, forbidden_in_a_row=1) is after, status
+        assert judge(reply, accepted_before=False) is before, status
+        assert judge(reply, accepted_before=True) is after, status
 
 
-def test_the_third_403_in_a_row_stops_although_rows_were_accepted():
-    verdicts = [
-        judge(Reply(403, 0.1), accepted_before=True, forbidden_in_a_row=n) for n in (1, 2, 3, 4)
-    ]
-    assert verdicts == [R, R, S, S]
+def verdicts(statuses: list[int], *, accepted_before: bool = True) -> list[Verdict]:
+    judge_all = ReplyJudge(accepted_before=accepted_before)
+    return [judge_all(Reply(status, 0.1)).verdict for status in statuses]
+
+
+def test_the_twentieth_doubtful_reply_in_a_row_stops_although_rows_were_accepted():
+    assert verdicts([403, 302, 404, 405] * 5) == [R] * 19 + [S]
+    assert verdicts([404] * 19 + [200] + [404] * 19) == [R] * 19 + [A] + [R] * 19
+    assert verdicts([404] * 19 + [420] + [404] * 19) == [R] * 39
+    assert verdicts([404] * 19 + [503, 429, 404]) == [R] * 19 + [T, W, S]
+
+
+def test_whether_a_row_was_accepted_is_asked_of_the_whole_job():
+    assert verdicts([404], accepted_before=False) == [S]
+    assert verdicts([404], accepted_before=True) == [R]
+    assert verdicts([204, 404], accepted_before=False) == [A, R]
+
+
+def test_a_proxys_answer_is_never_the_apis():
+    answers = [200, 302, 403, 404, 407, 408, 429, 502]
+    found = [judge(Reply(n, 0.1, proxy=True), accepted_before=True) for n in answers]
+    assert found == [S, S, S, S, S, T, W, T]
 
 
 @pytest.mark.parametrize(
@@ -46,13 +70,23 @@ def test_the_third_403_in_a_row_stops_although_rows_were_accepted():
         (Reason.BAD_REPLY, True),
         (Reason.UNKNOWN_HOST, False),
         (Reason.CONNECTION_REFUSED, False),
+        (Reason.NO_ROUTE, False),
+        (Reason.TLS_FAILED, False),
     ],
 )
 def test_no_answer_is_tried_again(trouble, unknown):
     reply = Reply(None, 0.1, trouble=trouble)
-    assert judge(reply, accepted_before=False, forbidden_in_a_row=0) is T
+    assert judge(reply, accepted_before=False) is T
     assert outcome_unknown(reply) is unknown
+    assert not outcome_unknown(reply._replace(written=False))
+    assert not outcome_unknown(reply._replace(proxy=True))
     assert explain(reply, 5)[0] is trouble
+
+
+def test_a_gateway_that_gave_up_may_have_passed_the_request_on():
+    found = [n for n in (408, 429, 500, 501, 502, 503, 504) if outcome_unknown(Reply(n, 0.1))]
+    assert found == [502, 504]
+    assert not outcome_unknown(Reply(502, 0.1, proxy=True))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +116,7 @@ NOW = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
     [
         (None, None),
         ("", None),
-        ("0", 0.0),
+        ("0", None),
         ("7", 7.0),
         (" 7 ", 7.0),
         ("120", 120.0),
@@ -94,7 +128,7 @@ NOW = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
         ("\uff17", None),
         ("Fri, 15 Jan 2027 08:00:09 GMT", 9.0),
         ("Fri, 15 Jan 2027 08:00:09 -0000", 9.0),
-        ("Fri, 15 Jan 2027 07:00:00 GMT", 0.0),
+        ("Fri, 15 Jan 2027 07:00:00 GMT", None),
         ("Sat, 15 Jan 2028 08:00:00 GMT", 120.0),
         ("Friday, 15-Jan-27 08:00:09 GMT", 9.0),
         ("Fri, 99 Jan 2027 08:00:00 GMT", None),
@@ -125,6 +159,13 @@ def test_backoff_is_exponential_with_full_jitter():
 def test_retry_after_replaces_the_jitter():
     assert {wait(n, Reply(503, 0.1, "3")) for n in (1, 2, 9)} == {3.0}
     assert wait(1, Reply(503, 0.1, "junk")) <= 1.0
+
+
+@pytest.mark.parametrize("value", ["0", "Fri, 15 Jan 2027 07:00:00 GMT"])
+def test_a_retry_after_that_asks_for_no_wait_keeps_the_backoff(value):
+    random.seed(1)
+    waits = [wait(5, Reply(503, 0.1, value)) for _ in range(400)]
+    assert max(waits) > 14
 
 
 def test_throttling_without_a_header_never_waits_near_nothing():
