@@ -28,6 +28,7 @@ help: ## what there is
 $(RUNS): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("batchconv needs Python 3.11 or newer: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip  # an old one takes minutes to choose among the versions of s3fs
 	$(PIP) --editable .
 	@touch $@
 
@@ -36,7 +37,7 @@ $(READY): $(RUNS)
 	$(PIP) --editable '.[dev]'
 	@touch $@
 
-demo: $(RUNS) ## set everything up and run the main job against the embedded stand-in
+demo: $(RUNS) ## set everything up and run the main job against the embedded simulator
 	@sh examples/demo.sh $(BIN)/batchconv
 
 test: $(READY) ## the tests
@@ -51,7 +52,7 @@ check: $(READY) ## types, lint and formatting
 bench: $(READY) ## speed, as ratios to what the plainest loop does in the same run
 	$(BIN)/python -m tests.bench
 
-fuzz: $(READY) ## two minutes of files that nobody would write
+fuzz: $(READY) ## ten minutes of files that nobody would write
 	$(BIN)/python -m tests.fuzz
 
 torture: $(READY) ## hundreds of runs killed at seeded moments, resumed and audited
