@@ -23,7 +23,9 @@ from pathlib import Path
 import click
 
 from batchconv.cli.options import GroupedOption
+from batchconv.journal.reasons import MEANINGS
 from batchconv.settings.option_types import GROUPS
+from batchconv.simulator import FAULT_WORDS
 from tests.bench.processes import undisturbed
 from tests.commands import command
 
@@ -33,7 +35,7 @@ PAGES = {path.stem: path for path in (ROOT / "batchconv" / "manual").glob("*.md"
 }
 
 _BLOCK = re.compile(r"(?:<!-- ([^\n]*) -->\n)?```console\n(.*?)```\n", re.DOTALL)
-_TABLE = re.compile(r"(<!-- ([a-z ]+): ?([\w ]*) -->\n).*?(<!-- end -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- (options|reasons|faults): ?([\w ]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SEPARATOR = "\x1e\n"
 _SHOWN_PORT = "127.0.0.1:8080"
 _PATIENCE = 60  # seconds
@@ -213,7 +215,26 @@ def _split_default(option: click.Option, text: str) -> tuple[str, str]:
     return found[1], default[1] if default else ""
 
 
-TABLES: dict[str, Callable[[str], str]] = {"options": _option_tables}
+def _reasons(_: str) -> str:
+    """Every reason, with the page that tells what to do."""
+    head = "| reason | outcome | meaning | what to do |\n|---|---|---|---|\n"
+    return head + "".join(
+        f"| `{reason.value}` | {outcome} | {text} | [{page}]({page}.md) |\n"
+        for reason, (outcome, text, page) in MEANINGS.items()
+    )
+
+
+def _faults(_: str) -> str:
+    """The simulator's faults that are no statuses."""
+    head = "| kind | |\n|---|---|\n"
+    return head + "".join(f"| `{kind}` | {meaning} |\n" for kind, meaning in FAULT_WORDS.items())
+
+
+TABLES: dict[str, Callable[[str], str]] = {
+    "options": _option_tables,
+    "reasons": _reasons,
+    "faults": _faults,
+}
 """The kinds of tables; each is made from the words behind its name."""
 
 

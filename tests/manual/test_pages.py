@@ -12,6 +12,8 @@ from click.testing import CliRunner
 
 from batchconv.cli import cli
 from batchconv.cli.manual import page, topics
+from batchconv.journal.reasons import MEANINGS
+from batchconv.model import Reason
 from tests.commands import COMMANDS
 from tests.pages import PAGES, ROOT, normalised, options_of, with_outputs, with_tables
 
@@ -108,6 +110,11 @@ def test_the_demo_runs_to_its_end(tmp_path):
         cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_reason_has_a_meaning_and_a_page():
+    assert set(MEANINGS) == set(Reason)
+    assert {meaning.page for meaning in MEANINGS.values()} <= set(topics())
 
 
 def test_click_names_no_command_that_is_missing():
