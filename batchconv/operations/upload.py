@@ -27,6 +27,7 @@ from batchconv.reading.formats import Layout
 from batchconv.reading.reader import Reader
 from batchconv.reading.sources import expand, run_stem
 from batchconv.sending.open_files import check_concurrency
+from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport
 from batchconv.settings.options import Settings, results_path
 from batchconv.telemetry.observers import require_metrics
 from batchconv.telemetry.run_snapshot import Expectation
@@ -40,6 +41,9 @@ def prepare_upload(
     settings: Settings,
     environment: Mapping[str, str],
     watch: Watch | None = None,
+    *,
+    connect: OpenTransport | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Run:
     """Check everything about an upload and open its files; it may block: a pipe has a header, too.
 
@@ -48,6 +52,8 @@ def prepare_upload(
         settings: every option.
         environment: where credentials are looked for.
         watch: told of every outcome.
+        connect: opens what conversions are sent through, in place of the network.
+        clock: what time it is.
 
     Raises:
         UsageError: the settings, a column or the account is wrong.
@@ -82,6 +88,8 @@ def prepare_upload(
             run_id=run_id,
             watch=watch,
             expect=partial(_expected, reader, settings.limit),
+            connect=connect,
+            clock=clock,
         )
         run.summary.note = expanded.note()
         return run
@@ -129,6 +137,8 @@ def open_run(
     run_id: str,
     watch: Watch | None,
     expect: Expectation,
+    connect: OpenTransport | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Run:
     """A run over what earlier runs in the same results file have left of *batches*.
 
@@ -141,7 +151,8 @@ def open_run(
     outputs.load(journal)
     run = Run(
         settings,
-        connect=target.client,
+        connect=connect or target.client,
+        clock=clock,
         outputs=outputs,
         batches=_items(batches, convert, journal),
         damages=damages,

@@ -41,6 +41,7 @@ class Prefetcher(Generic[T]):
         self.ended = False
         self._over = False  # nothing more can be taken but what is in `_current`
         self.reading = True
+        self._handed_over_all = False
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[Sequence[T] | _End] = asyncio.Queue(BATCHES_AHEAD)
         self._next_batch = asyncio.Lock()
@@ -56,6 +57,11 @@ class Prefetcher(Generic[T]):
     def ahead(self) -> int:
         """Items that have been read and not been taken."""
         return self._read - self._taken
+
+    @property
+    def coming(self) -> bool:
+        """The thread will hand something over without anybody's taking anything before."""
+        return not (self._handed_over_all or self._queue.full())
 
     async def take(self) -> T | None:
         """The next item; None when there are no more. Several tasks may take.
@@ -110,9 +116,13 @@ class Prefetcher(Generic[T]):
         self.ended = True
         self._hand_over(_End(error))
 
+    async def _put(self, batch: Sequence[T] | _End) -> None:
+        await self._queue.put(batch)
+        self._handed_over_all = isinstance(batch, _End)
+
     def _hand_over(self, batch: Sequence[T] | _End) -> bool:
         """Put it into the queue, waiting for room; False when the loop is gone."""
-        putting = self._queue.put(batch)
+        putting = self._put(batch)
         try:
             done = asyncio.run_coroutine_threadsafe(putting, self._loop)
         except RuntimeError:
