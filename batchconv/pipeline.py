@@ -16,7 +16,7 @@ from batchconv.reading.formats.decoding import check_encoding
 from batchconv.reading.mapper import Mapper
 from batchconv.reading.prefetch import Prefetcher
 from batchconv.reading.reader import Reader
-from batchconv.sending.age_limit import AgeLimit
+from batchconv.sending.age_limit import age_limit
 from batchconv.sending.retry import Backoff
 from batchconv.sending.stops import Stop, duration_stop, file_stop, signal_stop
 from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport
@@ -135,7 +135,7 @@ class Run:
         self._batches = batches
         self._damages = damages
         self._once = once
-        self._ages = None if settings.max_age is None else AgeLimit(settings.max_age, clock.wall)
+        self._turn_away = age_limit(settings.max_age, clock.wall)
         self._watch = watch
         self._expect = expect
         self.summary = Summary(run_id, clock.wall(), settings.shown(), results=outputs.path)
@@ -172,6 +172,7 @@ class Run:
                 rate=settings.rate,
                 backoff=Backoff(settings.backoff_base, settings.backoff_max, clock.wall),
                 judge=self._judge or ReplyJudge(accepted_before=accepted_before),
+                turn_away=self._turn_away,
                 clock=clock.monotonic,
                 wall=clock.wall,
             )
@@ -243,9 +244,8 @@ class Run:
             if item.restore is not None:
                 self._outputs.restore_failed(item.restore)
             return None
-        admitted: Conversion | Outcome | None = item
-        if self._ages is not None and isinstance(item, Conversion):
-            admitted = self._ages.turn_away(item) or item
+        turned_away = self._turn_away(item) if isinstance(item, Conversion) else None
+        admitted: Conversion | Outcome | None = turned_away or item
         if self._once is not None and isinstance(admitted, Conversion):
             admitted = self._once.admit(admitted)
         if isinstance(admitted, Outcome):

@@ -17,7 +17,7 @@ from pathlib import Path
 from batchconv.model import Conversion, Reply
 from batchconv.operations.upload import prepare_upload
 from batchconv.pipeline import Run
-from batchconv.sending.transport import Clock
+from batchconv.sending.transport import Clock, Turn, at_once
 from batchconv.settings.options import Settings
 from batchconv.telemetry.observers import Observer, observed
 from batchconv.telemetry.summary import Summary
@@ -88,7 +88,8 @@ class Job:
     async def _connect(self):
         yield self
 
-    async def exchange(self, conversion: Conversion, *_more: object) -> Reply:
+    async def exchange(self, conversion: Conversion, turn: Turn = at_once) -> Reply:
+        await turn(lambda: True)
         now = asyncio.get_running_loop().time()
         self.sent.append((now, conversion.message_id))
         reply = self.answer(conversion.message_id, now)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from batchconv.model import NO_FIELDS, Conversion, Outcome, Reply, Row
 from batchconv.sending.retry import Backoff
 from batchconv.sending.traffic import Limits
+from batchconv.sending.transport import Turn, at_once
 from batchconv.sending.worker_pool import Pool
 from batchconv.vonage.verdicts import ReplyJudge
 from tests import warp
@@ -78,9 +79,9 @@ class Server:
     in_flight: int = 0
     busy_until: float = 0.0
 
-    async def send(self, conversion: Conversion) -> Reply:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+    async def send(self, conversion: Conversion, turn: Turn = at_once) -> Reply:
+        await turn(lambda: True)
+        now = asyncio.get_running_loop().time()
         reply = await self._reply(now)
         self.replies.append((now, reply.status or 0))
         return reply

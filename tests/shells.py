@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from batchconv.model import Conversion, Reply
 from batchconv.operations.target import Target
 from batchconv.operations.upload import prepare_upload
+from batchconv.sending.transport import Turn, at_once
 from batchconv.settings.options import Settings
 from batchconv.simulator import API_KEY, API_SECRET, Behaviour, FaultRule, Simulator
 from batchconv.telemetry.summary import Summary
@@ -209,8 +210,9 @@ class Wire:
     def keep(self, connections: int) -> None:
         """It has none."""
 
-    async def exchange(self, conversion: Conversion) -> Reply:
+    async def exchange(self, conversion: Conversion, turn: Turn = at_once) -> Reply:
         await asyncio.sleep(0)
+        await turn(lambda: True)
         self.sent[conversion.message_id] += 1
         return Reply(self.status.get(conversion.message_id, 200), 0.001)
 

@@ -33,6 +33,7 @@ from batchconv.operations.resend import prepare_resend
 from batchconv.operations.upload import prepare_upload
 from batchconv.pipeline import Run
 from batchconv.sending.stops import signal_stop
+from batchconv.sending.transport import Turn, at_once
 from batchconv.settings.options import Settings
 from batchconv.settings.read_options import ReadSettings
 from tests.shells import Wire
@@ -126,8 +127,9 @@ class Server(Wire):
         self.failed: Counter[str] = Counter()
         self.mended = False  # what failed is accepted now
 
-    async def exchange(self, conversion: Conversion) -> Reply:
+    async def exchange(self, conversion: Conversion, turn: Turn = at_once) -> Reply:
         await asyncio.sleep(0)
+        await turn(lambda: True)
         if self.keys.total() == self.accident.after:
             self.accident.befall()
         self.keys[conversion.row.key()] += 1

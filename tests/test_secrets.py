@@ -292,7 +292,7 @@ async def test_what_is_wrong_before_the_first_request_shows_no_secret(
 async def test_a_defect_in_the_client_shows_no_secret(auth, rows, settings, tmp_path, monkeypatch):
     """Even an exception that holds the whole URL, raised where nobody expects one."""
 
-    async def broken(self, conversion):
+    async def broken(self, conversion, _turn):
         raise RuntimeError(f"{self._url(conversion)} {self._auth.headers}")
 
     monkeypatch.setattr(HttpClient, "exchange", broken)

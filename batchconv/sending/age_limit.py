@@ -22,11 +22,18 @@ def moment_text(seconds: float) -> str:
     return moment.replace(tzinfo=None).isoformat(" ", "seconds")
 
 
+def age_limit(
+    most: float | None, clock: Callable[[], float]
+) -> Callable[[Conversion], Outcome | None]:
+    """What turns away rows further back than *most* seconds; nobody, for None."""
+    return (lambda _: None) if most is None else AgeLimit(most, clock).turn_away
+
+
 class AgeLimit:
     """Turns away rows whose time lies further back than *most* seconds; those without one pass.
 
-    The age is that of the moment at which a row's turn comes: reading from a pipe goes on for
-    days.
+    The age is that of the moment at which a row's turn comes, and again of the one at which it is
+    about to be written: reading from a pipe goes on for days, and so may an outage.
 
     Args:
         most: seconds.

@@ -6,14 +6,31 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from batchconv.model import Conversion, Reply, Row
+from batchconv.model import Conversion, Outcome, Reply, Row
 from batchconv.sending.limits import AdmissionGate
+from batchconv.sending.limits.admission import Admission
 from batchconv.sending.stops import Stop, account_stop
 from batchconv.sending.traffic import Traffic
+from batchconv.sending.transport import NotWritten, Turn
 from batchconv.vonage.verdicts import Judged, Verdict, outcome_unknown
 
 TellAttempt = Callable[[Row, int, Reply, str], None]
 """Row, number of the attempt, what came back, and the verdict on it."""
+
+TurnAway = Callable[[Conversion], Outcome | None]
+"""The outcome of a row that is not to be sent; None for one that is."""
+
+
+class TurnedAway(Exception):  # noqa: N818 - no error: it has an outcome
+    """A row is not to be sent any more.
+
+    Attributes:
+        outcome: its outcome.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +61,8 @@ class Attempts:
         gate: the gates.
         traffic: where requests are counted.
         judge: what to do about a reply.
+        turn_away: asked about each row when it is about to be written; its outcome when it is
+            not to be sent any more.
         stop: called when the account or the address refuses.
         tell_attempt: told of every exchange that was not accepted.
 
@@ -54,11 +73,12 @@ class Attempts:
 
     def __init__(
         self,
-        send: Callable[[Conversion], Awaitable[Reply]],
+        send: Callable[[Conversion, Turn], Awaitable[Reply]],
         gate: AdmissionGate,
         traffic: Traffic,
         *,
         judge: Callable[[Reply], Judged],
+        turn_away: TurnAway,
         stop: Callable[[Stop], None],
         tell_attempt: TellAttempt,
     ) -> None:
@@ -70,41 +90,59 @@ class Attempts:
         self._stop = stop
         self._tell_attempt = tell_attempt
         self._judge = judge
+        self._turn_away = turn_away
 
     async def make(self, delivery: Delivery) -> Judged:
         """One exchange that counts as an attempt; those that do not are made again here.
 
         That is one that was throttled, or met an outage.
+
+        Raises:
+            TurnedAway: the row is not to be sent any more.
         """
-        gate, traffic = self._gate, self._traffic
+        gate = self._gate
         while True:
-            left = gate.enter_at_once()
-            if left is None:
-                left = await gate.enter()
-            traffic.requests += 1
-            if delivery.attempts:
-                traffic.retries += 1
-                traffic.unknown_repeats += delivery.unknown
-            delivery.attempts += 1
-            self.exchanging.add(delivery.task)
+            admission = gate.enter_at_once() or await gate.enter()
             try:
-                reply = await self._send(delivery.conversion)
-                judged = self._judge(reply)
-                self._take_in(judged, delivery, left)
+                judged = await self._exchange(delivery, admission)
+            except NotWritten:
+                continue
             finally:
                 self.exchanging.discard(delivery.task)
-                gate.leave()
+                gate.leave(admission)
             verdict = judged.verdict
             if verdict is Verdict.ACCEPT or self.stopping:
                 return judged
             if verdict is not Verdict.SLOW_DOWN and not (verdict is Verdict.AGAIN and gate.outage):
                 return judged
 
-    def _take_in(self, judged: Judged, delivery: Delivery, left: float) -> None:
+    async def _exchange(self, delivery: Delivery, admission: Admission) -> Judged:
+        conversion, gate = delivery.conversion, self._gate
+
+        async def turn(usable: Callable[[], bool]) -> None:
+            await gate.turn(admission, usable)
+            if (outcome := self._turn_away(conversion)) is not None:
+                raise TurnedAway(outcome)
+            self._count(delivery)
+
+        reply = await self._send(conversion, turn)
+        if admission.written is None:
+            self._count(delivery)  # it came to nothing before it could be written
+        judged = self._judge(reply)
         if judged.verdict is not Verdict.ACCEPT:
-            delivery.unknown = outcome_unknown(judged.reply)
+            delivery.unknown = outcome_unknown(reply)
             self._note(judged, delivery)
-        self._gate.replied(delivery.conversion.row, left, judged, retried=delivery.attempts > 1)
+        gate.replied(conversion.row, admission, judged, retried=delivery.attempts > 1)
+        return judged
+
+    def _count(self, delivery: Delivery) -> None:
+        traffic = self._traffic
+        traffic.requests += 1
+        if delivery.attempts:
+            traffic.retries += 1
+            traffic.unknown_repeats += delivery.unknown
+        delivery.attempts += 1
+        self.exchanging.add(delivery.task)
 
     def _note(self, judged: Judged, delivery: Delivery) -> None:
         row, reply = delivery.conversion.row, judged.reply

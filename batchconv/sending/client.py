@@ -11,9 +11,10 @@ import asyncio
 import ssl
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable
+from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
 
@@ -22,6 +23,7 @@ from batchconv.errors import UsageError
 from batchconv.model import Conversion, Reason, Reply
 from batchconv.sending.deadlines import Deadlines
 from batchconv.sending.proxy import Proxy
+from batchconv.sending.transport import Turn, at_once
 from batchconv.vonage.authentication import Auth
 from batchconv.vonage.endpoint import UrlMaker, check_base_url
 from batchconv.vonage.loopback import is_loopback
@@ -44,20 +46,28 @@ def check_proxy(proxy: Proxy | None, base_url: str) -> None:
         )
 
 
-class _Request(aiohttp.ClientRequest):
-    """A request that is not written to a connection on which an answer is already waiting.
+_turn: ContextVar[Turn] = ContextVar("_turn")
+"""What a request waits for between having a connection and being written to it."""
 
-    That answer belongs to no request of ours; it would be taken for the answer to this one, and
-    every later answer for the one before it.
+
+class _Request(aiohttp.ClientRequest):
+    """A request that waits for its turn when it has a connection.
+
+    It is not written to a connection on which an answer is already waiting. That answer belongs
+    to no request of ours; it would be taken for the answer to this one, and every later answer
+    for the one before it.
     """
 
-    def send(
-        self, conn: aiohttp.connector.Connection
-    ) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         """Write the request."""
-        if conn.protocol is not None and conn.protocol.should_close:
+
+        def usable() -> bool:
+            return conn.protocol is not None and not conn.protocol.should_close
+
+        if not usable():
             raise aiohttp.ClientConnectionError
-        return super().send(conn)
+        await _turn.get()(usable)
+        return await super().send(conn)
 
 
 class HttpClient:
@@ -68,8 +78,8 @@ class HttpClient:
     Args:
         auth: how a request proves whose it is.
         base_url: without `/sms` and `/voice`.
-        timeout: seconds for one exchange, from the wait for one of the connections to the end
-            of the answer.
+        timeout: seconds for one exchange: until it has a connection, and again from the moment
+            at which the request is written to the end of the answer.
         connections: the most that are open at once; 0 for no bound.
         ca_file: certificates in PEM form to trust instead of the system's.
         proxy: an HTTP proxy to go through.
@@ -137,8 +147,16 @@ class HttpClient:
         """
         self._kept = connections
 
-    async def exchange(self, conversion: Conversion) -> Reply:
-        """Post one conversion and report what came back; network trouble is a reply, too."""
+    async def exchange(self, conversion: Conversion, turn: Turn = at_once) -> Reply:
+        """Post one conversion and report what came back; network trouble is a reply, too.
+
+        Args:
+            conversion: what to send.
+            turn: awaited when there is a connection, just before the request is written.
+
+        Raises:
+            NotWritten: *turn* raised it.
+        """
         session = self._session
         if session is None:
             raise RuntimeError("use the client as an async context manager: async with client: ...")
@@ -147,6 +165,15 @@ class HttpClient:
         waited: str | None = None
         began = time.perf_counter()
         task = self._deadlines.begin()
+
+        async def write(usable: Callable[[], bool]) -> None:
+            nonlocal began
+            self._deadlines.end(task)  # waiting is no part of the exchange
+            await turn(usable)
+            self._deadlines.begin()
+            began = time.perf_counter()
+
+        _turn.set(write)
         self._in_flight += 1
         self._open = max(self._open, self._in_flight)
         headers = self._own_headers if self._open <= self._kept else self._closing()

@@ -7,18 +7,40 @@ in virtual time.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 from batchconv.model import Conversion, Reply
 
+Turn = Callable[[Callable[[], bool]], Awaitable[None]]
+"""Awaited by a transport when it is about to write a request, its connection open.
+
+It returns at the moment at which the request may be written. It is given a function that says
+whether the connection can still be used, and raises `NotWritten` when it no longer can, or when
+the request is to wait for another reason: the transport lets that pass.
+"""
+
+
+class NotWritten(Exception):  # noqa: N818 - no error: the request begins again
+    """A request did not get its turn on this connection: it has to begin again."""
+
+
+async def at_once(usable: Callable[[], bool]) -> None:
+    """The turn of a request that nothing holds back."""
+    if not usable():
+        raise NotWritten
+
 
 class Transport(Protocol):
     """Carries conversions to the API and replies back."""
 
-    async def exchange(self, conversion: Conversion) -> Reply:
-        """One conversion, one exchange; never raises for anything the network does."""
+    async def exchange(self, conversion: Conversion, turn: Turn) -> Reply:
+        """One conversion, one exchange; never raises for anything the network does.
+
+        Raises:
+            NotWritten: *turn* raised it.
+        """
         ...
 
     def keep(self, connections: int) -> None:

@@ -19,11 +19,12 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from batchconv.errors import BatchconvError
 from batchconv.model import Conversion, Outcome, Reply, Result
-from batchconv.sending.attempts import Attempts, Delivery, TellAttempt
+from batchconv.sending.attempts import Attempts, Delivery, TellAttempt, TurnAway, TurnedAway
 from batchconv.sending.limits import AdmissionGate
 from batchconv.sending.retry import Backoff
 from batchconv.sending.stops import Stop, defect_stop, file_stop
 from batchconv.sending.traffic import Limits, Traffic
+from batchconv.sending.transport import Turn
 from batchconv.vonage.verdicts import Judged, Verdict, explain
 
 GRACE = 5.0
@@ -34,10 +35,12 @@ class Pool:
     """Posts conversions concurrently.
 
     Args:
-        send: one conversion, one exchange; never raises for anything the network does.
+        send: a transport's `exchange`.
         settle: takes an outcome; what it gives is done when the outcome's line is written, and
             raises OutputError when it cannot be.
         judge: what to do about a reply.
+        turn_away: asked about each row when it is about to be written; its outcome when it is
+            not to be sent any more.
         drain: asked after each outcome for something to wait for before more is taken; None
             when there is nothing.
         tell_attempt: told of every exchange that was not accepted.
@@ -50,13 +53,14 @@ class Pool:
 
     def __init__(
         self,
-        send: Callable[[Conversion], Awaitable[Reply]],
+        send: Callable[[Conversion, Turn], Awaitable[Reply]],
         settle: Callable[[Outcome], Awaitable[None]],
         *,
         limits: Limits,
         rate: float | None,
         backoff: Backoff,
         judge: Callable[[Reply], Judged],
+        turn_away: TurnAway = lambda _: None,
         drain: Callable[[], Awaitable[None] | None] = lambda: None,
         keep: Callable[[int], None] = lambda _: None,
         tell_attempt: TellAttempt = lambda *_: None,
@@ -73,7 +77,13 @@ class Pool:
             limits, rate, backoff, self.traffic, self.stop, keep=keep, clock=clock, wall=wall
         )
         self._attempts = Attempts(
-            send, self._gate, self.traffic, judge=judge, stop=self.stop, tell_attempt=tell_attempt
+            send,
+            self._gate,
+            self.traffic,
+            judge=judge,
+            turn_away=turn_away,
+            stop=self.stop,
+            tell_attempt=tell_attempt,
         )
         self._workers = 0
         self._exhausted = False
@@ -176,6 +186,8 @@ class Pool:
                     handed_over = True
                 else:
                     await self._finish(delivery, judged)
+            except TurnedAway as turned_away:
+                await self._settle_delivery(delivery, turned_away.outcome)
             finally:
                 if not handed_over:
                     self._let_go(delivery)
@@ -215,7 +227,12 @@ class Pool:
             sleep=asyncio.sleep,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
-        await self._finish(delivery, await retrying(self._next_attempt, delivery))
+        try:
+            judged: Judged = await retrying(self._next_attempt, delivery)
+        except TurnedAway as turned_away:
+            await self._settle_delivery(delivery, turned_away.outcome)
+        else:
+            await self._finish(delivery, judged)
 
     async def _next_attempt(self, delivery: Delivery) -> Judged:
         # tenacity counts from the first attempt, also where that was made before it was asked.
@@ -246,6 +263,9 @@ class Pool:
             reason,
             detail,
         )
+        await self._settle_delivery(delivery, outcome)
+
+    async def _settle_delivery(self, delivery: Delivery, outcome: Outcome) -> None:
         self._settling.add(delivery.task)
         try:
             await self._settle(outcome)

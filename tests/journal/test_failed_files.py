@@ -171,13 +171,13 @@ def test_runs_side_by_side_do_not_write_to_one_file(wire, monkeypatch, how):
     write("a.csv", ["ok1", "no1", "no2"])
     others = []
 
-    async def exchange(conversion):
+    async def exchange(conversion, turn):
         if conversion.message_id == "ok1":
             others.append(AppendOnlyFile("a.failed.csv", lock=True))
             others[0].write(b"theirs\n" * (how == "has been written"))
             if how == "has been written":
                 others[0].close()
-        return await Wire.exchange(wire, conversion)
+        return await Wire.exchange(wire, conversion, turn)
 
     monkeypatch.setattr(wire, "exchange", exchange)
     summary = upload_here("a.csv", results="r.jsonl", concurrency=1)

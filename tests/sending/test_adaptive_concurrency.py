@@ -55,8 +55,8 @@ def test_errors_by_chance_do_not_choke_it(share, least):
     server = Server(latency=0.02, cpu=0.0002)
     send = server.send
 
-    async def flaky(conversion):
-        reply = await send(conversion)
+    async def flaky(conversion, turn):
+        reply = await send(conversion, turn)
         return Reply(503, 0.0) if lot.random() < share else reply
 
     server.send = flaky

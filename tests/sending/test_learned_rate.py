@@ -88,8 +88,8 @@ def test_what_holds_nobody_back_is_forgotten():
     first = iter([Reply(429, 0.0)])
     refuse = server.send
 
-    async def send(conversion):
-        return next(first, None) or await refuse(conversion)
+    async def send(conversion, turn):
+        return next(first, None) or await refuse(conversion, turn)
 
     server.send = send
     Sending(server, Limits(20), seconds=20).run()

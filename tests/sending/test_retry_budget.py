@@ -83,7 +83,8 @@ def test_when_half_of_all_requests_fail_retries_are_held_down_and_no_row_is_fail
     server = Server()
     calls = []
 
-    async def send(conversion):
+    async def send(conversion, turn):
+        await turn(lambda: True)
         calls.append(conversion.row.number)
         await asyncio.sleep(0.01)
         return Reply(

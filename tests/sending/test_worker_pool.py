@@ -14,6 +14,7 @@ from batchconv.model import NO_FIELDS, Conversion, Reason, Reply, Result, Row
 from batchconv.sending.retry import Backoff
 from batchconv.sending.stops import signal_stop
 from batchconv.sending.traffic import Limits
+from batchconv.sending.transport import Turn
 from batchconv.sending.worker_pool import GRACE, Pool
 from batchconv.vonage.verdicts import ReplyJudge
 from tests import warp
@@ -80,7 +81,8 @@ class Bench:
         self.taken += 1
         return conversion(self.taken)
 
-    async def _send(self, wanted: Conversion) -> Reply:
+    async def _send(self, wanted: Conversion, turn: Turn) -> Reply:
+        await turn(lambda: True)
         number = wanted.row.number
         self.sent.append((asyncio.get_running_loop().time(), number))
         replies = self.script.get(number, [OK])

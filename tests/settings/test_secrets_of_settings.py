@@ -138,7 +138,7 @@ import sys
 from batchconv.sending.client import HttpClient
 from batchconv.cli import main
 
-async def exchange(self, conversion):
+async def exchange(self, conversion, turn):
     raise RuntimeError(f"{self._url(conversion)} {self._auth.headers} {self._auth.api_key}")
 
 HttpClient.exchange = exchange

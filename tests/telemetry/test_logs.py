@@ -251,9 +251,9 @@ def told_by_a_library(script: str, *arguments: str, folder) -> Ended:
     wrapped = (
         "import sys\nfrom batchconv.sending.client import HttpClient\n"
         "exchange = HttpClient.exchange\n"
-        "async def broken(self, conversion):\n"
+        "async def broken(self, conversion, turn):\n"
         f"    {script}\n"
-        "    return await exchange(self, conversion)\n"
+        "    return await exchange(self, conversion, turn)\n"
         "HttpClient.exchange = broken\n"
         "from batchconv.cli import main\nmain()"
     )

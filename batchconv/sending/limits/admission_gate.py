@@ -8,6 +8,8 @@ from contextlib import suppress
 
 from batchconv.model import Row
 from batchconv.sending.limits.adaptive_concurrency import AdaptiveConcurrency
+from batchconv.sending.limits.admission import Admission
+from batchconv.sending.limits.alarms import Alarms
 from batchconv.sending.limits.circuit_breaker import CircuitBreaker
 from batchconv.sending.limits.learned_rate import LearnedRate
 from batchconv.sending.limits.rate_limiter import RateLimiter
@@ -17,19 +19,23 @@ from batchconv.sending.limits.throttle import Throttle
 from batchconv.sending.retry import Backoff, retry_after
 from batchconv.sending.stops import Stop, outage_stop, throttled_stop
 from batchconv.sending.traffic import Limits, Pause, Traffic
+from batchconv.sending.transport import NotWritten
 from batchconv.vonage.verdicts import Judged, Verdict
 
 _GRAIN = 0.002  # seconds of lateness of any timer
 _SOON = 0.0002  # seconds that are not worth a timer
 _LOOK_AGAIN = 0.25  # seconds
 _SPARE = 1.05  # connections for each request in flight, when their number goes up and down
+_LEAD = 0.5  # seconds before its moment at which a request is let in: time to open a connection
 
 
 class AdmissionGate:
     """Lets requests out: no more at once, and no faster, than user and server allow.
 
-    A request comes in by `enter`, which waits for a place and for its moment; what came of it is
-    told by `replied`, and its place is given back by `leave`.
+    A request comes in by `enter`, which waits for a place and until its moment is near. It gets
+    a connection then, and waits in `turn` for the moment at which it may be written: rate and
+    throttling are kept there. What came of it is told by `replied`, and its place is given back
+    by `leave`.
 
     Args:
         limits: what the user allows.
@@ -54,12 +60,9 @@ class AdmissionGate:
         clock: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
-        self._width = (
-            AdaptiveConcurrency(limits.most_in_flight) if limits.concurrency is None else None
-        )
-        self._places = ResizableSemaphore(
-            self._width.limit if self._width else limits.most_in_flight
-        )
+        most, fixed = limits.most_in_flight, limits.concurrency is not None
+        self._width = None if fixed else AdaptiveConcurrency(most)
+        self._places = ResizableSemaphore(self._width.limit if self._width else most)
         self._rate = rate
         self._open = rate is None  # nothing but a lack of places keeps a request back
         self._pacer = RateLimiter(rate)
@@ -70,13 +73,13 @@ class AdmissionGate:
         self._patience = limits.patience
         self._backoff = backoff
         self._traffic = traffic
-        self._give_up = give_up
         self._keep = keep
         self._clock = clock
         self._wall = wall
-        self._line = asyncio.Lock()  # whoever is first in it waits for the next moment
+        self._line, self._writers = asyncio.Lock(), asyncio.Lock()  # those to be let in; written
+        self._preparing = 0  # let in, and not written yet
         self._turn = asyncio.Event()  # set when an outage or its probe ends
-        self._alarms: dict[str, asyncio.TimerHandle] = {}
+        self._alarms = Alarms(limits.patience, give_up)
         self._outage_began = 0.0  # Unix seconds
         self.in_flight = 0
 
@@ -104,34 +107,53 @@ class AdmissionGate:
         """Wait until the budget has room for one more retry."""
         await self._budget.spend(idle=self._idle)
 
-    def enter_at_once(self) -> float | None:
-        """The moment, if one more request may leave now: what there is to do in good times."""
+    def enter_at_once(self) -> Admission | None:
+        """Let one more request in if it may leave now: what there is to do in good times."""
         if self._open and self._places.take_at_once():
-            now = self._clock()
-            self._entered(now)
-            return now
+            self._preparing += 1
+            return Admission(self._clock())
         return None
 
-    async def enter(self) -> float:
-        """Wait until one more request may leave; the moment at which it does."""
+    async def enter(self) -> Admission:
+        """Wait until one more request may get a connection."""
         await self._places.take()
         try:
-            moment = await self._wait_for_moment()
+            admission = await self._let_in()
         except BaseException:
             self._places.give_back()
             raise
-        self._entered(moment)
-        return moment
+        self._preparing += 1
+        return admission
 
-    def _entered(self, moment: float) -> None:
+    async def turn(self, admission: Admission, usable: Callable[[], bool]) -> None:
+        """Wait for the moment at which a request may be written.
+
+        Args:
+            admission: what `enter` gave.
+            usable: whether its connection can still be used.
+
+        Raises:
+            NotWritten: the connection was lost, or the server is down.
+        """
+        if not self._open:
+            await self._wait_for_turn(admission, usable)
+        elif not usable():
+            raise NotWritten
+        now = admission.written = self._clock()
+        self._preparing -= 1
         self.in_flight += 1
-        self._pace.left(moment)
+        self._pace.left(now)
         if self._width is not None:
-            self._width.entered(moment, self.in_flight)
+            self._width.entered(now, self.in_flight)
 
-    def leave(self) -> None:
+    def leave(self, admission: Admission) -> None:
         """A request has ended, however it did."""
-        self.in_flight -= 1
+        if admission.written is None:
+            self._preparing -= 1
+        else:
+            self.in_flight -= 1
+        if admission.probe and self.outage and self._outage.wait(self._clock()) is None:
+            self._probe_failed(self._clock())  # it came to nothing at all
         self._places.give_back()
         if self._idle:
             self._budget.let_one_go()
@@ -141,27 +163,37 @@ class AdmissionGate:
         """So few are in flight that a retry more does no harm."""
         return self.in_flight < max(1, self.width // 10)
 
-    async def _wait_for_moment(self) -> float:
+    async def _let_in(self) -> Admission:
         now = self._clock()
         self._open = self._nothing_hinders(now)
         if self._open:
-            return now
+            return Admission(now)
         async with self._line:
             while True:
                 now = self._clock()
-                if delay := self._throttle.wait(now):
-                    await asyncio.sleep(delay)
-                elif self.outage:
+                delay = self._until_moment(now) + self._preparing * self._pacer.interval - _LEAD
+                if self.outage:
                     until_probe = self._outage.wait(now)
                     if until_probe == 0:
                         self._outage.probe()
-                        return now
-                    await self._wait_for_turn(until_probe)
-                elif (delay := self._until_moment(now)) > _SOON:
-                    await asyncio.sleep(delay)
+                        return Admission(now, probe=True)
+                    await self._wait_for_probe(until_probe)
+                elif delay > _SOON:
+                    await asyncio.sleep(min(delay, _LOOK_AGAIN))
                 else:
+                    return Admission(now)
+
+    async def _wait_for_turn(self, admission: Admission, usable: Callable[[], bool]) -> None:
+        async with self._writers:
+            while True:
+                now = self._clock()
+                if not usable() or (self.outage and not admission.probe):
+                    raise NotWritten
+                delay = self._until_moment(now)
+                if delay <= _SOON:
                     self._pacer.reserve(now)
-                    return now
+                    return
+                await asyncio.sleep(min(delay, _LOOK_AGAIN))  # the pace may have grown by then
 
     def _nothing_hinders(self, now: float) -> bool:
         return (
@@ -172,50 +204,52 @@ class AdmissionGate:
         )
 
     def _until_moment(self, now: float) -> float:
-        """Seconds until it is worth asking again for a moment; 0 when one is there."""
+        """Seconds until the next request may be written, as far as can be said now."""
         pace = self._pace.at(now)
         if pace is None or (self._rate is not None and self._rate <= pace):
             self._pacer.set_rate(self._rate)
-            return self._pacer.wait(now)
-        self._pacer.set_rate(pace, most_slack=max(_GRAIN, 0.3 / pace))
-        delay = self._pacer.wait(now)
-        if delay:
-            self._pace.held_back(now)
-        return min(delay, _LOOK_AGAIN)  # the pace may have grown by then
+            delay = self._pacer.wait(now)
+        else:
+            self._pacer.set_rate(pace, most_slack=max(_GRAIN, 0.3 / pace))
+            delay = self._pacer.wait(now)
+            if delay:
+                self._pace.held_back(now)
+        return max(delay, self._throttle.wait(now))
 
-    async def _wait_for_turn(self, seconds: float | None) -> None:
+    async def _wait_for_probe(self, seconds: float | None) -> None:
         """Wait until an outage or its probe ends, or for so long."""
         self._turn.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._turn.wait()
 
-    def replied(self, row: Row, left: float, judged: Judged, *, retried: bool) -> None:
+    def replied(self, row: Row, admission: Admission, judged: Judged, *, retried: bool) -> None:
         """Take in what came of a request.
 
         Args:
             row: what was sent.
-            left: when the request left.
+            admission: what `enter` gave.
             judged: the reply and what to do about it.
             retried: it was not the row's first attempt.
         """
-        now, verdict = self._clock(), judged.verdict
+        now, left, verdict = self._clock(), admission.left, judged.verdict
         if verdict is Verdict.SLOW_DOWN:
             self._refused(left, now, judged.reply.retry_after)
+            if admission.probe and self.outage:
+                self._probe_failed(now)
             return
         if self._throttle.since is not None:
             self._throttle.passed()
-            self._silence("throttled")
+            self._alarms.cancel("throttled")
         if verdict is Verdict.AGAIN:
-            self._troubled(row, left, now, proxy=judged.reply.proxy)
+            self._troubled(row, admission, now, proxy=judged.reply.proxy)
         else:
             if self._outage.final():
                 self._end_outage()
             if verdict is Verdict.ACCEPT:
                 self._budget.earn(retried=retried)
-        if self._width is not None and self._width.reply(
-            left, now, trouble=verdict is Verdict.AGAIN
-        ):
+        trouble = verdict is Verdict.AGAIN
+        if self._width is not None and self._width.reply(left, now, trouble=trouble):
             self._resize(self._width)
 
     def _refused(self, left: float, now: float, asked: str | None) -> None:
@@ -224,38 +258,31 @@ class AdmissionGate:
         self._traffic.throttled += 1
         self._pace.not_taken(left)
         if self._throttle.since is None:
-            self._alarm("throttled", throttled_stop(self._patience))
+            self._alarms.set("throttled", throttled_stop(self._patience))
         if self._throttle.refused(left, now):
             seconds = retry_after(asked, self._wall())
             pause = self._backoff.throttled(self._throttle.times) if seconds is None else seconds
             self._throttle.close(now + pause)
             self._traffic.paused(self._wall(), self._wall() + pause, "throttled")
-            if self._width is None or not self._narrow(left, now, pause):
+            explained = False
+            if self._width is not None:
+                explained = self._width.refused(left, now, pause)
+                self._resize(self._width)
+            if not explained:
                 self._pace.refused(now, pause)
-        if self.outage and left > (self._outage.since or now):
-            self._probe_failed(now)
-
-    def _narrow(self, left: float, now: float, pause: float) -> bool:
-        """Whether there were simply too many in flight at once; there are fewer from now on."""
-        if self._width is None:
-            return False
-        explained = self._width.refused(left, now, pause)
-        self._resize(self._width)
-        return explained
 
     def _resize(self, width: AdaptiveConcurrency) -> None:
         self._places.resize(width.limit)
         self._keep(int(width.lasting * _SPARE))
 
-    def _troubled(self, row: Row, left: float, now: float, *, proxy: bool) -> None:
-        since = self._outage.since
-        if since is not None:
-            if left > since:  # only probes leave during an outage
+    def _troubled(self, row: Row, admission: Admission, now: float, *, proxy: bool) -> None:
+        if self.outage:
+            if admission.probe:
                 self._probe_failed(now)
         elif self._outage.troubled((row.source, row.number), now):
             self._open = False
             self._outage_began = self._wall()
-            self._alarm("outage", outage_stop(self._patience, proxy=proxy))
+            self._alarms.set("outage", outage_stop(self._patience, proxy=proxy))
 
     def _probe_failed(self, now: float) -> None:
         self._outage.probe_failed(now)
@@ -263,22 +290,11 @@ class AdmissionGate:
 
     def _end_outage(self) -> None:
         self._traffic.paused(self._outage_began, self._wall(), "outage")
-        self._silence("outage")
+        self._alarms.cancel("outage")
         self._turn.set()
 
     def close(self) -> None:
         """The run is over."""
         if self.outage:
             self._end_outage()
-        for kind in list(self._alarms):
-            self._silence(kind)
-
-    def _alarm(self, kind: str, stop: Stop) -> None:
-        """Give up when it is not over within the user's patience."""
-        loop = asyncio.get_running_loop()
-        self._alarms[kind] = loop.call_later(self._patience, self._give_up, stop)
-
-    def _silence(self, kind: str) -> None:
-        alarm = self._alarms.pop(kind, None)
-        if alarm is not None:
-            alarm.cancel()
+        self._alarms.close()

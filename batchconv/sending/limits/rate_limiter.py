@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _CATCH_UP = 0.05  # seconds; the most lateness that is made good
-_WIDE_MARGIN = 0.01  # seconds; 1 % of any rate
+_WIDE_MARGIN = 0.0095  # seconds; 1 % of any rate, and half a millisecond for early timers
 
 
 class RateLimiter:
@@ -15,12 +15,15 @@ class RateLimiter:
 
     Args:
         rate: requests a second, a fraction if need be; None for no limit.
+
+    Attributes:
+        interval: seconds between two moments; 0 for no limit.
     """
 
     def __init__(self, rate: float | None) -> None:
         self._last: float | None = None  # the moment that was taken last
         self._rate: float | None = None
-        self._interval = 0.0
+        self.interval = 0.0
         self._slack = 0.0
         self.set_rate(rate)
 
@@ -34,25 +37,25 @@ class RateLimiter:
         if rate == self._rate:
             return
         self._rate = rate
-        self._interval = 1 / rate if rate else 0.0
+        self.interval = 1 / rate if rate else 0.0
         # Half an interval leaves room for the late wake-up that comes on top of it.
-        narrow = self._interval / 2 > _WIDE_MARGIN / 2
-        slack = min(_CATCH_UP, self._interval / 2) if narrow else _WIDE_MARGIN
+        narrow = self.interval / 2 > _WIDE_MARGIN / 2
+        slack = min(_CATCH_UP, self.interval / 2) if narrow else _WIDE_MARGIN
         self._slack = min(slack, most_slack)
 
     def wait(self, now: float) -> float:
         """Seconds until the next moment; nothing is taken by asking."""
-        if not self._interval or self._last is None:
+        if not self.interval or self._last is None:
             return 0.0
-        return max(0.0, self._last + self._interval - now)
+        return max(0.0, self._last + self.interval - now)
 
     def reserve(self, now: float) -> float:
         """Seconds to wait before the request that asks; its moment is taken from then on."""
-        if not self._interval:
+        if not self.interval:
             return 0.0
         wait = self.wait(now)
         if self._last is None or wait:
             self._last = now + wait
         else:
-            self._last = max(self._last + self._interval, now - self._slack)
+            self._last = max(self._last + self.interval, now - self._slack)
         return wait
