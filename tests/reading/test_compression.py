@@ -16,7 +16,7 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchconv.errors import InputError, UsageError
+from batchconv.errors import InputError
 from batchconv.reading.formats import ReadOptions, open_rows
 from batchconv.reading.sources import COMPRESSIONS, ByteStream
 from tests.pipes import piped
@@ -38,12 +38,12 @@ each_packing = pytest.mark.parametrize("kind", PACK)
 HEAD = b"message_id,delivered\n"
 TEXT = HEAD + b"".join(b"id%d,true\n" % number for number in range(50_000))
 SMALL = HEAD + b"".join(b"id%d,true\n" % number for number in range(20))
-# What does not pack well: the packed data are nearly as long, and several blocks.
+# What does not pack well: the compressed data are nearly as long, and several blocks.
 NOISE = random.Random(5).randbytes(400_000).hex().encode()
 
 
 def test_every_compression_that_can_be_named_is_tested():
-    assert ["none", *PACK] == list(COMPRESSIONS)
+    assert ["none", *PACK, "zip"] == list(COMPRESSIONS)  # zip has a test file of its own
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def test_a_file_cut_short_gives_what_it_holds_and_then_names_itself(path, kind, 
     assert NOISE.startswith(found)
     # bzip2's blocks are 900,000 bytes, and half a block is nothing.
     assert len(found) > (kept - 0.2) * len(NOISE) or kind == "bz2"
-    assert "is damaged: the packed data end too early" in why
+    assert "is damaged: the compressed data end too early" in why
 
 
 def test_a_bzip2_cut_short_gives_its_whole_blocks(path):
@@ -208,13 +208,14 @@ def checksum(kind: str, packed: bytes | bytearray) -> int:
 
 
 @each_packing
-@pytest.mark.parametrize("text", [SMALL, TEXT, NOISE], ids=["small", "rows", "noise"])
-def test_a_bad_checksum_comes_after_everything_that_it_is_about(path, kind, text):
+@pytest.mark.parametrize("text", [SMALL, TEXT, NOISE * 3], ids=["small", "rows", "noise"])
+def test_a_bad_checksum_is_damage_and_costs_a_few_kilobytes_or_a_block_of_bzip2(path, kind, text):
     packed = bytearray(PACK[kind](text))
     packed[checksum(kind, packed)] ^= 0xFF
     path.write_bytes(bytes(packed))
     found, why = read_until_damage(path)
-    assert found == text
+    assert text.startswith(found)
+    assert len(found) >= len(text) - (900_000 if kind == "bz2" else 1 << 14)
     assert "make no sense from some point on" in why
 
 
@@ -238,18 +239,6 @@ def test_of_bzip2_the_blocks_before_a_spoilt_one_are_handed_out(path):
     found, _ = read_until_damage(path)
     assert text.startswith(found)
     assert len(found) > 1_700_000
-
-
-@pytest.mark.parametrize("kind", ["gz", "xz", "zst"])
-def test_a_bad_checksum_in_a_large_file_costs_a_few_kilobytes_at_most(path, kind):
-    """bzip2 has a checksum for each of its blocks."""
-    text = random.Random(6).randbytes(3_000_000)
-    packed = bytearray(PACK[kind](text))
-    packed[checksum(kind, packed)] ^= 0xFF
-    path.write_bytes(bytes(packed))
-    found, _ = read_until_damage(path)
-    assert text.startswith(found)
-    assert len(found) > len(text) - (1 << 15)
 
 
 @each_packing
@@ -292,19 +281,6 @@ def test_whatever_is_spoilt_it_is_told_or_nothing_is_lost(tmp_path_factory, kind
             assert found in (b"", SMALL, whole)
     if how != "flip":
         assert whole.startswith(found)
-
-
-@pytest.mark.parametrize(
-    ("kind", "words"), [("gz", "zcat"), ("bz2", "bzcat"), ("xz", "xzcat"), ("zst", "zstdcat")]
-)
-def test_a_packed_json_array_is_refused_with_the_words_that_unpack_it(tmp_path, kind, words):
-    path = tmp_path / "in.json"
-    path.write_bytes(PACK[kind](b'[{"message_id": "a"}]'))
-    with ByteStream(str(path)) as stream, pytest.raises(UsageError, match="JSON array") as caught:
-        open_rows(stream, ReadOptions())
-    assert caught.value.hint == (
-        f"turn it into lines: {words} {path} | jq -c '.[]' | batchconv upload -"
-    )
 
 
 # -- as it arrives ---------------------------------------------------------------------------------

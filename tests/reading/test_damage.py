@@ -12,7 +12,7 @@ import pytest
 from batchconv.operations.validate import validate
 from batchconv.settings.read_options import ReadSettings
 from batchconv.simulator import Behaviour, Simulator
-from tests.reading.test_compression import HEAD, PACK, checksum
+from tests.reading.test_compression import HEAD, PACK
 from tests.reading.test_parquet import spoil
 from tests.shells import Shell, ids
 
@@ -31,12 +31,6 @@ def many(kind: str) -> bytes:
 
 def cut(packed: bytes, _kind: str) -> bytes:
     return packed[: len(packed) * 9 // 10]
-
-
-def change_checksum(packed: bytes, kind: str) -> bytes:
-    spoilt = bytearray(packed)
-    spoilt[checksum(kind, packed)] ^= 0xFF
-    return bytes(spoilt)
 
 
 def change_middle(packed: bytes, _kind: str) -> bytes:
@@ -58,8 +52,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("damage", "share", "why"),
     [
-        (cut, 0.6, "the packed data end too early"),
-        (change_middle, 0.6, "the packed data make no sense from some point on"),
+        (cut, 0.6, "the compressed data end too early"),
+        (change_middle, 0.6, "the compressed data make no sense from some point on"),
         (add_garbage, 1, "data stands behind the end of its data"),
     ],
 )
@@ -77,10 +71,9 @@ def test_rows_before_the_damage_are_read_and_so_is_the_next_input(folder, kind, 
 
 
 @pytest.mark.parametrize("kind", PACK)
-@pytest.mark.parametrize("damage", [change_checksum, add_garbage])
-async def test_an_upload_settles_the_rows_before_and_a_resume_the_others(folder, kind, damage):
+async def test_an_upload_settles_the_rows_before_and_a_resume_the_others(folder, kind):
     path = folder / f"1.csv.{kind}"
-    path.write_bytes(damage(PACK[kind](FEW), kind))
+    path.write_bytes(add_garbage(PACK[kind](FEW), kind))
     (folder / "2.csv").write_bytes(GOOD)
     async with Simulator(Behaviour()) as simulator:
         shell = Shell(folder, simulator.base_url, "-o", "r.jsonl", "--resume")
@@ -112,10 +105,10 @@ async def test_an_upload_of_parquet_settles_the_row_groups_before(folder):
 
 @pytest.mark.parametrize("kind", PACK)
 async def test_an_input_without_a_whole_row_is_told_before_anything_is_sent(folder, kind):
-    (folder / "1.csv").write_bytes(PACK[kind](FEW)[:8])
+    (folder / "1.csv").write_bytes(PACK[kind](FEW)[:12])
     async with Simulator(Behaviour()) as simulator:
         ended = await Shell(folder, simulator.base_url).uploaded("1.csv")
         assert simulator.stats.requests == 0
     assert ended.code == 5
-    assert "1.csv is damaged: the packed data end too early" in ended.err
+    assert "1.csv is damaged: the compressed data end too early" in ended.err
     assert not list(folder.glob("*.results.jsonl"))

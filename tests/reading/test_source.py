@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batchconv.errors import InputError, UsageError
+from batchconv.errors import InputError
 from batchconv.reading.formats import ReadOptions, open_rows
 from batchconv.reading.formats.lines import Lines
 from batchconv.reading.sources import ByteStream, can_reopen, format_suffix, is_stdin, stem
@@ -39,23 +39,6 @@ def path(tmp_path: Path) -> Path:
 def test_a_file_of_a_few_bytes_is_read(path, content):
     path.write_bytes(content)
     assert read(path) == content
-
-
-@pytest.mark.parametrize(
-    ("content", "what"),
-    [
-        (b"PK\x03\x04" + TEXT, "zip"),
-        (b"PARE" + TEXT, "encrypted Parquet"),
-        (b"\xd0\xcf\x11\xe0" + TEXT, "Microsoft"),
-        (b"7z\xbc\xaf\x27\x1c" + TEXT, "7-Zip"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_a_file_that_is_something_else_is_refused_by_its_name(path, content, what):
-    path.write_bytes(content)
-    with pytest.raises(UsageError, match=what):
-        ByteStream(str(path))
-    assert read(path, "none") == content
 
 
 # -- faults ----------------------------------------------------------------------------------------

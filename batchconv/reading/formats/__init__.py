@@ -7,7 +7,14 @@ from batchconv.reading.formats.base import FORMATS, FormatName, Layout, ReadOpti
 from batchconv.reading.formats.delimited import DelimitedRows
 from batchconv.reading.formats.folder_values import open_with_folders
 from batchconv.reading.formats.jsonl import JsonRows
-from batchconv.reading.sources import BLANK, PARQUET_MAGIC, ByteStream, format_suffix
+from batchconv.reading.sources import (
+    BLANK,
+    ByteStream,
+    format_suffix,
+    is_parquet,
+    refuse_no_table,
+    refuse_results,
+)
 
 __all__ = ["FORMATS", "FormatName", "Layout", "ReadOptions", "RowStream", "open_rows"]
 
@@ -29,13 +36,16 @@ def open_rows(
     """The rows of a byte stream, its header read and checked.
 
     The format is *name*, or is told by the first bytes (Parquet's), by the stream's name, or else
-    by its first character.
+    by its first character. What is no table is refused, unless *name* says that it is one.
 
     Raises:
-        UsageError: the header or the columns are wrong, or Parquet's library is not installed.
+        UsageError: the header or the columns are wrong, it is no table or a results file of ours,
+            or Parquet's library is not installed.
         InputError: the stream is damaged before its first record.
     """
     chosen = name or _told(stream)
+    if chosen != "parquet":
+        refuse_results(stream.name, stream.compression, stream.peek())
 
     def opened(options: ReadOptions) -> RowStream:
         if chosen == "parquet":
@@ -49,9 +59,10 @@ def open_rows(
 
 def _told(stream: ByteStream) -> FormatName:
     head = stream.peek()
-    if head.startswith(PARQUET_MAGIC):
+    if is_parquet(head):
         return "parquet"
-    if known := _SUFFIXES.get(format_suffix(stream.name)):
+    refuse_no_table(stream.name, stream.compression, head, named=stream.compression_named)
+    if known := _SUFFIXES.get(format_suffix(stream.format_name)):
         return known
     return "jsonl" if head.lstrip(BLANK)[:1] in (b"{", b"[") else "csv"
 

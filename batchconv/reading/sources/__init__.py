@@ -16,12 +16,18 @@ from batchconv.reading.sources.names import (
     stem,
     without_query,
 )
-from batchconv.reading.sources.stream import BLANK, PARQUET_MAGIC, ByteStream, damaged
+from batchconv.reading.sources.signatures import (
+    BLANK,
+    is_own_results,
+    is_parquet,
+    refuse_no_table,
+    refuse_results,
+)
+from batchconv.reading.sources.stream import ByteStream, damaged
 
 __all__ = [
     "BLANK",
     "COMPRESSIONS",
-    "PARQUET_MAGIC",
     "STDIN",
     "ByteStream",
     "Compression",
@@ -32,8 +38,12 @@ __all__ = [
     "expand",
     "folder_values",
     "format_suffix",
+    "is_own_results",
+    "is_parquet",
     "is_stdin",
     "is_url",
+    "refuse_no_table",
+    "refuse_results",
     "run_stem",
     "stem",
     "without_query",

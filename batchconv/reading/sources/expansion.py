@@ -21,6 +21,7 @@ from batchconv.reading.sources.names import (
     Input,
     as_input,
     format_suffix,
+    is_aside,
     is_pattern,
     is_stdin,
     is_url,
@@ -170,7 +171,7 @@ def _natural(path: str) -> list[tuple[int, str]]:
 def _look_in(folder: str, left_out: list[str]) -> Iterator[str]:
     """The data files in *folder* and below it."""
     for place, folders, files in os.walk(folder, onerror=_unreadable):
-        folders[:] = [name for name in folders if not _is_aside(name)]
+        folders[:] = [name for name in folders if not is_aside(name)]
         inner = [Path(place, name) for name in folders]
         left_out += [str(path) for path in inner if path.is_symlink()]
         for name in files:
@@ -189,7 +190,7 @@ def _match(pattern: str, left_out: list[str]) -> Iterator[str]:
         new = set(path.parts).difference(asked)
         if path.is_dir():
             # What is below a folder `**` matches by itself.
-            if "**" not in asked and not any(map(_is_aside, new)):
+            if "**" not in asked and not any(map(is_aside, new)):
                 yield from _look_in(name, left_out)
         elif not path.is_file():
             left_out.append(name)
@@ -225,19 +226,13 @@ def _is_wanted(
         left_out: where it is noted.
         pattern: which matched it; empty for a folder, in which endings tell what is data.
     """
-    if any(map(_is_aside, new)) and not any(map(_is_aside, pattern.split("/"))):
+    if any(map(is_aside, new)) and not any(map(is_aside, pattern.split("/"))):
         return False
     own = _OWN.search(path) and not _OWN.search(pattern)
     if own or (not pattern and format_suffix(path) not in _READ_IN_FOLDERS):
         left_out.append(path)
         return False
     return size > 0 or format_suffix(path) in PARQUET_SUFFIXES
-
-
-def _is_aside(name: str) -> bool:
-    """Whether a file or folder is not for readers: `.crc`, `_SUCCESS`, `_temporary`."""
-    # Spark's rule: a folder `_state=1` is one of its values.
-    return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
 def _unreadable(error: OSError) -> None:

@@ -25,6 +25,8 @@ _PACKED: dict[str, Compression] = {
 }
 PARQUET_SUFFIXES = (".parquet", ".pq")
 DATA_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", *PARQUET_SUFFIXES)
+READ_IN_FOLDERS = (*DATA_SUFFIXES, ".txt", "")
+"""Endings of what is read though nobody named it."""
 _STRIPPED = (*_PACKED, *DATA_SUFFIXES, ".txt")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # In their URLs all behind the first word is a key, which may have an @; no user stands in them.
@@ -187,6 +189,12 @@ def format_suffix(name: str) -> str:
     return "" if is_stdin(name) else path.suffix.lower()
 
 
-def packed_as(name: str) -> Compression:
+def is_aside(name: str) -> bool:
+    """Whether a file or folder is not for readers: `.crc`, `_SUCCESS`, `_temporary`."""
+    # Spark's rule: a folder `_state=1` is one of its values.
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
+
+
+def compressed_as(name: str) -> Compression:
     """The compression that the name tells."""
     return _PACKED.get(Path(name).suffix.lower(), "none")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import io
 import time
+from collections.abc import Callable
 from typing import BinaryIO, cast
 
 from batchconv.errors import BatchconvError, InputError
@@ -52,8 +53,9 @@ class Remote:
         InputError: it is not there, or cannot be opened.
     """
 
-    def __init__(self, name: Input) -> None:
+    def __init__(self, name: Input, sleep: Callable[[float], None] = time.sleep) -> None:
         self._name = str(name)
+        self._sleep = sleep
         try:
             self._file, self._jumps, self._size, self._fs = open_url(name.address)
         except BatchconvError:

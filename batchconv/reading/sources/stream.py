@@ -7,38 +7,20 @@ there: a pipe that gives one row a second gives one row a second. Foreign except
 
 from __future__ import annotations
 
-import re
-import shlex
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-from batchconv.errors import InputError, UsageError
-from batchconv.reading.sources.compression import MAGIC, DamagedError, unpack
+from batchconv.errors import InputError
+from batchconv.reading.sources import signatures
+from batchconv.reading.sources.compression import DamagedError, decompress
 from batchconv.reading.sources.files import PIECE, File, Opened
-from batchconv.reading.sources.names import (
-    Compression,
-    Input,
-    as_input,
-    is_stdin,
-    is_url,
-    packed_as,
-)
+from batchconv.reading.sources.names import Compression, Input, as_input, compressed_as, is_url
+from batchconv.reading.sources.signatures import BLANK
+from batchconv.reading.sources.zips import OneFile
 
-BLANK = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
-"""Bytes that may come before the first one that tells: spaces and byte order marks."""
-PARQUET_MAGIC = b"PAR1"
-# Told by name so that the answer is a sentence and not ten thousand unreadable rows.
-_REFUSED_MAGIC = {
-    b"PK\x03\x04": "zip (or a spreadsheet)",
-    b"\xd0\xcf\x11\xe0": "a spreadsheet or another document of Microsoft Office",
-    b"PARE": "encrypted Parquet",
-    b"7z\xbc\xaf\x27\x1c": "7-Zip",
-}
-_ALL_MAGIC = (*MAGIC, *_REFUSED_MAGIC, PARQUET_MAGIC)
-_UNPACKERS = {"gz": "zcat", "bz2": "bzcat", "xz": "xzcat", "zst": "zstdcat"}
-_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # of encodings in which text has NULs
+_FOUR_NULS = b"\0\0\0\0"  # in no text of any encoding
 
 
 class ByteStream:
@@ -46,42 +28,51 @@ class ByteStream:
 
     Args:
         name: the input.
-        compression: how it is packed; None to tell it from the first bytes, then the name.
+        compression: how it is compressed; None to tell it from the first bytes, then the name.
+        sleep: waits before a server is asked again.
 
     Attributes:
         name: as results and people see it.
-        compression: how it is packed.
+        format_name: the name that tells the format: of a zip, that of the file in it.
+        compression: how it is compressed.
+        compression_named: the user has named it.
         size: bytes of the file as it lies there; None for a pipe.
-        position: bytes of it that have been read, packed as they are.
-        counted: how much of it has been handed out whole: bytes, packed as they are, and the line
-            ends in them; none as long as the first piece is being unpacked.
+        position: bytes of it that have been read, before decompression.
+        counted: how much of it has been handed out whole: bytes before decompression, and the line
+            ends in them; none as long as the first piece is being decompressed.
         lines: line ends among the bytes handed out.
         fresh_lines: those of the last piece, which may not have been taken apart yet.
 
     Raises:
-        UsageError: from the constructor when it is something that is not read here.
+        UsageError: from the constructor when it is a zip without one data file, or what it needs
+            is not installed.
         InputError: from the constructor when the input cannot be opened, from iteration when it
             is damaged or cannot be read further. What came before has been handed out by then.
     """
 
-    def __init__(self, name: str, compression: Compression | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        compression: Compression | None = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.name = str(name)
-        self._opened = _open(name)
+        self._opened = _open(name, sleep)
         self.size = self._opened.size
         self.position = self.lines = self.fresh_lines = 0
         self.counted = (0, 0)
+        self.format_name = self.name
+        self.compression_named = compression is not None
         self._head = b""
         self._peeked = b""
-        self._spool: BinaryIO | None = None
+        self._spools: list[BinaryIO] = []
         try:
             self.compression = compression or _told_by(self.name, self._look())
+            self._pieces = self._counted(self._plain())
         except BaseException:
-            self._opened.close()
+            self.close()
             raise
-        pieces = self._packed()
-        self._pieces = self._counted(
-            pieces if self.compression == "none" else self._unpacked(pieces)
-        )
 
     def __iter__(self) -> Iterator[bytes]:
         if self._peeked:
@@ -90,15 +81,12 @@ class ByteStream:
         yield from self._pieces
 
     def _look(self) -> bytes:
-        """The first bytes: as many as it takes to know a magic number, and whatever came along."""
-        while any(magic.startswith(self._head) and magic != self._head for magic in _ALL_MAGIC):
-            piece = self._opened.read()
-            if not piece:
-                break
+        """The first bytes: as many as it takes to know a signature, and whatever came along."""
+        while signatures.is_partial(self._head) and (piece := self._opened.read()):
             self._head += piece
         return self._head
 
-    def _packed(self) -> Iterator[bytes]:
+    def _raw(self) -> Iterator[bytes]:
         if self._head:
             head, self._head = self._head, b""
             self.position += len(head)
@@ -115,68 +103,79 @@ class ByteStream:
             yield piece
         self.fresh_lines = 0
 
-    def _unpacked(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    def _plain(self) -> Iterator[bytes]:
+        if self.compression == "none":
+            return self._raw()
         try:
-            yield from unpack(pieces, self.compression)
+            if self.compression == "zip":
+                inner = OneFile(self.name, self._opened.jumping() or self._spooled(self._raw()))
+                self.format_name = inner.name
+                return self._told_damage(iter(inner))
+        except DamagedError as damage:
+            raise damaged(self.name, str(damage)) from None
+        return self._told_damage(decompress(self._raw(), self.compression))
+
+    def _told_damage(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from pieces
         except DamagedError as damage:
             raise damaged(self.name, str(damage)) from None
 
     def peek(self) -> bytes:
         """The first plain bytes, which iteration will still yield.
 
-        They reach up to the first one that is not blank, unless 32 KiB are; empty at the end.
+        They reach up to the first one that is not blank, unless 32 KiB are, and so far that what is
+        no text can be told; empty at the end.
         """
-        while len(self._peeked) < PIECE and not self._peeked.strip(BLANK):
-            piece = next(self._pieces, b"")
-            if not piece:
-                break
+        while self._is_too_short(self._peeked) and (piece := next(self._pieces, b"")):
             self._peeked += piece
         return self._peeked
+
+    def _is_too_short(self, head: bytes) -> bool:
+        return (
+            (len(head) < PIECE and not head.strip(BLANK))
+            or (len(head) < signatures.LONGEST and _FOUR_NULS in head)
+            or signatures.is_partial(head)
+        )
 
     def jumping(self) -> BinaryIO:
         """All of it for a reader that jumps about in it, from the beginning; no iteration then.
 
-        What is packed, or comes from where nobody can jump, goes to a temporary file first, which
-        has no name and is gone when the stream is closed.
+        What is compressed, or comes from where nobody can jump, goes to a temporary file first,
+        which has no name and is gone when the stream is closed.
 
         Raises:
             InputError: it is damaged, or there is no room for the temporary file.
         """
         there = self._opened.jumping() if self.compression == "none" else None
-        return there or self._spooled()
+        return there or self._spooled(self)
 
-    def _spooled(self) -> BinaryIO:
+    def _spooled(self, pieces: Iterable[bytes]) -> BinaryIO:
         import tempfile  # noqa: PLC0415 - start-up: few runs need it, and it brings much along
 
-        self._spool = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - closed by close()
+        spool = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - closed by close()
+        self._spools.append(spool)
         try:
-            for piece in self:
-                self._spool.write(piece)
-            self._spool.seek(0)
+            for piece in pieces:
+                spool.write(piece)
+            spool.seek(0)
         except OSError as error:
             why = error.strerror or "unknown error"
             raise InputError(
                 f"{self.name} cannot be read: its temporary copy cannot be written: {why}",
                 hint="make room, or name a roomier folder in the environment: TMPDIR",
             ) from None
-        return self._spool
+        return spool
 
     def piped_into(self, command: str) -> str:
-        """A shell's words that give this input, unpacked, to *command*."""
-        name, url = shlex.quote(self.name), is_url(self.name)
-        words = [f"curl -sS {name}"] if url else []
-        if self.compression != "none":
-            words.append(_UNPACKERS[self.compression])
-        words.append(command)
-        if not (url or is_stdin(self.name)):
-            words[0] += f" {name}"
-        return " | ".join(words)
+        """A shell's words that give this input, decompressed, to *command*."""
+        return signatures.piped_into(self.name, self.compression, command)
 
     def close(self) -> None:
         """Close the input; standard input's descriptor stays open."""
         self._opened.close()
-        if self._spool is not None:
-            self._spool.close()
+        for spool in self._spools:
+            spool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -190,12 +189,12 @@ class ByteStream:
         self.close()
 
 
-def _open(name: str) -> Opened:
+def _open(name: str, sleep: Callable[[float], None]) -> Opened:
     if not is_url(name):
         return File(name)
-    from batchconv.reading.sources.remote import Remote  # noqa: PLC0415 - an extra
+    from batchconv.reading.sources.remote import Remote  # noqa: PLC0415 - most runs need no fsspec
 
-    return Remote(name if isinstance(name, Input) else as_input(name))
+    return Remote(name if isinstance(name, Input) else as_input(name), sleep)
 
 
 def damaged(name: str, why: str) -> InputError:
@@ -209,18 +208,6 @@ def damaged(name: str, why: str) -> InputError:
 def _told_by(name: str, head: bytes) -> Compression:
     """The compression of an input that begins with *head*.
 
-    Raises:
-        UsageError: it is something that is not read here.
+    A name may say that text is compressed which is not; but what is no text either is damaged.
     """
-    for magic, compression in MAGIC.items():
-        if head.startswith(magic):
-            return compression
-    for magic, what in _REFUSED_MAGIC.items():
-        if head.startswith(magic):
-            raise UsageError(
-                f"{name} is {what}, which is not read here",
-                hint="unpack it, or export it as CSV, TSV, JSON Lines or Parquet",
-            )
-    # A name may say that text is packed which is not; but what is no text either is damaged.
-    known = head.startswith((PARQUET_MAGIC, *_MARKS)) or not _NO_TEXT.search(head)
-    return "none" if known else packed_as(name)
+    return signatures.compression_of(head) or compressed_as(name)

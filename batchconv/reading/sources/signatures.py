@@ -1,0 +1,241 @@
+"""How files begin: one table, from which compression, Parquet and what is no table are told.
+
+A signature counts only as a whole. `PARENT_ID` begins with four letters that encrypted Parquet
+begins with, too; but behind those stand bytes that no text has.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shlex
+from typing import NamedTuple
+
+from batchconv.errors import UsageError
+from batchconv.reading.sources.names import Compression, is_stdin, is_url
+
+BLANK = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
+"""Bytes that may come before the first one that tells: spaces and byte order marks."""
+LONGEST = 512
+"""Bytes from which everything can be told that is no text: tar's first block."""
+
+_NO_TEXT = rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]"
+no_text = re.compile(_NO_TEXT).search
+"""A byte that no text has, unless each of its characters takes two or four bytes."""
+_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # of encodings in which text has NULs
+
+_UNPACKERS = {
+    "gz": "gzip -dc", "bz2": "bzip2 -dc", "xz": "xz -dc", "zst": "zstd -dc", "zip": "funzip"
+}  # fmt: skip
+
+
+class Signature(NamedTuple):
+    """How one kind of file begins.
+
+    Attributes:
+        pattern: matches its first bytes.
+        what: it is, for a sentence.
+        begin: the fixed bytes that it begins with, as far as they are needed to wait for more.
+        compression: it is compressed in this way, which is read.
+        command: a shell's words that make a readable input of it on standard output; they read
+            standard input. Or, with `{}` in them, the file of that name.
+        hint: what to do where no such words exist.
+    """
+
+    pattern: re.Pattern[bytes]
+    what: str
+    begin: bytes = b""
+    compression: Compression | None = None
+    command: str | None = None
+    hint: str | None = None
+
+
+def _compressed(begin: bytes, compression: Compression) -> Signature:
+    return Signature(
+        re.compile(re.escape(begin)),
+        f"{compression} data within other compressed data",
+        begin,
+        compression,
+        _UNPACKERS[compression],
+    )
+
+
+def _no_table(
+    pattern: bytes, what: str, *, begin: bytes = b"", command: str | None = None, hint: str = ""
+) -> Signature:
+    return Signature(re.compile(pattern, re.DOTALL), what, begin, None, command, hint or None)
+
+
+_AS_CSV = "export or save it as CSV (UTF-8), with the ids as text"
+PARQUET = Signature(re.compile(rb"PAR1.{0,3}" + _NO_TEXT, re.DOTALL), "Parquet", begin=b"PAR1")
+
+# Sources: the formats' own specifications, and `file`'s collection of them.
+SIGNATURES = (
+    _compressed(b"\x1f\x8b\x08", "gz"),
+    # Its level, and then pi's digits for a block, or those of its root for the end.
+    *(_compressed(b"BZh%d1AY&SY" % level, "bz2") for level in range(1, 10)),
+    *(_compressed(b"BZh%d\x17rE8P\x90" % level, "bz2") for level in range(1, 10)),
+    _compressed(b"\xfd7zXZ\x00", "xz"),
+    _compressed(b"\x28\xb5\x2f\xfd", "zst"),
+    # Frames that are to be skipped; some programs begin with one.
+    *(_compressed(bytes([kind]) + b"\x2a\x4d\x18", "zst") for kind in range(0x50, 0x60)),
+    _compressed(b"PK\x03\x04", "zip"),
+    _compressed(b"PK\x05\x06", "zip"),  # without a single file
+    _no_table(rb".{257}ustar(\x00|  )", "a tar archive", command="tar -xOf -"),
+    _no_table(rb"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", command="7z x -so {}"),
+    _no_table(rb"Rar!\x1a\x07", "a RAR archive", command="unrar p -inul {}"),
+    _no_table(rb"\x04\x22\x4d\x18", "lz4 data", command="lz4 -dc"),
+    _no_table(rb"\xff\x06\x00\x00sNaPpY", "snappy data", command="python -m snappy -d"),
+    _no_table(rb"LZIP\x01", "lzip data", command="lzip -dc"),
+    _no_table(rb"\x1f\x9d", "data of compress (.Z)", command="gzip -dc"),
+    _no_table(
+        rb"PARE.{0,3}" + _NO_TEXT, "encrypted Parquet", begin=b"PARE",
+        hint="decrypt it with the keys of those who wrote it, or have it exported without",
+    ),
+    _no_table(
+        rb"ORC.{0,60}?" + _NO_TEXT, "ORC", begin=b"ORC",
+        command="python -c \"import sys, pyarrow.csv as c, pyarrow.orc as o; "
+        "c.write_csv(o.read_table(sys.stdin.buffer), sys.stdout.buffer)\"",
+    ),
+    _no_table(rb"Obj\x01", "Avro", command="fastavro {}"),
+    _no_table(
+        rb"ARROW1\x00\x00|FEA1.{0,60}?" + _NO_TEXT, "Arrow or Feather",
+        command="python -c \"import sys, pyarrow.csv as c, pyarrow.feather as f; "
+        "c.write_csv(f.read_table(sys.argv[1]), sys.stdout.buffer)\" {}",
+    ),
+    _no_table(
+        rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls) or another document of "
+        "Microsoft Office", hint=_AS_CSV,
+    ),
+    _no_table(
+        rb"SQLite format 3\x00", "a SQLite database",
+        hint="export the table: sqlite3 -csv -header {} 'SELECT * FROM conversions' | batchconv "
+        "upload -",
+    ),
+    _no_table(rb"%PDF-[0-9]\.[0-9]", "a PDF", hint=_AS_CSV),
+    _no_table(rb"\x89HDF\r\n\x1a\n", "HDF5", hint=_AS_CSV),
+    _no_table(
+        rb"\x80[\x02-\x05]", "a pickle of Python", hint="write it with "
+        "DataFrame.to_parquet or DataFrame.to_csv",
+    ),
+    _no_table(rb"SEQ[\x04-\x06]", "a Hadoop sequence file", hint=_AS_CSV),
+    _no_table(
+        rb"(?i:<!doctype html|<html)[\s>]", "a web page",
+        hint="it is often what a server answers in place of a file: look at it, and check the "
+        "address and the login with which it was fetched",
+    ),
+    _no_table(
+        rb"<\?xml\s", "an XML document",
+        hint="it may be what a store answers in place of a file: look at it; else " + _AS_CSV,
+    ),
+)  # fmt: skip
+
+_MANIFEST = re.compile(rb'\{\s*"entries"\s*:\s*\[\s*\{[^{}]*?"url"\s*:\s*"(s3://[^"]*/)[^"/]*"')
+_RESULTS = frozenset({"source", "row", "key", "message_id", "outcome", "run", "target"})
+"""Fields that stand in every line of a results file, and together in nobody else's export."""
+
+
+def is_partial(head: bytes) -> bool:
+    """Whether one more byte may make a signature of what has come so far."""
+    return any(
+        one.begin.startswith(head) and not one.pattern.match(head)
+        for one in (*SIGNATURES, PARQUET)
+        if one.begin
+    )
+
+
+def compression_of(head: bytes) -> Compression | None:
+    """How data are compressed that begin so; "none" for what is known and not compressed.
+
+    None where nothing tells.
+    """
+    for one in (*SIGNATURES, PARQUET):
+        if one.pattern.match(head):
+            return one.compression or "none"
+    return None if no_text(head) and not head.startswith(_MARKS) else "none"
+
+
+def is_parquet(head: bytes) -> bool:
+    """Whether a file that begins so is Parquet."""
+    return PARQUET.pattern.match(head) is not None
+
+
+def refuse_no_table(name: str, compression: Compression, head: bytes, *, named: bool) -> None:
+    """Refuse plain data that begin so and are none that rows are read from.
+
+    Args:
+        name: of the input.
+        compression: that it had.
+        head: its first plain bytes.
+        named: the user has named the compression; whatever is within is plain, then.
+
+    Raises:
+        UsageError: with the command that makes something readable of them, where there is one.
+    """
+    text = head.lstrip(BLANK)
+    for one in SIGNATURES:
+        if one.compression and named:
+            continue
+        if one.pattern.match(head) or one.pattern.match(text):
+            raise UsageError(
+                f"{name} is {one.what}, which is not read here",
+                hint=_hint(one, name, compression),
+            )
+    if found := _MANIFEST.match(text):
+        folder = found[1].decode("utf-8", "replace")
+        raise UsageError(
+            f"{name} is a manifest of Redshift, which names files and holds no rows",
+            hint=f"upload the files: batchconv upload {shlex.quote(folder)}",
+        )
+
+
+def refuse_results(name: str, compression: Compression, head: bytes) -> None:
+    """Refuse a results file of this program: its rows have been decided before.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if is_own_results(head):
+        plain = "" if compression == "none" else " (decompress it first)"
+        raise UsageError(
+            f"{name} is a results file of batchconv and no input",
+            hint=f"to send its failed rows again{plain}: batchconv resend {shlex.quote(name)}; "
+            "or name the input that it tells of, with --resume",
+        )
+
+
+def is_own_results(head: bytes) -> bool:
+    """Whether plain data that begin so are a results file of this program."""
+    line = head.lstrip(BLANK).partition(b"\n")[0].decode("utf-8", "replace").strip()
+    try:
+        names = json.loads(line) if line.startswith("{") else next(csv.reader([line]), [])
+    except (ValueError, RecursionError, csv.Error):
+        return False
+    return set(names) >= _RESULTS
+
+
+def piped_into(name: str, compression: Compression, command: str) -> str:
+    """A shell's words that give an input, decompressed, to *command* on its standard input."""
+    quoted = shlex.quote(name)
+    words = [f"curl -sS {quoted}"] if is_url(name) else []
+    if compression != "none":
+        words.append(_UNPACKERS[compression])
+    words.append(command)
+    if not (is_url(name) or is_stdin(name)):
+        words[0] += f" < {quoted}"
+    return " | ".join(words)
+
+
+def _hint(one: Signature, name: str, compression: Compression) -> str:
+    if one.command is None:
+        return (one.hint or _AS_CSV).replace("{}", shlex.quote(name))
+    plain_file = compression == "none" and not (is_url(name) or is_stdin(name))
+    if "{}" not in one.command:
+        words = piped_into(name, compression, one.command)
+    elif plain_file:
+        words = one.command.replace("{}", shlex.quote(name))
+    else:
+        words = one.command.replace("{}", "FILE") + ", with it decompressed in FILE"
+        return f"read it with {words}"
+    return f"{words} | batchconv upload -"
