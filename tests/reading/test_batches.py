@@ -30,6 +30,7 @@ class Pieces:
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self.name = "-"
+        self.compression = "none"
         self.given = 0
         self._pieces = pieces
 
@@ -37,6 +38,9 @@ class Pieces:
         for piece in self._pieces:
             self.given += 1
             yield piece
+
+    def peek(self) -> bytes:
+        return b""  # nothing is to be known before the first row
 
     def piped_into(self, command: str) -> str:
         return command
