@@ -10,7 +10,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from batchconv.errors import ConversionRefused, UsageError
+from batchconv.errors import ConversionRefused, ExitCode, UsageError
 from batchconv.journal.outcome_writer import Watch
 from batchconv.model import Channel, Fields, Outcome, Reply, Row
 from batchconv.operations.upload import prepare_upload
@@ -184,7 +184,7 @@ class OpenUpload:
         self._waiting.clear()
         self._room.set()
         if not self._running.done():
-            self._upload.stop(Stop(0, "the program that watched it has seen enough"))
+            self._upload.stop(Stop(ExitCode.LIMIT, "the program that watched it has seen enough"))
         await self._running
 
     async def __aiter__(self) -> AsyncIterator[Outcome]:

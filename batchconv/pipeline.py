@@ -208,7 +208,7 @@ class Run:
     def interrupt(self, number: int) -> None:
         """Stop as a signal asks: the first time in good order, the second time at once."""
         stops = self._early if self._pool is None else self._pool.stops
-        again = any(stop.exit_code > 128 for stop in stops)
+        again = any(stop.exit_code.is_signal for stop in stops)
         self.stop(signal_stop(number, again=again))
         if again:
             self._outputs.abandon()

@@ -139,6 +139,7 @@ class Shell:
         stdin: int | None = subprocess.DEVNULL,
         stdout: int | None = subprocess.PIPE,
         before: Callable[[], object] | None = None,
+        keep_descriptors: bool = False,
     ) -> Running:
         """Start `batchconv ARGUMENTS`."""
         process = subprocess.Popen(
@@ -148,6 +149,7 @@ class Shell:
             stdin=stdin,
             stdout=stdout,
             stderr=subprocess.PIPE,
+            close_fds=not keep_descriptors,
             preexec_fn=before,  # noqa: PLW1509 - sets limits and signals, and nothing else
         )
         self._started.append(process)

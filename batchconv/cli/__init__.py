@@ -12,9 +12,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from batchconv import __version__
-from batchconv.cli.groups import SuggestingGroup
-from batchconv.cli.say import error_lines, fill_descriptors, say_aside
-from batchconv.errors import BatchconvError, BooksError
+from batchconv.cli.commands import SuggestingGroup
+from batchconv.cli.say import error_lines, fill_descriptors, leave, say, say_aside
+from batchconv.errors import BatchconvError, BooksError, ExitCode, Interrupted
 from batchconv.sending.stops import defect_stop
 
 _COMMANDS = {
@@ -58,10 +58,19 @@ class _Commands(SuggestingGroup):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
+def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        say(f"batchconv, version {__version__}")
+        ctx.exit()
+
+
 @click.group(
     cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
 )
-@click.version_option(__version__, prog_name="batchconv")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
+    help="Show the version and exit.",
+)  # fmt: skip
 def cli() -> None:
     """Send a file of conversion records to the Vonage (Nexmo) Conversion API.
 
@@ -84,14 +93,13 @@ def main() -> None:
         code = _run()
     except click.ClickException as error:
         _tell_usage_error(error)
-        code = 2
-    except click.Abort:
-        code = 130
+        code = ExitCode.USAGE
     except BatchconvError as error:
         tell_error(error)
         code = error.exit_code
-    except KeyboardInterrupt:
-        code = 130
+    except Interrupted as interrupted:
+        tell_error(BatchconvError(str(interrupted)), interrupted.exit_code)
+        leave(interrupted.exit_code)
     except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold a secret
         stop = defect_stop(error)
         tell_error(BooksError(stop.why, hint=stop.hint))
@@ -99,11 +107,15 @@ def main() -> None:
     sys.exit(code)
 
 
-def _run() -> int | None:
+def _run() -> int:
     instruction = os.environ.get("_BATCHCONV_COMPLETE")
     if not instruction:
-        code: int | None = cli.main(standalone_mode=False)
-        return code
+        try:
+            with cli.make_context("batchconv", sys.argv[1:]) as context:
+                cli.invoke(context)
+        except click.exceptions.Exit as done:
+            return done.exit_code
+        return 0
     from batchconv.cli.completion import answer  # noqa: PLC0415 - start-up
 
     answer(instruction, cli)
@@ -119,10 +131,10 @@ def _tell_usage_error(error: click.ClickException) -> None:
         error.show()
 
 
-def tell_error(error: BatchconvError) -> None:
+def tell_error(error: BatchconvError, code: int | None = None) -> None:
     """What happened, and what to do next, on standard error."""
     if _wants_json(sys.argv[1:], os.environ):
-        _tell_json(str(error), error.hint, error.exit_code)
+        _tell_json(str(error), error.hint, code or error.exit_code)
     else:
         for line in error_lines(str(error), error.hint):
             say_aside(line)

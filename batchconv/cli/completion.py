@@ -15,6 +15,7 @@ from click.shell_completion import (
     ZshComplete,
 )
 
+from batchconv.cli.commands import Command
 from batchconv.cli.say import say
 
 
@@ -69,7 +70,7 @@ def _of(shell: str, program: click.Command) -> ShellComplete:
     return _SHELLS[shell](program, {}, "batchconv", "_BATCHCONV_COMPLETE")
 
 
-@click.command("completion")
+@click.command("completion", cls=Command)
 @click.argument("shell", type=click.Choice(list(_SHELLS)), metavar="bash|zsh|fish")
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from batchconv.cli.groups import SuggestingGroup
+from batchconv.cli.commands import SuggestingGroup
 from batchconv.cli.layers import account_of, layers_of, told_of
 from batchconv.cli.options import FileName, make_settings, settings_options
 from batchconv.cli.running import SendingCommand

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from batchconv.cli.commands import Command
 from batchconv.cli.layers import FLAG, account_of, layers_of, profiles_of, remember, told_of
 from batchconv.cli.say import say_aside
 from batchconv.settings.layers import Value
@@ -59,7 +60,7 @@ class GroupedOption(click.Option):
         return found.texts if self.multiple else found.texts[0], ParameterSource.DEFAULT_MAP
 
 
-class GroupedCommand(click.Command):
+class GroupedCommand(Command):
     """A command whose help has a section for each group of options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gc
-import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -16,18 +15,17 @@ from click.core import ParameterSource
 from batchconv.cli.layers import FLAG, told_of
 from batchconv.cli.next_commands import Given
 from batchconv.cli.options import GroupedCommand, make_settings
-from batchconv.cli.say import say_aside
+from batchconv.cli.say import leave, say_aside
 from batchconv.errors import BatchconvError
 from batchconv.sending.open_files import raise_limit
+from batchconv.sending.signals import SIGNALS
 from batchconv.settings.options import Settings
 
 if TYPE_CHECKING:
     from batchconv.journal.outcome_writer import Watch
     from batchconv.pipeline import Run
-    from batchconv.telemetry.summary import Summary
 
 _PARSED = f"{__name__}.parsed"  # the arguments, under which name the context keeps them
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class SendingCommand(GroupedCommand):
@@ -71,9 +69,14 @@ def run_and_exit(prepare: Callable[[Watch | None], Run], settings: Settings) -> 
             voice.error(error)
             sys.exit(error.exit_code)
         _spare_the_collector()
-        with asyncio.Runner(loop_factory=_new_loop) as runner:
-            summary = runner.run(_with_signals(run, observed(run, observers)))
+        runner = asyncio.Runner(loop_factory=_new_loop)
+        loop = runner.get_loop()
+        SIGNALS.ask(lambda number: loop.call_soon_threadsafe(run.interrupt, number))
+        summary = runner.run(observed(run, observers))
         voice.final_summary(summary, Given(context, sys.argv[1:], context.meta[_PARSED]))
+    if summary.stops:
+        leave(summary.exit_code)
+    runner.close()
     sys.exit(summary.exit_code)
 
 
@@ -93,12 +96,3 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     except ImportError:
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
-
-
-async def _with_signals(run: Run, running: Awaitable[Summary]) -> Summary:
-    loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
-        # A signal that whoever started us ignores (nohup) stays ignored.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, run.interrupt, number)
-    return await running

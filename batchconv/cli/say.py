@@ -6,19 +6,36 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
-from batchconv.errors import printable
+from batchconv.errors import OutputError, printable
 
 
 def say(text: str | bytes) -> None:
-    """Print data, a line or a document; when nobody reads any more, end quietly with 0."""
+    """Print data, a line or a document; when nobody reads any more, end quietly with 0.
+
+    Raises:
+        OutputError: it cannot be written, such as to a disk that is full.
+    """
     try:
         click.echo(text)
     except BrokenPipeError:
-        _silence(1)
+        silence(1)
         sys.exit(0)
+    except OSError as error:
+        silence(1)
+        raise stdout_error(error) from None
+
+
+def stdout_error(error: OSError) -> OutputError:
+    """What to tell when standard output takes no more."""
+    return OutputError(
+        f"standard output cannot be written: {error.strerror or 'unknown error'}",
+        hint="make room, or send it to another place",
+    )
 
 
 def say_aside(text: str) -> None:
@@ -26,7 +43,7 @@ def say_aside(text: str) -> None:
     try:
         click.echo(printable(text), err=True)
     except OSError:
-        _silence(2)
+        silence(2)
 
 
 def error_lines(text: str, hint: str | None) -> Iterator[str]:
@@ -72,6 +89,14 @@ def fill_descriptors() -> None:
             os.open(os.devnull, mode)  # takes the lowest number that is free: this one
 
 
-def _silence(descriptor: int) -> None:
-    # What Python still holds for it would fail once more when the program ends.
+def leave(code: int) -> NoReturn:
+    """End the process without waiting for threads: one may hang in a name or in a disk."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def silence(descriptor: int) -> None:
+    """Write nothing to it any more: it would fail once more when the program ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import click
 
+from batchconv.cli.commands import Command
+from batchconv.cli.say import say, say_aside
 from batchconv.errors import UsageError
 from batchconv.sending.durations import parse_duration
 from batchconv.simulator import (
@@ -67,6 +69,7 @@ _FAULT_HELP = (
 
 @click.command(
     "simulate",
+    cls=Command,
     short_help="Run a local simulator of the Conversion API.",
     # Also when it is called by itself: click remembers the names of the first call.
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -173,15 +176,15 @@ async def _serve(behaviour: Behaviour, host: str, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
     async with Simulator(behaviour, host=host, port=port) as simulator:
-        click.echo(f"simulating the Conversion API at {simulator.base_url}")
-        click.echo(
-            f"  export VONAGE_API_KEY={API_KEY} VONAGE_API_SECRET={API_SECRET}\n"
-            f"  batchconv upload FILE --base-url {simulator.base_url}\n"
-            f"  for --auth signature: export VONAGE_SIGNATURE_SECRET={SIGNATURE_SECRET}\n"
+        say(f"simulating the Conversion API at {simulator.base_url}")
+        for line in (
+            f"  export VONAGE_API_KEY={API_KEY} VONAGE_API_SECRET={API_SECRET}",
+            f"  batchconv upload FILE --base-url {simulator.base_url}",
+            f"  for --auth signature: export VONAGE_SIGNATURE_SECRET={SIGNATURE_SECRET}",
             f"  what came in: {simulator.stats_url}",
-            err=True,
-        )
+        ):
+            say_aside(line)
         if not simulator.is_loopback:
-            click.echo(f"warning: other machines can reach {host}, without encryption", err=True)
+            say_aside(f"warning: other machines can reach {host}, without encryption")
         await ended.wait()
-    click.echo(simulator.stats.sentence(), err=True)
+    say_aside(simulator.stats.sentence())

@@ -6,12 +6,9 @@ import signal
 import traceback
 from typing import NamedTuple
 
-from batchconv.errors import BatchconvError
+from batchconv.errors import BatchconvError, ExitCode
 from batchconv.model import Reply
 from batchconv.sending.durations import show_duration
-
-# When several hold, the first of these: a defect, the account, a file, a signal, a limit, rows.
-_ORDER = (70, 4, 5, 129, 130, 143, 3, 1, 0)
 
 
 class Stop(NamedTuple):
@@ -24,15 +21,10 @@ class Stop(NamedTuple):
         at_once: a second signal: it beats every other reason.
     """
 
-    exit_code: int
+    exit_code: ExitCode
     why: str
     hint: str | None = None
     at_once: bool = False
-
-
-def exit_code_of(codes: list[int]) -> int:
-    """The one code that a run with all these reasons exits with."""
-    return min(codes, key=_ORDER.index, default=0)
 
 
 def account_stop(reply: Reply) -> Stop:
@@ -40,15 +32,19 @@ def account_stop(reply: Reply) -> Stop:
     if reply.certificate:
         whose = "proxy" if reply.proxy else "server"
         return Stop(
-            4,
+            ExitCode.ACCOUNT,
             f"the {whose}'s certificate was refused: {reply.certificate}; nothing was sent to it",
             f"check the address; a {whose} with a private certificate needs --ca-file",
         )
     status = reply.status
     if reply.proxy:
-        return Stop(4, f"the proxy answered {status}: {_PROXY.get(status or 0, _NO_WAY)}", _ASK)
+        return Stop(
+            ExitCode.ACCOUNT,
+            f"the proxy answered {status}: {_PROXY.get(status or 0, _NO_WAY)}",
+            _ASK,
+        )
     why, hint = _ACCOUNT.get(status or 0, _ADDRESS)
-    return Stop(4, f"the server answered {status}: {why}", hint)
+    return Stop(ExitCode.ACCOUNT, f"the server answered {status}: {why}", hint)
 
 
 _ACCOUNT = {
@@ -79,7 +75,7 @@ _ADDRESS = ("this is not the Conversion API's address", "check --base-url")
 def throttled_stop(seconds: float) -> Stop:
     """Nothing but 429 for so long."""
     return Stop(
-        3,
+        ExitCode.LIMIT,
         f"the server answered nothing but 429 (too many requests) for {show_duration(seconds)}",
         "wait, or lower --rate",
     )
@@ -89,13 +85,13 @@ def outage_stop(seconds: float, *, proxy: bool = False) -> Stop:
     """The server was down for so long, or the proxy before it."""
     if proxy:
         return Stop(
-            3,
+            ExitCode.LIMIT,
             f"the proxy could not be passed for {show_duration(seconds)}: it is down, or does not "
             "reach the server",
             "check --proxy; --give-up-after sets how long a run waits",
         )
     return Stop(
-        3,
+        ExitCode.LIMIT,
         f"the server has been down for {show_duration(seconds)}: no probe got a final answer",
         "see with the vendor what is wrong; --give-up-after sets how long a run waits",
     )
@@ -104,7 +100,7 @@ def outage_stop(seconds: float, *, proxy: bool = False) -> Stop:
 def errors_stop(bad: int, limit: str) -> Stop:
     """More rows came to nothing than the user allows."""
     return Stop(
-        3,
+        ExitCode.LIMIT,
         f"{bad} rows were rejected, failed or invalid, more than --max-errors {limit}",
         "look at the reasons above and mend the input or the limit",
     )
@@ -121,7 +117,7 @@ def all_rejected_stop(rows: int) -> Stop:
 
 def duration_stop(seconds: float) -> Stop:
     """The run's time is over."""
-    return Stop(3, f"--max-duration of {show_duration(seconds)} is over")
+    return Stop(ExitCode.LIMIT, f"--max-duration of {show_duration(seconds)} is over")
 
 
 def file_stop(error: BatchconvError) -> Stop:
@@ -132,7 +128,7 @@ def file_stop(error: BatchconvError) -> Stop:
 def signal_stop(number: int, *, again: bool = False) -> Stop:
     """SIGHUP, SIGINT or SIGTERM; *again* for the second one."""
     name = signal.Signals(number).name
-    return Stop(128 + number, f"interrupted by {name}", at_once=again)
+    return Stop(ExitCode(128 + number), f"interrupted by {name}", at_once=again)
 
 
 def defect_stop(error: BaseException) -> Stop:
@@ -140,7 +136,7 @@ def defect_stop(error: BaseException) -> Stop:
     frames = traceback.extract_tb(error.__traceback__)[-5:]
     where = "; ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
     return Stop(
-        70,
+        ExitCode.DEFECT,
         f"a defect in batchconv: {type(error).__name__} at {where}",
         "please report it with this line; the results file is good",
     )

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from batchconv.errors import BatchconvError, BooksError
+from batchconv.errors import BatchconvError, BooksError, ExitCode
 from batchconv.journal.atomic_write import atomic_write
 from batchconv.journal.books import BAD_RESULTS, Books
 from batchconv.model import Outcome, Result, show
 from batchconv.sending.durations import show_duration
-from batchconv.sending.stops import Stop, exit_code_of, file_stop
+from batchconv.sending.stops import Stop, file_stop
 from batchconv.sending.traffic import Traffic
 from batchconv.telemetry.latency_histogram import LatencyHistogram
 
@@ -66,17 +66,17 @@ class Summary:
         return self.traffic.requests / max(self.finished - self.started, 1e-3)
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> ExitCode:
         """The contract's code for all of this; it speaks of the whole results file."""
         at_once = [stop.exit_code for stop in self.stops if stop.at_once]
         if at_once:
             return at_once[0]
         codes = [stop.exit_code for stop in self.stops]
-        codes += [5] * bool(self.damages)
-        codes += [1] * any(
+        codes += [ExitCode.FILE] * bool(self.damages)
+        codes += [ExitCode.BAD_ROWS] * any(
             self.books.results[result] or self.earlier[result] for result in BAD_RESULTS
         )
-        return exit_code_of(codes)
+        return ExitCode.first_of(codes)
 
     def as_dict(self) -> dict[str, Any]:
         """The summary file's object; no secret is in it."""

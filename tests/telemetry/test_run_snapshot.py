@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 from rich.console import Console
 
+from batchconv.errors import ExitCode
 from batchconv.journal.books import Books
 from batchconv.model import Result
 from batchconv.operations.upload import prepare_upload
@@ -220,9 +221,12 @@ def test_how_far_it_is_in_words(seen, text, percent):
         (sight(pause=Pause("outage", 125, 8)), "outage for 2 min 5 s; next probe in 8.0 s"),
         (sight(pause=Pause("outage", 125, 0)), "outage for 2 min 5 s; next probe is under way"),
         (sight(starved=True), "waiting for input"),
-        (sight(stops=[Stop(130, "interrupted by SIGINT")]), "stopping: interrupted by SIGINT"),
         (
-            sight(stops=[Stop(3, "enough")], in_flight=2, pause=Pause("outage", 1, 1)),
+            sight(stops=[Stop(ExitCode.SIGINT, "interrupted by SIGINT")]),
+            "stopping: interrupted by SIGINT",
+        ),
+        (
+            sight(stops=[Stop(ExitCode.LIMIT, "enough")], in_flight=2, pause=Pause("outage", 1, 1)),
             "stopping: enough; 2 still in flight",
         ),
     ],
@@ -253,7 +257,7 @@ def test_a_bar_is_never_wider_nor_higher_than_the_terminal(
 
 
 def test_a_terminal_does_not_obey_what_a_file_is_named():
-    seen = sight(stops=[Stop(5, "a\x1b]0;title\x07\n.csv cannot be written")])
+    seen = sight(stops=[Stop(ExitCode.FILE, "a\x1b]0;title\x07\n.csv cannot be written")])
     written = io.StringIO()
     Console(file=written, width=80, color_system=None).print(draw(seen, None, None, Size(80, 24)))
     assert "a\\x1b]0;title\\x07\\x0a.csv cannot be written" in written.getvalue()

@@ -1,0 +1,30 @@
+"""Exit codes: which of several a run ends with."""
+
+import itertools
+
+import pytest
+
+from batchconv.errors import ExitCode
+
+ORDER = [70, 4, 5, 2, 75, (129, 130, 143), 3, 1, 0]
+
+
+def test_of_two_codes_the_first_in_the_published_order_holds():
+    for first, second in itertools.combinations(ORDER, 2):
+        for one in first if isinstance(first, tuple) else (first,):
+            for other in second if isinstance(second, tuple) else (second,):
+                assert ExitCode.first_of([other, one]) == one
+                assert ExitCode.first_of([one, other]) == one
+
+
+def test_a_run_without_any_reason_ends_with_0():
+    assert ExitCode.first_of([]) == 0
+
+
+@pytest.mark.parametrize("unknown", [99, -1, 255, 137])
+def test_a_code_that_nobody_knows_is_a_defect_and_breaks_nothing(unknown):
+    assert ExitCode.first_of([3, unknown]) == 70
+
+
+def test_no_code_is_99_which_a_scheduler_reads_as_skipped():
+    assert 99 not in set(ExitCode)
