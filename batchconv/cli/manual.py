@@ -65,8 +65,8 @@ def manual(topic: str) -> None:
 
 def _laid_out(text: str) -> str:
     """Markdown as a terminal shows it best."""
-    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
-    from rich.markdown import Markdown  # noqa: PLC0415 - the same
+    from rich.console import Console  # noqa: PLC0415 - start-up: only a terminal needs it
+    from rich.markdown import Markdown  # noqa: PLC0415 - start-up
 
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM", "dumb") == "dumb"
     console = Console(

@@ -109,7 +109,7 @@ def errors_stop(bad: int, limit: str) -> Stop:
 def all_rejected_stop(rows: int) -> Stop:
     """Nothing but rejections since the run began."""
     return Stop(
-        3,
+        ExitCode.LIMIT,
         f"all of the first {rows} rows were rejected",
         "check --base-url and the column of message ids; --max-errors none goes on all the same",
     )

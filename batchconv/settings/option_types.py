@@ -6,14 +6,9 @@ import dataclasses
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, tzinfo
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from batchconv.reading.columns import FIELDS
-from batchconv.sending.durations import parse_duration
-from batchconv.sending.traffic import NO_ERROR_LIMIT, ErrorLimit
 from batchconv.vonage.authentication import mask_key
 
 T = TypeVar("T")
@@ -186,116 +181,3 @@ def show_url(text: str) -> str:
 def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The one of *names* that was most likely meant, or None."""
     return next(iter(difflib.get_close_matches(name, list(names), 1, cutoff)), None)
-
-
-def at_least(least: int) -> Callable[[str], int]:
-    """A reader of whole numbers from *least* up."""
-
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or int(text) < least:
-            raise ValueError(f"{text!r} is no whole number from {least} up")
-        return int(text)
-
-    return parse
-
-
-def between(least: int, most: int) -> Callable[[str], int]:
-    """A reader of whole numbers from *least* to *most*."""
-
-    def parse(text: str) -> int:
-        number = at_least(least)(text)
-        if number > most:
-            raise ValueError(f"{text!r} is more than {most}")
-        return number
-
-    return parse
-
-
-def read_rate(text: str) -> float | None:
-    """Requests a second, or None for `none`."""
-    if text == "none":
-        return None
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate <= 1_000_000:
-        raise ValueError(f"{text!r} is no number of requests a second; write 20, 0.5 or none")
-    return rate
-
-
-def read_concurrency(text: str) -> int | None:
-    """Requests in flight, or None for `auto`."""
-    if text == "auto":
-        return None
-    try:
-        return at_least(1)(text)
-    except ValueError as error:
-        raise ValueError(f"{error}; or write auto") from None
-
-
-def read_error_limit(text: str) -> ErrorLimit:
-    """`100`, `5%`, or `none`, which is not the same as leaving it out."""
-    if text == "none":
-        return NO_ERROR_LIMIT
-    number = text.removesuffix("%")
-    percent = number != text
-    try:
-        most = float(number) if percent else float(at_least(0)(number))
-    except ValueError:
-        most = -1.0
-    if not 0 <= most <= (100 if percent else 1e12):
-        raise ValueError(f"{text!r} is no number of rows; write 100, or a share of them: 5%")
-    return ErrorLimit(most, percent)
-
-
-def or_none(parse: Callable[[str], T]) -> Callable[[str], T | None]:
-    """A reader that takes `none`, too: what a file sets must be to be undone by a flag."""
-    return lambda text: None if text == "none" else parse(text)
-
-
-def read_positive_duration(text: str) -> float:
-    """Seconds, more than none."""
-    seconds = parse_duration(text)
-    if not seconds:
-        raise ValueError("the duration must be longer than nothing")
-    return seconds
-
-
-def read_zone(text: str) -> tzinfo:
-    """A timezone by its name."""
-    if text.upper() in ("UTC", "Z"):
-        return UTC
-    try:
-        return ZoneInfo(text)
-    except (LookupError, ValueError, OSError):
-        raise ValueError(
-            f"{text!r} is no timezone; write UTC or a name like Europe/Berlin"
-        ) from None
-
-
-def read_mapping(text: str) -> tuple[str, str]:
-    """`FIELD=COLUMN` as a pair."""
-    name, equals, column = text.partition("=")
-    name = name.strip().replace("-", "_")
-    if not equals or not column or name not in FIELDS:
-        raise ValueError(f"{text!r}: write FIELD=COLUMN, where FIELD is one of {', '.join(FIELDS)}")
-    return name, column
-
-
-def read_delimiter(text: str) -> str:
-    """One character, or the word `tab`."""
-    mark = {"tab": "\t", "\\t": "\t"}.get(text, text)
-    if len(mark) != 1 or mark in '"\r\n':
-        raise ValueError(f"{text!r} is no delimiter; write one character, or tab")
-    return mark
-
-
-def read_simulation(text: str) -> str | None:
-    """A profile of the simulator, or None for `none`; it is one of the choices."""
-    return None if text == "none" else text
-
-
-def read_boolean(text: str) -> bool:
-    """`true` or `false`, which are the only choices."""
-    return text == "true"

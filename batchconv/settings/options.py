@@ -23,16 +23,18 @@ from batchconv.settings.option_types import (
     OUTPUT,
     RATE,
     RETRIES,
-    at_least,
     option,
     options_of,
+    show,
+)
+from batchconv.settings.option_values import (
+    at_least,
     or_none,
     read_concurrency,
     read_error_limit,
     read_positive_duration,
     read_rate,
     read_simulation,
-    show,
 )
 from batchconv.settings.read_options import ReadSettings
 from batchconv.simulator import PROFILES

@@ -8,11 +8,10 @@ from datetime import UTC, tzinfo
 from batchconv.model import Channel
 from batchconv.reading.formats import FORMATS, FormatName
 from batchconv.reading.sources import COMPRESSIONS, Compression
-from batchconv.settings.option_types import (
-    INPUT,
+from batchconv.settings.option_types import INPUT, option
+from batchconv.settings.option_values import (
     at_least,
     between,
-    option,
     read_boolean,
     read_delimiter,
     read_mapping,

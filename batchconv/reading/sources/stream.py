@@ -192,7 +192,7 @@ class ByteStream:
 def _open(name: str, sleep: Callable[[float], None]) -> Opened:
     if not is_url(name):
         return File(name)
-    from batchconv.reading.sources.remote import Remote  # noqa: PLC0415 - most runs need no fsspec
+    from batchconv.reading.sources.remote import Remote  # noqa: PLC0415 - an extra
 
     return Remote(name if isinstance(name, Input) else as_input(name), sleep)
 
