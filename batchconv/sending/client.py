@@ -22,6 +22,7 @@ from batchconv import __version__
 from batchconv.errors import UsageError
 from batchconv.model import Conversion, Reason, Reply
 from batchconv.sending.deadlines import Deadlines
+from batchconv.sending.head_first import expect_reply
 from batchconv.sending.proxy import Proxy
 from batchconv.sending.transport import Turn, at_once
 from batchconv.vonage.authentication import Auth
@@ -67,6 +68,8 @@ class _Request(aiohttp.ClientRequest):
         if not usable():
             raise aiohttp.ClientConnectionError
         await _turn.get()(usable)
+        if conn.protocol is not None and conn.transport is not None:
+            expect_reply(conn.transport, conn.protocol)
         return await super().send(conn)
 
 
@@ -179,6 +182,9 @@ class HttpClient:
         headers = self._own_headers if self._open <= self._kept else self._closing()
         try:
             response = await session.post(url, allow_redirects=False, headers=headers)
+            if response.status < 200:  # a 101 that nobody asked for
+                response.close()
+                return Reply(None, time.perf_counter() - began, trouble=Reason.BAD_REPLY)
             status = response.status
             if status >= 400:
                 waited = response.headers.get("Retry-After")

@@ -1,0 +1,167 @@
+"""A status that was read counts, whatever follows it in the same piece; on both event loops."""
+
+import asyncio
+import itertools
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchconv.model import NO_FIELDS, Conversion, Reason, Row
+from batchconv.sending.client import HttpClient
+from batchconv.sending.head_first import HeadFirst
+from batchconv.vonage.authentication import BasicAuth, Secret
+
+OK = b"HTTP/1.1 200 OK\r\n"
+ROW = Row("a.csv", 1, 2, NO_FIELDS, None, None, None)
+LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
+
+
+@asynccontextmanager
+async def serving(answer):
+    """A server that writes *answer*, bytes or a coroutine function, to each request."""
+    seen = []
+
+    async def handle(reader, writer):
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                seen.append(writer)
+                if isinstance(answer, bytes):
+                    writer.write(answer)
+                else:
+                    await answer(writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/conversions", seen
+    finally:
+        server.close()
+
+
+def exchanges(answer, loop_factory, *, times=2, timeout=5.0):
+    """The replies to so many conversions, one after the other, and the connections used."""
+
+    async def main():
+        async with serving(answer) as (base_url, seen):
+            auth = BasicAuth("key", Secret("secret"))
+            async with HttpClient(auth, base_url=base_url, timeout=timeout) as client:
+                conversion = Conversion(ROW, "id", True, None, "sms")
+                replies = [await client.exchange(conversion) for _ in range(times)]
+            return replies, seen
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(main())
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (OK + b"Content-Length: 2\r\n\r\nOK, and more than was announced", 200),
+        (OK + b"Content-Length: 0\r\n\r\n<html>no</html>", 200),
+        (b"HTTP/1.1 204 No Content\r\n\r\nOK", 204),
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nOK", 204),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nno chunk\r\n", 200),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n0\r\nbad trailer\x00\r\n\r\n", 200),
+        (OK + b"Content-Length: 2\r\n\r\nOK\x00\x01\x02HTTP/9.9 999\r\n\r\n", 200),
+        (OK + b"Content-Length: 2\r\n\r\nOK" + OK + b"Content-Length: 2\r\n\r\nOK", 200),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 2\r\n\r\nOK and junk", 200),
+        (b"HTTP/1.1 103 Hints\r\nLink: </x>\r\n\r\n" * 3 + OK + b"Content-Length: 0\r\n\r\n?", 200),
+        (b"HTTP/1.1 503 No\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\njunk", 503),
+    ],
+)
+def test_the_status_counts_whatever_follows_it_in_the_same_piece(answer, status, loop_factory):
+    replies, _ = exchanges(answer, loop_factory)
+    assert [reply.status for reply in replies] == [status, status]
+    assert {reply.trouble for reply in replies} == {None}
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_a_head_that_arrives_byte_by_byte_is_followed_by_junk_all_the_same(loop_factory):
+    async def answer(writer):
+        for byte in OK + b"Content-Length: 2\r\n\r":
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0)
+        writer.write(b"\nOK and junk")
+
+    replies, _ = exchanges(answer, loop_factory)
+    assert [reply.status for reply in replies] == [200, 200]
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_a_good_reply_leaves_its_connection_in_use(loop_factory):
+    replies, seen = exchanges(OK + b"Content-Length: 2\r\n\r\nOK", loop_factory, times=5)
+    assert [reply.status for reply in replies] == [200] * 5
+    assert len(set(seen)) == 1
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_replies_1xx_without_end_are_cut_off(loop_factory):
+    """In memory by their bytes, and long before the time limit where they come fast."""
+    sent = 0
+
+    async def flood(writer):
+        nonlocal sent
+        while True:
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+            sent += 1
+            await writer.drain()
+
+    began = time.monotonic()
+    replies, _ = exchanges(flood, loop_factory, times=1, timeout=60)
+    assert (replies[0].status, replies[0].trouble) == (None, Reason.CONNECTION_LOST)
+    assert time.monotonic() - began < 30
+    assert sent < 1000
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_replies_1xx_that_trickle_end_with_the_time_limit(loop_factory):
+    async def trickle(writer):
+        while True:
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    replies, _ = exchanges(trickle, loop_factory, times=1, timeout=0.3)
+    assert (replies[0].status, replies[0].trouble) == (None, Reason.TIMEOUT)
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_a_101_that_nobody_asked_for_is_no_reply(loop_factory):
+    answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
+    replies, _ = exchanges(answer, loop_factory, times=2)
+    assert {(reply.status, reply.trouble) for reply in replies} == {(None, Reason.BAD_REPLY)}
+
+
+class Recorder(asyncio.Protocol):
+    def __init__(self):
+        self.pieces = []
+
+    def data_received(self, data):
+        self.pieces.append(data)
+
+
+@given(
+    interim=st.integers(0, 2),
+    body=st.binary(max_size=8),
+    cuts=st.sets(st.integers(1, 120), max_size=6),
+)
+def test_nothing_is_lost_and_no_piece_holds_a_head_and_what_follows(interim, body, cuts):
+    heads = b"HTTP/1.1 100 Continue\r\n\r\n" * interim + OK + b"X: 1\r\n\r\n"
+    stream = heads + body
+    edges = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
+    recorder = Recorder()
+    between = HeadFirst(asyncio.Transport(), recorder)
+    between.expect_reply()
+    for begin, end in itertools.pairwise(edges):
+        between.data_received(stream[begin:end])
+    assert b"".join(recorder.pieces) == stream
+    ends = {sum(map(len, recorder.pieces[:n])) for n in range(len(recorder.pieces) + 1)}
+    assert len(heads) in ends
