@@ -88,7 +88,9 @@ class Job:
     async def _connect(self):
         yield self
 
-    async def exchange(self, conversion: Conversion, turn: Turn = at_once) -> Reply:
+    async def exchange(
+        self, conversion: Conversion, turn: Turn = at_once, *, fresh: bool = False
+    ) -> Reply:
         await turn(lambda: True)
         now = asyncio.get_running_loop().time()
         self.sent.append((now, conversion.message_id))

@@ -46,6 +46,7 @@ LEVELS = (
 ROOMS = {
     "aiohttp": {
         "batchconv.sending.client",
+        "batchconv.sending.troubles",
         "batchconv.simulator",
         "batchconv.reading.sources.filesystems",
     },

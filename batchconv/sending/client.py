@@ -25,6 +25,7 @@ from batchconv.sending.deadlines import Deadlines
 from batchconv.sending.head_first import expect_reply
 from batchconv.sending.proxy import Proxy
 from batchconv.sending.transport import Turn, at_once
+from batchconv.sending.troubles import timed_out, trouble
 from batchconv.vonage.authentication import Auth
 from batchconv.vonage.endpoint import UrlMaker, check_base_url
 from batchconv.vonage.loopback import is_loopback
@@ -47,8 +48,40 @@ def check_proxy(proxy: Proxy | None, base_url: str) -> None:
         )
 
 
-_turn: ContextVar[Turn] = ContextVar("_turn")
-"""What a request waits for between having a connection and being written to it."""
+class _Exchange:
+    """One exchange: its time limit, its turn, and whether its request was written."""
+
+    def __init__(self, turn: Turn, deadlines: Deadlines) -> None:
+        self.written = False
+        self._turn = turn
+        self._deadlines = deadlines
+        self._began = time.perf_counter()
+        self._task = deadlines.begin()
+
+    async def wait_for_turn(self, usable: Callable[[], bool]) -> None:
+        """Wait for the moment at which the request may be written; that is no part of the time."""
+        self._deadlines.end(self._task)
+        await self._turn(usable)
+        self._deadlines.begin()
+        self._began = time.perf_counter()
+        self.written = True
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began, or since its turn came."""
+        return time.perf_counter() - self._began
+
+    def expired(self) -> bool:
+        """Whether it was cancelled because its time was up."""
+        return self._deadlines.expired(self._task)
+
+    def end(self) -> None:
+        """It is over, however it ended."""
+        self._deadlines.end(self._task)
+
+
+_exchange: ContextVar[_Exchange] = ContextVar("_exchange")
+"""The exchange that a task is at: aiohttp hands nothing of ours on to a request."""
 
 
 class _Request(aiohttp.ClientRequest):
@@ -67,7 +100,7 @@ class _Request(aiohttp.ClientRequest):
 
         if not usable():
             raise aiohttp.ClientConnectionError
-        await _turn.get()(usable)
+        await _exchange.get().wait_for_turn(usable)
         if conn.protocol is not None and conn.transport is not None:
             expect_reply(conn.transport, conn.protocol)
         return await super().send(conn)
@@ -150,12 +183,15 @@ class HttpClient:
         """
         self._kept = connections
 
-    async def exchange(self, conversion: Conversion, turn: Turn = at_once) -> Reply:
+    async def exchange(
+        self, conversion: Conversion, turn: Turn = at_once, *, fresh: bool = False
+    ) -> Reply:
         """Post one conversion and report what came back; network trouble is a reply, too.
 
         Args:
             conversion: what to send.
             turn: awaited when there is a connection, just before the request is written.
+            fresh: open a connection for it, and use it for nothing else.
 
         Raises:
             NotWritten: *turn* raised it.
@@ -164,49 +200,53 @@ class HttpClient:
         if session is None:
             raise RuntimeError("use the client as an async context manager: async with client: ...")
         url = self._url(conversion)
-        status: int | None = None
-        waited: str | None = None
-        began = time.perf_counter()
-        task = self._deadlines.begin()
-
-        async def write(usable: Callable[[], bool]) -> None:
-            nonlocal began
-            self._deadlines.end(task)  # waiting is no part of the exchange
-            await turn(usable)
-            self._deadlines.begin()
-            began = time.perf_counter()
-
-        _turn.set(write)
+        exchange = _Exchange(turn, self._deadlines)
+        _exchange.set(exchange)
         self._in_flight += 1
         self._open = max(self._open, self._in_flight)
         headers = self._own_headers if self._open <= self._kept else self._closing()
+        if fresh:
+            headers = _closing(self._own_headers)
+        reply = None
         try:
-            response = await session.post(url, allow_redirects=False, headers=headers)
-            if response.status < 200:  # a 101 that nobody asked for
-                response.close()
-                return Reply(None, time.perf_counter() - began, trouble=Reason.BAD_REPLY)
-            status = response.status
-            if status >= 400:
-                waited = response.headers.get("Retry-After")
+            response = await session.post(
+                url,
+                allow_redirects=False,
+                headers=headers,
+                # It says nothing new, but such a request gets none of the idle connections.
+                server_hostname=url.raw_host if fresh else None,
+            )
+            reply = _reply(response, exchange.elapsed)
             if not response.content.is_eof():
                 await _drain(response)
         except asyncio.CancelledError:
-            if not self._deadlines.expired(task):
+            if not exchange.expired():
                 raise
-            if status is None:
-                return Reply(None, time.perf_counter() - began, trouble=Reason.TIMEOUT)
+            reply = reply or timed_out(exchange.elapsed, self._proxy, written=exchange.written)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            if status is None:  # else the status line decides, however the body ended
-                return _trouble(error, time.perf_counter() - began, self._proxy)
+            # Once there is a status it decides, however the body ended.
+            reply = reply or trouble(error, exchange.elapsed, self._proxy, written=exchange.written)
         finally:
-            self._deadlines.end(task)
+            exchange.end()
             self._in_flight -= 1
-        return Reply(status, time.perf_counter() - began, waited)
+        return reply._replace(elapsed=exchange.elapsed)
 
     def _closing(self) -> dict[str, str]:
         """Headers of an exchange that is its connection's last."""
         self._open -= 1
-        return {**(self._own_headers or {}), "Connection": "close"}
+        return _closing(self._own_headers)
+
+
+def _closing(headers: dict[str, str] | None) -> dict[str, str]:
+    return {**(headers or {}), "Connection": "close"}
+
+
+def _reply(response: aiohttp.ClientResponse, elapsed: float) -> Reply:
+    status = response.status
+    if status < 200:  # a 101 that nobody asked for
+        response.close()
+        return Reply(None, elapsed, trouble=Reason.BAD_REPLY)
+    return Reply(status, elapsed, response.headers.get("Retry-After") if status >= 400 else None)
 
 
 def trust(ca_file: str | None) -> ssl.SSLContext | bool:
@@ -231,50 +271,3 @@ async def _drain(response: aiohttp.ClientResponse) -> None:
                 size += len(chunk)
     finally:
         response.release()
-
-
-def _trouble(error: Exception, elapsed: float, proxy: Proxy | None) -> Reply:
-    """What went wrong, in a word of ours: the text of *error* holds the URL and its secrets."""
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return Reply(error.status, elapsed, proxy=True)
-    at_proxy = proxy is not None and _place(error) == (proxy.host, proxy.port)
-    flaw = None
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        reason, flaw = Reason.CONNECTION_LOST, _flaw(error.certificate_error)
-    elif isinstance(error, asyncio.TimeoutError):
-        reason = Reason.TIMEOUT
-    elif isinstance(error, aiohttp.ClientConnectorDNSError):
-        reason = Reason.UNKNOWN_HOST
-    elif isinstance(error, aiohttp.ClientConnectorError) and isinstance(
-        error.os_error, ConnectionRefusedError
-    ):
-        reason = Reason.CONNECTION_REFUSED
-    elif isinstance(error, aiohttp.ClientResponseError | ValueError):
-        # aiohttp invents a status 400 for an answer that is not HTTP.
-        reason = Reason.BAD_REPLY
-    else:
-        reason = Reason.CONNECTION_LOST
-    return Reply(None, elapsed, trouble=reason, certificate=flaw, proxy=at_proxy)
-
-
-def _place(error: Exception) -> tuple[str, int | None] | None:
-    """Host and port that could not be connected to."""
-    return (error.host, error.port) if isinstance(error, aiohttp.ClientConnectorError) else None
-
-
-def _flaw(error: Exception) -> str:
-    """What is wrong with a certificate, in words of ours."""
-    return _FLAWS.get(getattr(error, "verify_code", 0), "it cannot be verified")
-
-
-_FLAWS = {  # by OpenSSL's X509_V_ERR numbers
-    9: "it is not valid yet; the clock of this machine may be wrong",
-    10: "it has expired",
-    18: "it is self-signed",
-    19: "it is self-signed, or by an issuer that is not known here",
-    20: "its issuer is not known here",
-    21: "its issuer is not known here",
-    23: "it has been revoked",
-    62: "it is for another host",
-    64: "it is for another host",
-}

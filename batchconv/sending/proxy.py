@@ -59,17 +59,22 @@ class Proxy:
         usual = 443 if parts.scheme == "https" else 80
         return cls(parts.scheme, host, port or usual, Secret(userinfo) if userinfo else None)
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host and port."""
+        return self.host, self.port
+
     def __str__(self) -> str:
-        return f"{self.scheme}://{self._place}"
+        return f"{self.scheme}://{self._authority}"
 
     @property
     def url(self) -> str:
         """With user and password: for the library that connects, and not to be shown."""
         userinfo = f"{self.credentials.reveal()}@" if self.credentials else ""
-        return f"{self.scheme}://{userinfo}{self._place}"
+        return f"{self.scheme}://{userinfo}{self._authority}"
 
     @property
-    def _place(self) -> str:
+    def _authority(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 

@@ -35,8 +35,15 @@ async def at_once(usable: Callable[[], bool]) -> None:
 class Transport(Protocol):
     """Carries conversions to the API and replies back."""
 
-    async def exchange(self, conversion: Conversion, turn: Turn) -> Reply:
+    async def exchange(
+        self, conversion: Conversion, turn: Turn, *, fresh: bool = False
+    ) -> Reply:
         """One conversion, one exchange; never raises for anything the network does.
+
+        Args:
+            conversion: what to send.
+            turn: awaited when it is about to be written.
+            fresh: not on a connection that was used before.
 
         Raises:
             NotWritten: *turn* raised it.

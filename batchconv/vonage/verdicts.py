@@ -118,7 +118,8 @@ def describe(reply: Reply) -> str:
     if reply.status is not None:
         return f"the {who} answered {reply.status}"
     trouble = reply.trouble or Reason.CONNECTION_LOST
-    return _TROUBLES[trouble].format(who=who)
+    texts = _TROUBLES if reply.written else {**_TROUBLES, **_BEFORE_IT_WAS_WRITTEN}
+    return texts[trouble].format(who=who)
 
 
 def explain(reply: Reply, attempts: int) -> tuple[Reason, str]:
@@ -152,4 +153,8 @@ _TROUBLES = {
     Reason.TLS_FAILED: "TLS could not be set up with the {who}",
     Reason.CONNECTION_LOST: "the connection to the {who} was lost",
     Reason.BAD_REPLY: "the answer of the {who} was not HTTP",
+}
+_BEFORE_IT_WAS_WRITTEN = {
+    Reason.TIMEOUT: "no connection to the {who} could be opened in time",
+    Reason.CONNECTION_LOST: "the {who} broke the connection off before it was open",
 }
