@@ -96,7 +96,7 @@ async def test_what_does_not_speak_tls_is_named_and_got_no_request():
 
 
 async def test_a_handshake_that_never_ends_got_no_request():
-    async def hang(reader, _):
+    async def hang(_reader, _writer):
         await asyncio.sleep(60)
 
     async with serving(hang) as port:
@@ -153,7 +153,7 @@ async def test_what_a_proxy_does_instead_of_opening_a_tunnel_is_the_proxys(answe
 
 
 async def test_a_proxy_that_does_not_answer_is_named():
-    async def hang(reader, _):
+    async def hang(_reader, _writer):
         await asyncio.sleep(60)
 
     async with serving(hang) as port:
@@ -184,11 +184,13 @@ async def test_a_fresh_exchange_opens_a_connection_and_leaves_the_others_in_use(
             linger = struct.pack("ii", 1, 0)
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
-    async with serving(once) as port:
-        async with HttpClient(AUTH, base_url=f"http://127.0.0.1:{port}") as client:
-            first = await client.exchange(CONVERSION)
-            fresh = [await client.exchange(CONVERSION, fresh=True) for _ in range(3)]
-            again = await client.exchange(CONVERSION)
+    async with (
+        serving(once) as port,
+        HttpClient(AUTH, base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        first = await client.exchange(CONVERSION)
+        fresh = [await client.exchange(CONVERSION, fresh=True) for _ in range(3)]
+        again = await client.exchange(CONVERSION)
     assert [reply.status for reply in (first, *fresh)] == [200] * 4
     assert len(served) == 4
     assert again.trouble is Reason.CONNECTION_LOST  # it was given the first connection
