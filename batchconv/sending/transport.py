@@ -35,9 +35,7 @@ async def at_once(usable: Callable[[], bool]) -> None:
 class Transport(Protocol):
     """Carries conversions to the API and replies back."""
 
-    async def exchange(
-        self, conversion: Conversion, turn: Turn, *, fresh: bool = False
-    ) -> Reply:
+    async def exchange(self, conversion: Conversion, turn: Turn, *, fresh: bool = False) -> Reply:
         """One conversion, one exchange; never raises for anything the network does.
 
         Args:

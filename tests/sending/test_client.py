@@ -701,7 +701,7 @@ async def test_plain_http_where_tls_is_expected_is_no_certificate_failure():
 
     async with served(chatty) as base_url:
         reply = await reply_of(base_url.replace("http://", "https://"))
-    assert (reply.status, reply.trouble) == (None, Reason.CONNECTION_LOST)
+    assert (reply.status, reply.trouble) == (None, Reason.TLS_FAILED)
     assert reply.certificate is None
 
 
