@@ -147,7 +147,7 @@ def _errors(compression: Compression) -> tuple[type[Exception], ...]:
         case "bz2":
             return OSError, ValueError
         case "xz":
-            import lzma  # noqa: PLC0415 - start-up
+            import lzma  # noqa: PLC0415 - start-up time
 
             return (lzma.LZMAError,)
         case "zst":
@@ -161,7 +161,7 @@ def _decompressor(compression: Compression) -> Callable[[], _Decompressor]:
         case "bz2":
             return _Bzip2
         case "xz":
-            import lzma  # noqa: PLC0415 - start-up
+            import lzma  # noqa: PLC0415 - start-up time
 
             return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _MOST_MEMORY)
         case "zst":
@@ -172,9 +172,9 @@ def _decompressor(compression: Compression) -> Callable[[], _Decompressor]:
 
 def _zstd() -> Any:
     if sys.version_info >= (3, 14):
-        from compression import zstd  # noqa: PLC0415 - an extra
+        from compression import zstd  # noqa: PLC0415 - start-up time
     else:
-        from backports import zstd  # noqa: PLC0415 - an extra
+        from backports import zstd  # noqa: PLC0415 - start-up time
     return zstd
 
 

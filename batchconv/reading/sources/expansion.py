@@ -6,32 +6,37 @@ a row that nobody read is a row lost.
 
 from __future__ import annotations
 
-import glob
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from batchconv.errors import InputError, UsageError
-from batchconv.reading.sources.files import File, unreadable
+from batchconv.reading.sources.files import File
 from batchconv.reading.sources.names import (
     DATA_SUFFIXES,
     PARQUET_SUFFIXES,
+    READ_IN_FOLDERS,
     Input,
     as_input,
     format_suffix,
     is_aside,
+    is_folder_url,
     is_pattern,
     is_stdin,
     is_url,
     pattern_stem,
     stem,
 )
+from batchconv.reading.sources.walk import walk_folder, walk_pattern
 
-_READ_IN_FOLDERS = (*DATA_SUFFIXES, ".txt", "")
-# What this program writes itself, often beside its inputs: results would be taken for conversions.
-_OWN = re.compile(r"\.(?:results|failed(?:\.[0-9]+)?)\.(?:jsonl|csv|tsv|raw)$")
+# The files of a job, which often lie beside its inputs: results would be taken for conversions. A
+# time may stand in the names of those that were set aside, and anyone may compress old ones.
+_OF_A_JOB = re.compile(
+    r"\.(?:results|runs|failed(?:\.[0-9]+)?)(?:\.[0-9]{8}T[0-9]{6}Z)?\.(?:jsonl|csv|tsv|raw)"
+    r"(?:\.(?:gz|gzip|bz2|xz|zst|zstd|zip))?$"
+    r"|\.failed(?:\.[0-9]+)?(?:\.[0-9]{8}T[0-9]{6}Z)?/"
+)
 _DIGITS = re.compile(r"([0-9]+)")
 _SHOWN = 5
 
@@ -59,34 +64,40 @@ class Expanded(NamedTuple):
 def expand(names: Sequence[str]) -> Expanded:
     """The inputs for which *names* stand.
 
-    A folder stands for the data files in it and below it, a pattern (`*`, `**`, `?`, `[...]`) for
-    what it matches; a name that is there as it is stands for itself. What a folder or a pattern
-    gives is in natural order (part-9 before part-10), and is read once, however often and under
-    whatever names it is found.
+    A folder stands for the data files in it and below it, a pattern (`*`, `**`, `?`, `[...]`; see
+    `walk`) for what it matches; a name that is there as it is stands for itself. What a folder or
+    a pattern gives is in natural order (part-9 before part-10). Each file is read once, however
+    often and under whatever names it is named and found.
 
     Raises:
         UsageError: a URL cannot be read, or two of them look the same without what is secret.
-        InputError: a file is not there, or a folder or a pattern gives none.
+        InputError: a file is not there, a folder or a pattern gives none, or one cannot be looked
+            into.
     """
     expanded = Expanded([], [])
-    named: set[_Place] = set()
-    found: set[_Place] = set()
-    for name in names:
-        given = name if isinstance(name, Input) else as_input(name)
+    seen: set[_Place] = set()
+    named = [name if isinstance(name, Input) else as_input(name) for name in names]
+    for name, given in zip(names, named, strict=True):
         paths = None if given is name else _stands_for(given, expanded.left_out)
         if paths is None:
-            place = _place(given)
-            if place not in found:
-                expanded.inputs.append(given)
-                named.add(place)
+            _add(expanded, given, seen)
             continue
+        by_name = {_place(one) for one in named}  # read where they are named, under that name
         for path in sorted(paths, key=_natural):
-            place = _place(as_input(path))
-            if place not in named and place not in found:
-                expanded.inputs.append(as_input(path))
-                found.add(place)
+            one = as_input(path, found=True)
+            if _place(one) not in by_name:
+                _add(expanded, one, seen)
     _refuse_twins(expanded.inputs)
     return expanded
+
+
+def _add(expanded: Expanded, name: Input, seen: set[_Place]) -> None:
+    place = _place(name)
+    if place not in seen:
+        seen.add(place)
+        expanded.inputs.append(name)
+    elif not name.found:
+        expanded.left_out.append(f"{name} (named twice)")
 
 
 def run_stem(name: str) -> str:
@@ -97,9 +108,9 @@ def run_stem(name: str) -> str:
     """
     if is_url(name):
         name = as_input(name)
-        return pattern_stem(name) if name.endswith("/") or is_pattern(name) else stem(name)
+        return pattern_stem(name) if is_folder_url(name) or is_pattern(name) else stem(name)
     several = not is_stdin(name) and (
-        Path(name).is_dir() or (is_pattern(name) and not os.path.lexists(name))
+        os.path.isdir(name) or (is_pattern(name) and not os.path.lexists(name))  # noqa: PTH112 - a path may be any text here
     )
     return pattern_stem(name) if several else stem(name)
 
@@ -130,24 +141,25 @@ def _refuse_twins(inputs: list[Input]) -> None:
 
 def _stands_for(name: Input, left_out: list[str]) -> list[str] | None:
     """The files for which a folder or a pattern stands; None for a name that is one itself."""
-    pattern = is_pattern(name)
-    if is_url(name):
-        folder = name.endswith("/")
-        paths = _find_remote(name, left_out) if folder or pattern else None
-    elif is_stdin(name):
+    if is_stdin(name):
         return None
-    else:
-        literal = os.path.lexists(name)
-        folder = literal and Path(name).is_dir()
-        if folder:
-            paths = list(_look_in(name, left_out))
-        elif pattern and not literal:
-            paths = list(_match(name, left_out))
-        else:
-            paths = None
-        if not (literal or pattern):
+    if is_url(name):
+        return _find_remote(name, left_out) if is_folder_url(name) or is_pattern(name) else None
+    there = os.path.lexists(name)
+    folder = os.path.isdir(name)  # noqa: PTH112 - a path may be any text here
+    if not folder and (there or not is_pattern(name)):
+        if not there:
             File(name).close()  # it says best what is wrong
-    if paths == []:
+        return None
+    walk = walk_folder(name) if folder else walk_pattern(name)
+    asked = _is_of_a_job(name)
+    paths = []
+    for path, size, matched in walk:
+        if size is None:
+            left_out.append(as_input(path, found=True))
+        elif _is_wanted(path, size, left_out, any_ending=matched, of_a_job=asked):
+            paths.append(path)
+    if not paths:
         raise _nothing(name, folder=folder)
     return paths
 
@@ -168,72 +180,51 @@ def _natural(path: str) -> list[tuple[int, str]]:
     return [(int(part) if index % 2 else -1, part) for index, part in enumerate(parts)]
 
 
-def _look_in(folder: str, left_out: list[str]) -> Iterator[str]:
-    """The data files in *folder* and below it."""
-    for place, folders, files in os.walk(folder, onerror=_unreadable):
-        folders[:] = [name for name in folders if not is_aside(name)]
-        inner = [Path(place, name) for name in folders]
-        left_out += [str(path) for path in inner if path.is_symlink()]
-        for name in files:
-            path = Path(place, name)
-            if not path.is_file():
-                left_out.append(str(path))
-            elif _is_wanted(str(path), [name], path.stat().st_size, left_out):
-                yield str(path)
-
-
-def _match(pattern: str, left_out: list[str]) -> Iterator[str]:
-    """The files that *pattern* matches, and those in folders that it matches."""
-    asked = Path(pattern).parts
-    for name in glob.iglob(pattern, recursive=True):  # noqa: PTH207 - pathlib finds hidden files, too
-        path = Path(name)
-        new = set(path.parts).difference(asked)
-        if path.is_dir():
-            # What is below a folder `**` matches by itself.
-            if "**" not in asked and not any(map(is_aside, new)):
-                yield from _look_in(name, left_out)
-        elif not path.is_file():
-            left_out.append(name)
-        elif _is_wanted(name, new, path.stat().st_size, left_out, pattern):
-            yield name
-
-
 def _find_remote(name: Input, left_out: list[str]) -> list[str] | None:
     """The files in a folder of a store and below it, or those that a pattern matches."""
     from batchconv.reading.sources.remote import find  # noqa: PLC0415 - an extra
 
-    found = find(name)
-    if found is None:
+    there = find(name)
+    if there is None:
         return None
-    asked = name.split("/")
-    pattern = "" if name.endswith("/") else name
-    return [
+    folder = not is_pattern(name)
+    asked = _is_of_a_job(name)
+    parts = name.split("/")
+    paths = [
         url
-        for url, size in found
-        if _is_wanted(url, set(url.split("/")).difference(asked), size, left_out, pattern)
+        for url, size in there
+        if not _is_put_aside(set(url.split("/")).difference(parts), parts)
+        and _is_wanted(url, size, left_out, any_ending=not folder, of_a_job=asked)
     ]
+    if not paths:
+        raise _nothing(name, folder=folder)
+    return paths
+
+
+def _is_of_a_job(name: str) -> bool:
+    return any(map(_OF_A_JOB.search, (name, f"{name}/")))
+
+
+def _is_put_aside(new: Iterable[str], asked: Iterable[str]) -> bool:
+    """Whether one of the parts that nobody named is no reader's, unless the pattern asks so."""
+    return any(map(is_aside, new)) and not any(map(is_aside, asked))
 
 
 def _is_wanted(
-    path: str, new: Iterable[str], size: int, left_out: list[str], pattern: str = ""
+    path: str, size: int | None, left_out: list[str], *, any_ending: bool, of_a_job: bool
 ) -> bool:
     """Whether a file that was found is read; if that is not plain to see, it is noted.
 
     Args:
         path: of the file.
-        new: the parts of it that the user did not name.
-        size: in bytes. An empty file has no rows; an empty .parquet is a damaged one.
+        size: in bytes, None where nobody knows. An empty file has no rows; an empty .parquet is a
+            damaged one.
         left_out: where it is noted.
-        pattern: which matched it; empty for a folder, in which endings tell what is data.
+        any_ending: a pattern matches it; in a folder, endings tell what is data.
+        of_a_job: files of a job are what is asked for.
     """
-    if any(map(is_aside, new)) and not any(map(is_aside, pattern.split("/"))):
+    own = not of_a_job and _OF_A_JOB.search(path)
+    if own or not (any_ending or format_suffix(path) in READ_IN_FOLDERS):
+        left_out.append(as_input(path, found=True))
         return False
-    own = _OWN.search(path) and not _OWN.search(pattern)
-    if own or (not pattern and format_suffix(path) not in _READ_IN_FOLDERS):
-        left_out.append(path)
-        return False
-    return size > 0 or format_suffix(path) in PARQUET_SUFFIXES
-
-
-def _unreadable(error: OSError) -> None:
-    raise unreadable(str(error.filename), error)
+    return size != 0 or format_suffix(path) in PARQUET_SUFFIXES

@@ -162,6 +162,13 @@ def _has_good_port(host: str) -> bool:
     return re.fullmatch(r"(?:\[[^\]]*\]|[^:]*)(?::[0-9]*)?", host) is not None
 
 
+def is_folder_url(name: str) -> bool:
+    """Whether a URL is a folder by its looks: it ends in a slash, or is a whole bucket."""
+    return name.endswith("/") or (
+        _ALL_KEY.match(name) is not None and "/" not in name.partition("://")[2]
+    )
+
+
 def is_pattern(name: str) -> bool:
     """Whether *name* has signs that stand for others: `*`, `?` or `[...]`.
 
@@ -170,7 +177,12 @@ def is_pattern(name: str) -> bool:
     """
     if is_url(name):
         return not name.lower().startswith("http") and ("*" in name or "[" in name)
-    return _WILD.search(name) is not None
+    return is_wild(name)
+
+
+def is_wild(part: str) -> bool:
+    """Whether a part of a path has signs that stand for others."""
+    return _WILD.search(part) is not None
 
 
 def pattern_stem(name: str) -> str:
