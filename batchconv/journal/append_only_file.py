@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 import threading
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Protocol
 
-from batchconv.errors import HeldError, OutputError, UsageError
+from batchconv.errors import BatchconvError, HeldError, OutputError, UsageError
+from batchconv.journal.locks import take_lock, tell_without_locks
 from batchconv.reading.sources import is_url
 
 STDOUT = "-"
 PRIVATE = 0o600  # new files hold personal data
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
 _NOT_A_DISK = (errno.EINVAL, errno.ENOTSUP)  # what fsync says to a pipe or a terminal
 _MOST_REOPENED = 10
 
@@ -52,17 +52,20 @@ class AppendOnlyFile:
     Args:
         path: created with mode 0600 when it is not there; otherwise added to.
         lock: hold it against other runs for as long as it is open.
+        option: what names another file.
 
     Attributes:
         size: bytes, all of them whole lines.
 
     Raises:
-        OutputError: it cannot be opened.
+        UsageError: it cannot be opened: its folder is missing or may not be written to.
+        OutputError: there is no room for it.
         HeldError: another run holds it.
     """
 
-    def __init__(self, path: str, *, lock: bool = False) -> None:
+    def __init__(self, path: str, *, lock: bool = False, option: str = "-o") -> None:
         self.path = path
+        self._option = option
         self._synced = True
         self._syncing = threading.Lock()
         self._lost: OSError | None = None
@@ -85,8 +88,8 @@ class AppendOnlyFile:
                 self._fd = os.open(self.path, flags | os.O_CREAT, PRIVATE)
                 self._created = False
             found = os.fstat(self._fd)
-        except OSError as error:
-            raise _cannot(self.path, error) from None
+        except (OSError, ValueError) as error:
+            raise unopened(self.path, error, self._option) from None
         self.size = found.st_size
         self._regular = stat.S_ISREG(found.st_mode)
 
@@ -94,15 +97,11 @@ class AppendOnlyFile:
         """Hold the file; False when its name has come to stand for another one meanwhile."""
         # The kernel lets go of it with the process, however that ends.
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = holder_of(self._fd)
+            if not take_lock(self._fd, self.path):
+                tell_without_locks(self.path)
+        except HeldError:
             os.close(self._fd)
-            raise HeldError(
-                f"{self.path} is in use by {holder}", hint="wait until that run has ended"
-            ) from None
-        except OSError:
-            pass  # a file system without locks: the run is more useful than the lock
+            raise
         # What another run wrote between our opening it and holding it counts, too; and that run
         # may have removed the file, if it came to nothing.
         held = os.fstat(self._fd)
@@ -124,13 +123,7 @@ class AppendOnlyFile:
         except OSError:
             return
         try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise HeldError(
-                f"{path} is in use by {holder_of(fd)}", hint="wait until that run has ended"
-            ) from None
-        except OSError:
-            pass  # a file system without locks
+            take_lock(fd, path, shared=True)
         finally:
             os.close(fd)
 
@@ -201,30 +194,20 @@ class AppendOnlyFile:
             os.close(self._fd)
 
 
+def unopened(path: str, error: OSError | ValueError, option: str) -> BatchconvError:
+    """What to tell of an output that cannot be opened; *option* names another one."""
+    why = error.strerror if isinstance(error, OSError) else "the name cannot be one"
+    told = f"{path} cannot be written: {why or 'unknown error'}"
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return OutputError(told, hint="make room, then run it again")
+    return UsageError(told, hint=f"name another file with {option}, in a folder that is there")
+
+
 def _cannot(path: str, error: OSError) -> OutputError:
     return OutputError(
         f"{path} cannot be written: {error.strerror or 'unknown error'}",
         hint="make room or mend the permissions; what was written so far is good",
     )
-
-
-def holder_of(file: int | str) -> str:
-    """Who holds a lock on a file, as far as the system tells (Linux does)."""
-    return writer_of(file) or "another run"
-
-
-def writer_of(file: int | str) -> str | None:
-    """The process that holds a file to write to it; None where there is none, or none is told."""
-    inode = os.stat(file).st_ino  # noqa: PTH116 - a descriptor or any text
-    try:
-        locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
-    except (OSError, ValueError):
-        locks = []
-    for line in locks:
-        parts = line.split()
-        if len(parts) > 5 and parts[5].rpartition(":")[2] == str(inode):
-            return f"process {parts[4]}"
-    return None
 
 
 def refuse_inputs(outputs: Iterable[str], inputs: Iterable[str]) -> None:

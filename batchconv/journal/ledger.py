@@ -9,8 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 from batchconv.errors import BatchconvError, HeldError, OutputError, UsageError
-from batchconv.journal.append_only_file import PRIVATE, holder_of
+from batchconv.journal.append_only_file import PRIVATE
 from batchconv.journal.deduplication import Accepted, Origin
+from batchconv.journal.locks import holder_of
 from batchconv.model import Reason
 
 _SCHEMA = """

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from batchconv.errors import BatchconvError, UsageError
 from batchconv.journal.append_only_file import refuse_remote
+from batchconv.journal.atomic_write import probe
 from batchconv.journal.deduplication import Accepted, Deduplicator, Memory, RunMemory, identity
 from batchconv.journal.ledger import Ledger
 from batchconv.journal.outcome_writer import Watch
@@ -205,6 +206,10 @@ def check_flags(settings: Settings) -> None:
             "--ledger": settings.ledger,
         }
     )
+    if settings.summary is not None:
+        probe(settings.summary, "--summary")
+    if settings.metrics_file is not None:
+        probe(settings.metrics_file, "--metrics-file")
     if settings.concurrency is not None:
         check_concurrency(settings.concurrency, embedded=settings.simulate is not None)
     if settings.resume and settings.overwrite:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from batchconv.errors import UsageError
-from batchconv.journal.append_only_file import STDOUT, writer_of
+from batchconv.journal.append_only_file import STDOUT
+from batchconv.journal.locks import writer_of
 from batchconv.report.advice import MENDED, steps
 from batchconv.report.chain import BAD, Chain, Kind
 from batchconv.report.fold import EXAMPLES, Fold, RunFold, texts

@@ -148,8 +148,33 @@ def test_a_run_that_does_not_take_place_leaves_no_empty_file_and_every_other_one
 
 
 def test_a_folder_that_does_not_exist_is_told_of(tmp_path):
-    with pytest.raises(OutputError, match="No such file"):
+    with pytest.raises(UsageError, match="No such file") as told:
         AppendOnlyFile(str(tmp_path / "none" / "r"))
+    assert "name another file with -o" in (told.value.hint or "")
+
+
+@pytest.mark.parametrize("number", [errno.EWOULDBLOCK, errno.EACCES, errno.EPERM])
+def test_a_lock_that_is_refused_for_whatever_reason_is_held(tmp_path, monkeypatch, number):
+    """SMB answers EACCES, where a file system of one's own answers EWOULDBLOCK."""
+    monkeypatch.setattr(fcntl, "flock", _fail_with(number))
+    with pytest.raises(HeldError, match="is in use by another run"):
+        AppendOnlyFile(str(tmp_path / "r"), lock=True)
+    with pytest.raises(HeldError, match="is in use by another run"):
+        AppendOnlyFile.check_free(str(tmp_path / "r"))
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL])
+def test_where_there_are_no_locks_a_run_says_so_once_and_goes_on(
+    tmp_path, monkeypatch, caplog, number
+):
+    monkeypatch.setattr(fcntl, "flock", _fail_with(number))
+    file = AppendOnlyFile(str(tmp_path / "r"), lock=True)
+    file.write(b"x\n")
+    file.close()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'r'}: this file system has no locks: nothing keeps a second run from writing "
+        "to it, too"
+    ]
 
 
 @pytest.fixture

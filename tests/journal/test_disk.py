@@ -160,38 +160,40 @@ def test_a_sync_under_way_when_the_run_ends_is_waited_for(wire, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words", "sent"),
+    ("option", "path", "why"),
     [
-        (["-o", "none/r.jsonl"], "none/r.jsonl cannot be written: No such file", 0),
-        (["-o", "/proc/r.jsonl"], "/proc/r.jsonl cannot be written", 0),
-        (["-o", "in.csv/r.jsonl"], "in.csv/r.jsonl cannot be written: Not a directory", 0),
-        (["--summary", "none/s.json"], "none/s.json cannot be written: No such file", 3),
-        pytest.param(
-            ["--summary", "in.csv/s.json"],
-            "in.csv/s.json cannot be written: Not a directory",
-            3,
-        ),
+        ("-o", "none/r.jsonl", "No such file"),
+        ("-o", "/proc/r.jsonl", ""),
+        ("-o", "in.csv/r.jsonl", "Not a directory"),
+        ("-o", ".", "Is a directory"),
+        ("--summary", "none/s.json", "No such file"),
+        ("--summary", "in.csv/s.json", "Not a directory"),
+        ("--summary", ".", "Is a directory"),
+        ("--metrics-file", "none/job.prom", "No such file"),
     ],
 )
-async def test_a_file_that_cannot_be_made_is_5(tmp_path, arguments, words, sent):
+async def test_an_output_whose_folder_is_none_is_2_before_anything_is_sent(
+    tmp_path, option, path, why
+):
     async with Simulator(Behaviour()) as simulator:
         shell = Shell(tmp_path, simulator.base_url)
         shell.write("in.csv", ids(3))
-        ended = await shell.uploaded("in.csv", *arguments)
-    assert ended.code == 5
-    assert words in ended.err
-    assert "Traceback" not in ended.err
-    assert simulator.stats.accepted == sent
+        ended = await shell.uploaded("in.csv", option, path)
+    assert ended.code == 2
+    assert f"{path} cannot be written: {why}" in ended.err
+    assert f"name another file with {option}" in ended.err
+    assert simulator.stats.requests == 0
+    assert [each.name for each in tmp_path.iterdir()] == ["in.csv"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-async def test_a_folder_that_must_not_be_written_to_is_5(tmp_path):
+async def test_a_folder_that_must_not_be_written_to_is_2(tmp_path):
     (tmp_path / "locked").mkdir(0o500)
     async with Simulator(Behaviour()) as simulator:
         shell = Shell(tmp_path, simulator.base_url, "-o", "locked/r.jsonl")
         shell.write("in.csv", ids(3))
         ended = await shell.uploaded("in.csv")
-    assert (ended.code, simulator.stats.requests) == (5, 0)
+    assert (ended.code, simulator.stats.requests) == (2, 0)
     assert "Permission denied" in ended.err
 
 

@@ -213,9 +213,9 @@ async def test_where_it_cannot_be_written_nothing_is_sent(name, tmp_path, simula
     (tmp_path / "folder").mkdir()
     job = Job(tmp_path, simulator)
     ended = await job.shell.uploaded("in.csv", "--metrics-file", name)
-    assert ended.code == 5
+    assert ended.code == 2
     assert f"{name} cannot be written" in ended.err
-    assert "mend --metrics-file" in ended.err
+    assert "name another file with --metrics-file" in ended.err
     assert simulator.stats.requests == 0
     assert not (tmp_path / "in.results.jsonl").exists()
 
