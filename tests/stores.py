@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ class Shelf:
         parts: it answers to Range.
         headers: added to each reply.
         status: for everything, instead of a file.
+        first: the status of each of the first replies, instead of a file.
+        validators: "strong" and "weak" tags, the time when a file was "modified", or "none".
         broken_at: the byte of a file before which each reply breaks off.
         breaks: how many replies do; None for all.
         asked: method, path and Range of each request.
@@ -50,6 +53,8 @@ class Shelf:
     parts: bool = True
     headers: dict[str, str] = field(default_factory=dict)
     status: int | None = None
+    first: list[int] = field(default_factory=list)
+    validators: str = "strong"
     broken_at: int | None = None
     breaks: int | None = None
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
@@ -79,6 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
         shelf.asked.append((self.command, path, asked))
         if path in shelf.redirects:
             return self._reply(302, b"", {"Location": shelf.redirects[path]})
+        if shelf.first:
+            return self._reply(shelf.first.pop(0), b"later", {})
         content = shelf.find(path)
         if shelf.status or content is None:
             return self._reply(shelf.status or 404, b"secret words of the server", {})
@@ -86,7 +93,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("If-Match", tag) != tag:
             return self._reply(412, b"", {})
         begin, end, status = 0, len(content), 200
-        headers = {"ETag": tag}
+        headers = {
+            "strong": {"ETag": tag},
+            "weak": {"ETag": "W/" + tag},
+            "modified": {"Last-Modified": formatdate(hash(content) % 2**31, usegmt=True)},
+            "none": {},
+        }[shelf.validators]
         if asked and shelf.parts:
             found = re.fullmatch(r"bytes=(\d+)-(\d+)", asked)
             assert found is not None, asked

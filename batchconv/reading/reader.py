@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from typing import NamedTuple
@@ -39,11 +40,13 @@ class Reader:
         *,
         format: FormatName | None = None,  # noqa: A002 - the word that users know
         compression: Compression | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._inputs = list(inputs)
         self._options = options
         self._format = format
         self._compression = compression
+        self._sleep = sleep
         self._kept: dict[str, tuple[ByteStream, RowStream]] = {}
         self._sizes: dict[str, int | None] = {}
         self._counts: dict[str, int | None] = {}
@@ -104,7 +107,7 @@ class Reader:
             self._close_kept()
 
     def _open(self, name: str) -> tuple[ByteStream, RowStream]:
-        stream = ByteStream(name, self._compression)
+        stream = ByteStream(name, self._compression, sleep=self._sleep)
         try:
             rows = open_rows(stream, self._options, self._format)
         except ColumnError as error:

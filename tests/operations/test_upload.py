@@ -199,8 +199,8 @@ async def test_the_first_request_leaves_before_the_input_has_been_read(tmp_path)
         (["nodelivered.csv"], 2, "--delivered true"),
         (["twice.csv"], 2, "--map message_id=message-id"),
         (["export.csv", "nocolumns.csv"], 2, "--map message_id=COLUMN"),
-        (["array.json"], 2, "jq -c '.[]' array.json"),
-        (["sheet.csv"], 2, "spreadsheet"),
+        (["array.json"], 2, "jq -c '.[]' < array.json"),
+        (["sheet.csv"], 2, "an old Excel workbook"),
         (["export.csv", "--resume", "--overwrite"], 2, "only one"),
         (["export.csv", "--simulate", "--ledger", "l.db"], 2, "only one"),
         (["export.csv", "--simulate=wild"], 2, "flaky"),
@@ -215,7 +215,7 @@ async def test_what_is_wrong_is_told_before_anything_is_sent(tmp_path, arguments
     (tmp_path / "nodelivered.csv").write_text("message_id\n1\n")
     (tmp_path / "twice.csv").write_text("message-id,event_id,delivered\n1,2,1\n")
     (tmp_path / "array.json").write_text('[{"message_id": "1", "delivered": true}]')
-    (tmp_path / "sheet.csv").write_bytes(b"PK\x03\x04rest")
+    (tmp_path / "sheet.csv").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
     (tmp_path / "empty").mkdir()
     before = {path.name for path in tmp_path.iterdir()}
     async with Simulator(Behaviour()) as simulator:

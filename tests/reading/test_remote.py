@@ -17,7 +17,7 @@ import pytest
 from batchconv.errors import InputError
 from batchconv.reading.formats import ReadOptions
 from batchconv.reading.reader import Reader
-from batchconv.reading.sources import ByteStream, expand, remote
+from batchconv.reading.sources import ByteStream, expand, remote, run_stem
 from batchconv.simulator import Behaviour, Simulator
 from tests.shells import Shell
 from tests.stores import S3_ACCOUNT, Shelf, put, s3, served, write_authority
@@ -44,17 +44,10 @@ FORMS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Waits before a block is asked for again are noted and not waited."""
-    waited: list[float] = []
-    monkeypatch.setattr(remote, "_sleep", waited.append)
-    return waited
-
-
-def read(*urls: str) -> tuple[list[str], list[str]]:
-    """The ids of all rows, and the damages."""
-    reader = Reader(expand(urls).inputs, ReadOptions())
+def read(*urls: str, waited: list[float] | None = None) -> tuple[list[str], list[str]]:
+    """The ids of all rows, and the damages; waits before asking again are noted, not waited."""
+    sleep = (waited if waited is not None else []).append
+    reader = Reader(expand(urls).inputs, ReadOptions(), sleep=sleep)
     reader.check()
     found = [str(row.fields.message_id) for row in reader]
     return found, [f"{damage} | {damage.hint}" for damage in reader.damages]
@@ -113,10 +106,11 @@ def test_the_query_is_sent_and_is_in_no_name():
 
 
 @pytest.mark.parametrize("parts", [True, False])
-def test_rows_before_the_connection_broke_off_are_read_and_the_next_input_too(parts, no_waiting):
+def test_rows_before_the_connection_broke_off_are_read_and_the_next_input_too(parts):
+    waited: list[float] = []
     shelf = Shelf({"/1.csv": LONG, "/2.csv": ROWS}, parts=parts, broken_at=5_000_000)
     with served(shelf) as url:
-        found, damages = read(f"{url}/1.csv?secret", f"{url}/2.csv")
+        found, damages = read(f"{url}/1.csv?secret", f"{url}/2.csv", waited=waited)
         count = len(found) - 500
         assert found[:count] == [f"id{number}" for number in range(count)]
         assert count > 300_000
@@ -125,21 +119,44 @@ def test_rows_before_the_connection_broke_off_are_read_and_the_next_input_too(pa
             f"{url}/1.csv cannot be read further: the connection broke off | the rows before that "
             "were read; --resume sends the others"
         ]
-    assert no_waiting == ([0.5, 1.0, 2.0] if parts else [])
+    assert waited == ([0.5, 1.0, 2.0] if parts else [])
 
 
-def test_a_part_that_does_not_come_is_asked_for_again(no_waiting):
+def test_a_part_that_does_not_come_is_asked_for_again():
     shelf = Shelf({"/1.csv": LONG}, broken_at=5_000_000, breaks=3)
+    waited: list[float] = []
     with served(shelf) as url:
-        found, damages = read(f"{url}/1.csv")
-    assert (len(found), damages, no_waiting) == (600_000, [], [0.5, 1.0, 2.0])
+        found, damages = read(f"{url}/1.csv", waited=waited)
+    assert (len(found), damages, waited) == (600_000, [], [0.5, 1.0, 2.0])
 
 
-@pytest.mark.parametrize("longer", [True, False])
-def test_a_file_that_is_replaced_half_way_is_damage(longer):
+@pytest.mark.parametrize("parts", [True, False])
+@pytest.mark.parametrize("status", [503, 500, 429])
+@pytest.mark.parametrize(("headers", "waits"), [({}, [0.5, 1.0]), ({"Retry-After": "7"}, [7, 7]),
+                                                ({"Retry-After": "soon"}, [0.5, 1.0]),
+                                                ({"Retry-After": "9999"}, [120, 120])])  # fmt: skip
+def test_opening_is_tried_again_as_parts_are(parts, status, headers, waits):
+    """A scheduler takes 5 for "mend it", and the night is lost."""
+    waited: list[float] = []
+    shelf = Shelf({"/1.csv": ROWS}, parts=parts, first=[status, status], headers=headers)
+    with served(shelf) as url:
+        assert read(f"{url}/1.csv", waited=waited) == (IDS, [])
+    assert waited == waits
+
+
+def test_opening_is_given_up_after_three_more_times():
+    waited: list[float] = []
+    shelf = Shelf({"/1.csv": ROWS}, first=[503] * 9)
+    with served(shelf) as url, pytest.raises(InputError, match="its server answered 503"):
+        read(f"{url}/1.csv", waited=waited)
+    assert (waited, len(shelf.first)) == ([0.5, 1.0, 2.0], 5)
+
+
+@pytest.mark.parametrize("validators", ["strong", "weak", "modified"])
+@pytest.mark.parametrize("other", [LONG + ROWS, LONG[: 5 << 20], LONG.replace(b"id", b"ID")])
+def test_a_file_that_is_replaced_half_way_is_damage(other, validators):
     """Parts of two versions would make rows that stand in neither."""
-    other = LONG + ROWS if longer else LONG[: 5 << 20]
-    shelf = Shelf({"/1.csv": LONG})
+    shelf = Shelf({"/1.csv": LONG}, validators=validators)
     with served(shelf) as url, ByteStream(url + "/1.csv") as stream:
         pieces = iter(stream)
         next(pieces)
@@ -148,13 +165,14 @@ def test_a_file_that_is_replaced_half_way_is_damage(longer):
             list(pieces)
 
 
-def test_a_file_that_becomes_shorter_is_damage_where_versions_have_no_names():
-    shelf = Shelf({"/1.csv": LONG}, headers={"ETag": "W/weak"})
+@pytest.mark.parametrize("other", [LONG + ROWS, LONG[: 5 << 20], ROWS])
+def test_another_size_is_damage_where_versions_have_no_names(other):
+    shelf = Shelf({"/1.csv": LONG}, validators="none")
     with served(shelf) as url, ByteStream(url + "/1.csv") as stream:
         pieces = iter(stream)
         next(pieces)
-        shelf.files["/1.csv"] = LONG[: 5 << 20]
-        with pytest.raises(InputError, match="it has become shorter meanwhile"):
+        shelf.files["/1.csv"] = other
+        with pytest.raises(InputError, match="it has been replaced meanwhile"):
             list(pieces)
 
 
@@ -288,6 +306,43 @@ def test_an_object_that_has_the_very_name_of_a_pattern_is_meant(account):
     put(account, "bucket/odd/part-%5B1%5D.csv", ROWS)
     put(account, "bucket/odd/part-1.csv", ROWS)
     assert expand(["s3://bucket/odd/part-[1].csv"]).inputs == ["s3://bucket/odd/part-[1].csv"]
+
+
+def test_keys_with_signs_of_urls_are_keys(account):
+    for name in ("a%231.csv", "a%232.csv", "b%3Fc.csv"):
+        put(account, f"bucket/signs/{name}", ROWS)
+    names = [f"s3://bucket/signs/{name}" for name in ("a#1.csv", "a#2.csv", "b?c.csv")]
+    assert expand(["s3://bucket/signs/"]).inputs == names
+    for name in names:
+        assert read(name) == (IDS, [])
+    assert len(read("s3://bucket/signs/")[0]) == 1500
+
+
+def test_a_folder_without_its_slash_is_told_and_is_no_empty_file(account):
+    """A nightly job that sends nothing would be green for ever."""
+    put(account, "bucket/nightly-csv/a.csv", ROWS)
+    with pytest.raises(InputError, match="s3://bucket/nightly-csv is a folder") as caught:
+        read("s3://bucket/nightly-csv")
+    assert "write s3://bucket/nightly-csv/ with a slash" in str(caught.value.hint)
+
+
+def test_a_whole_bucket_is_a_folder(account):
+    put(account, "small-bucket")
+    put(account, "small-bucket/channel=voice/a.csv", ROWS)
+    inputs = expand(["s3://small-bucket"]).inputs
+    assert inputs == ["s3://small-bucket/channel=voice/a.csv"]
+    reader = Reader(inputs, ReadOptions())
+    reader.check()
+    assert {row.fields.channel for row in reader} == {"voice"}
+    assert run_stem("s3://small-bucket") == "small-bucket"
+
+
+def test_a_file_of_unknown_size_is_no_empty_one(monkeypatch):
+    with fsspec.open("memory://unknown/a.csv", "wb") as file:
+        file.write(ROWS)
+    there = [("memory://unknown/a.csv", None), ("memory://unknown/b.csv", 0)]
+    monkeypatch.setattr(remote, "find_files", lambda _: there)
+    assert expand(["memory://unknown/"]).inputs == ["memory://unknown/a.csv"]
 
 
 @pytest.mark.parametrize(

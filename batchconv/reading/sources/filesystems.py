@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchconv.errors import UsageError
-from batchconv.reading.sources.names import is_loopback
+from batchconv.reading.sources.names import is_folder_url, is_loopback
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -21,6 +21,7 @@ _HTTP = ("http", "https")
 _S3 = ("s3", "s3a")
 _AS_IT_IS = {"Accept-Encoding": "identity"}  # what is packed is unpacked here, and only once
 _ENCODED = re.compile("[!-~]+")
+_RANGE = re.compile(r"bytes (?:([0-9]+)-[0-9]+|\*)/([0-9]+)")
 _CONNECT, _SILENCE = 30, 60  # seconds
 
 
@@ -53,6 +54,8 @@ def open_url(address: str) -> OpenFile:
         return _open_http(fs, path)
     how = {"block_size": BLOCK, "cache_type": "none"} if protocol in _S3 else {}
     file = fs.open(path, "rb", **how)
+    if (getattr(file, "details", None) or {}).get("type") == "directory":
+        raise IsADirectoryError  # s3fs takes one for an empty file
     return OpenFile(file, file.seekable(), getattr(file, "size", None), fs)
 
 
@@ -62,8 +65,8 @@ def left_in(file: Any) -> bytes:
     return b"" if take is None else bytes(take(-1))
 
 
-def find_files(address: str) -> list[tuple[str, int]] | None:
-    """URL and bytes of each file below a folder (*address* ends in a slash), or of a pattern.
+def find_files(address: str) -> list[tuple[str, int | None]] | None:
+    """URL and bytes of each file below a folder (by its looks), or of a pattern.
 
     None when *address* stands for itself: what has no folders (HTTP), or a file of that very name.
 
@@ -73,14 +76,14 @@ def find_files(address: str) -> list[tuple[str, int]] | None:
     if protocol_of(address) in _HTTP or "::" in address:
         return None
     fs, path = _filesystem(address)
-    if address.endswith("/"):
+    if is_folder_url(address):
         found = fs.find(path, detail=True)
     elif fs.exists(path):
         return None
     else:
         found = fs.glob(path, detail=True)
     return [
-        (fs.unstrip_protocol(name), told["size"] or 0)
+        (fs.unstrip_protocol(name), told.get("size"))
         for name, told in found.items()
         if told["type"] == "file"
     ]
@@ -157,32 +160,100 @@ def _open_http(fs: Any, url: str) -> OpenFile:
     """Open a URL in parts where its server gives parts, else in one go."""
     from fsspec.asyn import sync  # noqa: PLC0415 - an extra
 
-    size, headers = sync(fs.loop, _ask, fs, url)
-    if size is None:
+    # HEAD would not do: a URL that is signed for GET is often refused, and many servers that give
+    # parts do not say so.
+    first = sync(fs.loop, _fetch, fs, url, 0, 1, {})
+    if first is None:
         # A size makes fsspec ask nobody for it, and a block of nothing makes it read in one go.
-        return OpenFile(fs.open(url, "rb", size=1, block_size=0, headers=headers), False, None, fs)
-    if size == 0:
-        return OpenFile(io.BytesIO(), True, 0, fs)
-    how = {"size": size, "block_size": BLOCK, "cache_type": "none", "headers": headers}
-    return OpenFile(fs.open(url, "rb", **how), True, size, fs)
+        file = fs.open(url, "rb", size=1, block_size=0, headers=_AS_IT_IS)
+        return OpenFile(file, False, None, fs)
+    size = first.version.size
+    return OpenFile(_HttpFile(fs, url, first.version) if size else io.BytesIO(), True, size, fs)
 
 
-async def _ask(fs: Any, url: str) -> tuple[int | None, dict[str, str]]:
-    """The size, if the server gives parts of the file; and what to say when asking for them.
+class FileExpiredError(Exception):
+    """What a URL leads to is no longer what was opened."""
 
-    HEAD would not do: a URL that is signed for GET is often refused, and many servers that give
-    parts do not say so.
+
+class _Version(NamedTuple):
+    """What tells one version of a file from another."""
+
+    size: int
+    tag: str | None
+    modified: str | None
+
+    def is_same(self, other: _Version) -> bool:
+        """Whether nothing that both tell of differs; a weak tag tells, too."""
+        return self.size == other.size and all(
+            mine is None or theirs is None or mine == theirs
+            for mine, theirs in ((self.tag, other.tag), (self.modified, other.modified))
+        )
+
+
+class _Part(NamedTuple):
+    content: bytes
+    version: _Version
+
+
+class _HttpFile:
+    """What a URL leads to, read in parts, all of one version.
+
+    Parts of two versions of a file would make rows that stand in neither.
     """
+
+    def __init__(self, fs: Any, url: str, version: _Version) -> None:
+        self._fs = fs
+        self._url = url
+        self._version = version
+        tag = version.tag or ""
+        self._same = {"If-Match": tag} if tag.startswith('"') else {}  # for strong ones only
+        self._at = 0
+
+    def seek(self, at: int) -> None:
+        """Read from that byte on."""
+        self._at = at
+
+    def read(self, size: int) -> bytes:
+        """So many bytes, or fewer at the end."""
+        from fsspec.asyn import sync  # noqa: PLC0415 - an extra
+
+        size = min(size, self._version.size - self._at)
+        if size <= 0:
+            return b""
+        part = sync(self._fs.loop, _fetch, self._fs, self._url, self._at, size, self._same)
+        if part is None or not self._version.is_same(part.version):
+            raise FileExpiredError
+        return bytes(part.content)
+
+    def close(self) -> None:
+        """Let go of nothing: each part was asked for by itself."""
+
+
+async def _fetch(fs: Any, url: str, at: int, size: int, same: dict[str, str]) -> _Part | None:
+    """Part of a file; None from a server that gives none."""
     session = await fs.set_session()
-    headers = {**_AS_IT_IS, "Range": "bytes=0-0"}
+    headers = {**_AS_IT_IS, **same, "Range": f"bytes={at}-{at + size - 1}"}
     async with session.get(fs.encode_url(url), headers=headers) as reply:
-        told = re.fullmatch(r"bytes (?:0-0|\*)/([0-9]+)", reply.headers.get("Content-Range", ""))
-        if reply.status == 416 and told and told[1] == "0":
-            return 0, _AS_IT_IS
-        reply.raise_for_status()
-        if reply.status != 206 or told is None:
-            return None, _AS_IT_IS
-        tag = reply.headers.get("ETag", "")
-        # Parts of two versions of a file would make rows that stand in neither.
-        same = {"If-Match": tag} if tag.startswith('"') else {}
-        return int(told[1]), {**_AS_IT_IS, **same}
+        told = _RANGE.fullmatch(reply.headers.get("Content-Range", ""))
+        empty = reply.status == 416 and told is not None and told[2] == "0"
+        if reply.status == 416 and at:
+            raise FileExpiredError  # it has become shorter
+        if not empty:
+            reply.raise_for_status()
+        if told is None or not (empty or (reply.status == 206 and told[1] == str(at))):
+            return None
+        version = _Version(
+            int(told[2]), reply.headers.get("ETag"), reply.headers.get("Last-Modified")
+        )
+        content = b"" if empty else await _body(reply, size)
+        return _Part(content, version)
+
+
+async def _body(reply: aiohttp.ClientResponse, most: int) -> bytes:
+    """The body, of which no more is taken than was asked for."""
+    found = bytearray()
+    async for piece in reply.content.iter_any():
+        found += piece
+        if len(found) > most:
+            break
+    return bytes(found[:most])

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import time
 from collections.abc import Callable
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeVar, cast
 
 from batchconv.errors import BatchconvError, InputError
 from batchconv.reading.sources.files import PIECE, missing
 from batchconv.reading.sources.filesystems import BLOCK, find_files, left_in, open_url
 from batchconv.reading.sources.names import Input
 
-_sleep = time.sleep
-_WAITS = (0.5, 1.0, 2.0)  # seconds before a block that did not come is asked for again
-_FINAL = {400, 401, 403, 404, 410, 412, 416}  # statuses that asking again does not change
+_WAITS = (0.5, 1.0, 2.0)  # seconds before what did not come is asked for again
+_LONGEST_WAIT = 120  # seconds that a server may ask for with Retry-After
+_PASSING = {408, 425, 429}  # statuses below 500 that asking again may change
+_FINAL = re.compile("Expired|Credentials|Certificate|SSL")  # names of exceptions
 # The exceptions of fsspec's many libraries have names in common rather than classes.
 _WORDS = (
     ("NoCredentials", "there are no credentials for it in the environment"),
@@ -45,23 +47,27 @@ _WORDS = (
 )
 
 
+T = TypeVar("T")
+
+
 class Remote:
     """What a URL leads to.
 
     Raises:
         UsageError: fsspec, or what it needs for such URLs, is not installed.
-        InputError: it is not there, or cannot be opened.
+        InputError: it is not there, or cannot be opened, though that was tried several times.
     """
 
     def __init__(self, name: Input, sleep: Callable[[float], None] = time.sleep) -> None:
         self._name = str(name)
         self._sleep = sleep
         try:
-            self._file, self._jumps, self._size, self._fs = open_url(name.address)
+            opened = self._insist(lambda: open_url(name.address))
         except BatchconvError:
             raise
         except Exception as error:  # noqa: BLE001 - every library behind fsspec has its own
             raise _unopenable(self._name, error) from None
+        self._file, self._jumps, self._size, self._fs = opened
         self._at = 0
         self._block = memoryview(b"")
         self._broken: InputError | None = None
@@ -94,18 +100,28 @@ class Remote:
         Raises:
             InputError: they do not come, though they were asked for several times.
         """
-        for wait in (*_WAITS, None):
-            try:
-                self._file.seek(at)
-                found = bytes(self._file.read(size))
-                break
-            except Exception as error:  # noqa: BLE001 - every library behind fsspec has its own
-                if wait is None or _is_final(error):
-                    raise self._broken_off(_why(error)) from None
-                _sleep(wait)
+        try:
+            found = self._insist(lambda: self._part(at, size))
+        except Exception as error:  # noqa: BLE001 - every library behind fsspec has its own
+            raise self._broken_off(_why(error)) from None
         if self._size is not None and len(found) < min(size, self._size - at):
             raise self._broken_off("it has become shorter meanwhile")
         return found
+
+    def _part(self, at: int, size: int) -> bytes:
+        self._file.seek(at)
+        return bytes(self._file.read(size))
+
+    def _insist(self, call: Callable[[], T]) -> T:
+        """What *call* gives; it is called again, after a while, when what it raises may pass."""
+        for wait in _WAITS:
+            try:
+                return call()
+            except Exception as error:
+                if _is_final(error):
+                    raise
+                self._sleep(_asked_wait(error) or wait)
+        return call()
 
     def _broken_off(self, why: str) -> InputError:
         return InputError(
@@ -164,7 +180,7 @@ class _Jumping(io.RawIOBase):
         return len(found)
 
 
-def find(name: Input) -> list[tuple[str, int]] | None:
+def find(name: Input) -> list[tuple[str, int | None]] | None:
     """URL and bytes of each file for which a URL stands; None when it stands for itself.
 
     Raises:
@@ -184,6 +200,10 @@ def _unopenable(name: str, error: Exception) -> InputError:
     status = _status(error)
     if status in {404, 410} or (status is None and isinstance(error, FileNotFoundError)):
         return missing(name)
+    if isinstance(error, IsADirectoryError):
+        return InputError(
+            f"{name} is a folder", hint=f"to read the files in it, write {name}/ with a slash"
+        )
     return InputError(
         f"{name} cannot be read: {_why(error)}",
         hint="check the URL, and in the environment the credentials for it",
@@ -191,8 +211,18 @@ def _unopenable(name: str, error: Exception) -> InputError:
 
 
 def _is_final(error: Exception) -> bool:
-    final = (FileNotFoundError, PermissionError)
-    return _status(error) in _FINAL or isinstance(error, final) or "Expired" in type(error).__name__
+    """Whether asking again would change nothing."""
+    status = _status(error)
+    if status is not None:
+        return status < 500 and status not in _PASSING
+    final = (BatchconvError, FileNotFoundError, PermissionError, IsADirectoryError)
+    return isinstance(error, final) or _FINAL.search(type(error).__name__) is not None
+
+
+def _asked_wait(error: Exception) -> float | None:
+    """Seconds that the server asks to be left alone for."""
+    told = (getattr(error, "headers", None) or {}).get("Retry-After", "")
+    return min(int(told), _LONGEST_WAIT) if told.isdecimal() else None
 
 
 def _why(error: Exception) -> str:
