@@ -63,6 +63,7 @@ class Reason(StrEnum):
     BAD_ID = "bad-id"
     CONTROL_CHARACTER = "control-character"
     LONE_SURROGATE = "lone-surrogate"
+    INVISIBLE_CHARACTER = "invisible-character"
     DAMAGED_ID = "damaged-id"
     MISSING_DELIVERED = "missing-delivered"
     BAD_DELIVERED = "bad-delivered"

@@ -13,7 +13,6 @@ from batchconv.journal.settled_index import Settled
 from batchconv.model import Conversion, Outcome, Reply, Result, Row
 from batchconv.reading.formats import ReadOptions
 from batchconv.reading.formats.decoding import check_encoding
-from batchconv.reading.mapper import Mapper
 from batchconv.reading.prefetch import Prefetcher
 from batchconv.reading.reader import Reader
 from batchconv.sending.age_limit import age_limit
@@ -22,7 +21,7 @@ from batchconv.sending.stops import Stop, duration_stop, file_stop, signal_stop
 from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport
 from batchconv.sending.worker_pool import Pool
 from batchconv.settings.options import Settings
-from batchconv.settings.read_options import ReadSettings
+from batchconv.settings.read_options import ReadSettings, mapper_of
 from batchconv.telemetry.events import tell_attempt
 from batchconv.telemetry.run_snapshot import Expectation, RunSnapshot, look
 from batchconv.telemetry.summary import Summary
@@ -46,7 +45,7 @@ def read(
         InputError: an input is missing or unreadable.
     """
     reader, batches = read_rows(inputs, settings)
-    return reader, map(mapper(settings, timestamps=timestamps).all, batches)
+    return reader, map(mapper_of(settings, timestamps=timestamps).all, batches)
 
 
 def read_rows(inputs: Sequence[str], settings: ReadSettings) -> tuple[Reader, Iterator[list[Row]]]:
@@ -70,17 +69,6 @@ def read_rows(inputs: Sequence[str], settings: ReadSettings) -> tuple[Reader, It
     reader = Reader(inputs, options, format=settings.format, compression=settings.compression)
     reader.check()
     return reader, _limited(reader.batches(), settings.limit)
-
-
-def mapper(settings: ReadSettings, *, timestamps: bool = True) -> Mapper:
-    """What makes conversions of rows; raises UsageError for a setting that is wrong."""
-    return Mapper(
-        settings.delivered,
-        settings.channel,
-        settings.timezone,
-        settings.timestamp_format,
-        timestamps=timestamps,
-    )
 
 
 def _limited(batches: Iterator[list[Row]], limit: int | None) -> Iterator[list[Row]]:

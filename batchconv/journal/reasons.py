@@ -46,7 +46,8 @@ _RECORD = {
 }
 _VALUE = {
     Reason.MISSING_ID: "no message id",
-    Reason.BLANK_ID: "a message id of nothing but blanks",
+    Reason.BLANK_ID: "a message id of nothing but blanks, or a null marker such as `NULL`",
+    Reason.INVISIBLE_CHARACTER: "a message id with a character that cannot be seen, such as U+FEFF",
     Reason.BAD_ID: "a JSON value that is neither text nor an integer",
     Reason.CONTROL_CHARACTER: "a control character in the message id",
     Reason.LONE_SURROGATE: "half a character in the message id",

@@ -23,13 +23,14 @@ from batchconv.journal.results import Stamp
 from batchconv.journal.settled_index import Journal, Settled
 from batchconv.model import Conversion, Outcome, Row
 from batchconv.operations.target import Target
-from batchconv.pipeline import Item, Run, mapper, read_rows
+from batchconv.pipeline import Item, Run, read_rows
 from batchconv.reading.formats import Layout
 from batchconv.reading.reader import Reader
 from batchconv.reading.sources import expand, run_stem
 from batchconv.sending.open_files import check_concurrency
 from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport
 from batchconv.settings.options import Settings, results_path
+from batchconv.settings.read_options import mapper_of
 from batchconv.telemetry.observers import require_metrics
 from batchconv.telemetry.run_snapshot import Expectation
 
@@ -76,7 +77,7 @@ def prepare_upload(
     )
     with discarded_on_error(outputs):
         reader, batches = read_rows(inputs, settings)
-        convert = mapper(settings, timestamps=target.rows_may_have_times).all
+        convert = mapper_of(settings, timestamps=target.rows_may_have_times).all
         outputs.open_failed(reader.layouts, partial(_reread, settings))
         run = open_run(
             settings,

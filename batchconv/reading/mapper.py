@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from operator import attrgetter
-from typing import cast
 
 from batchconv.model import (
     Channel,
@@ -21,30 +19,14 @@ from batchconv.model import (
     make_all,
     show,
 )
-from batchconv.reading.timestamps import TimestampError, all_to_api, check_notation, to_api
+from batchconv.reading.ids import IdRules
+from batchconv.reading.timestamps import TimestampRules
+from batchconv.reading.truth import TruthRules
+from batchconv.reading.unsendable import NULL_MARKERS, UnsendableError
 
-_BOOLEANS = {
-    **dict.fromkeys(("true", "1", "yes", "y", "t"), True),
-    **dict.fromkeys(("false", "0", "no", "n", "f"), False),
-}
 _CHANNELS: dict[str, Channel] = {"sms": "sms", "voice": "voice"}
-_USUAL_BOOLEANS = {
-    form(text): value
-    for text, value in _BOOLEANS.items()
-    for form in (str.lower, str.title, str.upper)
-}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Unicode category Cc, all of it
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-# The plus is required: 0E12345678901234 is a good id.
-_DAMAGED = re.compile(r"[0-9]+(?:[.,][0-9]+)?E\+[0-9]+")
 _FIELDS, _FAULT = attrgetter("fields"), attrgetter("fault")
 _MANY = 8  # rows for which looking at columns is worth its while
-
-
-class _Unsendable(Exception):  # noqa: N818 - never leaves this room
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.fault = Fault(reason, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +40,13 @@ class Mapper:
         notation: a `strptime` format instead of the usual notations.
         timestamps: False refuses rows with a time of their own (`--signature-timestamp request`
             needs the parameter's name for itself).
+        true, false: more words of the `delivered` column.
+        nulls: more texts that mean "no value", in every column.
+        any_id: send ids as they are.
+        id_column: the column that holds ids, as the user named it.
 
     Raises:
-        UsageError: the notation is no `strptime` format of a time.
+        UsageError: the notation leaves the time open, or a word is to mean true and false.
     """
 
     delivered: bool | None = None
@@ -68,10 +54,24 @@ class Mapper:
     zone: tzinfo = UTC
     notation: str | None = None
     timestamps: bool = True
+    true: Collection[str] = ()
+    false: Collection[str] = ()
+    nulls: Collection[str] = ()
+    any_id: bool = False
+    id_column: str | None = None
+    _ids: IdRules = field(init=False, repr=False, compare=False)
+    _truth: TruthRules = field(init=False, repr=False, compare=False)
+    _times: TimestampRules = field(init=False, repr=False, compare=False)
+    _nulls: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.notation is not None:
-            check_notation(self.notation)
+        nulls = NULL_MARKERS.union(map(str.strip, self.nulls))
+        ids = IdRules(nulls, any_id=self.any_id, column=self.id_column)
+        truth = TruthRules(self.delivered, nulls, self.true, self.false)
+        object.__setattr__(self, "_nulls", nulls)
+        object.__setattr__(self, "_ids", ids)
+        object.__setattr__(self, "_truth", truth)
+        object.__setattr__(self, "_times", TimestampRules(self.zone, self.notation, nulls))
 
     def __call__(self, row: Row) -> Conversion | Outcome:
         """The conversion that *row* describes, or its `invalid` outcome."""
@@ -81,12 +81,12 @@ class Mapper:
         try:
             return Conversion(
                 row,
-                _message_id(message_id),
-                self._delivered(delivered),
+                self._ids.one(message_id),
+                self._truth.one(delivered),
                 None if timestamp is None else self._timestamp(timestamp),
                 self.channel if channel is None else self._channel(channel),
             )
-        except (_Unsendable, TimestampError) as problem:
+        except UnsendableError as problem:
             return _invalid(row, problem.fault)
 
     def all(self, rows: list[Row]) -> list[Conversion | Outcome]:
@@ -94,55 +94,33 @@ class Mapper:
 
         Values are looked at by columns, and a column in which all is usual without leaving C.
         """
-        if len(rows) < _MANY or any(map(_FAULT, rows)):
+        if len(rows) < _MANY:
             return list(map(self, rows))
+        if any(map(_FAULT, rows)):
+            return self._halves(rows)
         ids, delivered, timestamps, channels = zip(*map(_FIELDS, rows), strict=True)
         try:
             columns = (
-                _all_ids(ids),
-                self._all_delivered(delivered),
+                self._ids.all(ids),
+                self._truth.all(delivered),
                 self._all_timestamps(timestamps),
                 self._all_channels(channels),
             )
-        except (_Unsendable, TimestampError):
-            return list(map(self, rows))  # one is invalid; which, and why, each tells by itself
+        except UnsendableError:
+            return self._halves(rows)  # one is invalid, and is looked for
         return [*make_all(Conversion, zip(rows, *columns, strict=True))]
 
-    def _delivered(self, raw: Raw) -> bool:
-        if isinstance(raw, str):
-            known = _BOOLEANS.get(raw)
-            if known is not None:
-                return known
-            text = raw.strip().lower()
-            known = _BOOLEANS.get(text, self.delivered if not text else None)
-            if known is not None:
-                return known
-            if text:
-                raise _bad_delivered(raw)
-        elif isinstance(raw, bool):
-            return raw
-        elif isinstance(raw, int) and raw in (0, 1):
-            return raw == 1
-        elif raw is not None:
-            raise _bad_delivered(raw)
-        elif self.delivered is not None:
-            return self.delivered
-        raise _Unsendable(
-            Reason.MISSING_DELIVERED,
-            "delivered is blank; fill it in, or give --delivered true or false for such rows",
-        )
-
-    def _all_delivered(self, column: Sequence[Raw]) -> Sequence[bool]:
-        if set(map(type, column)) == {bool}:
-            return cast("Sequence[bool]", column)
-        texts = _texts(column)
-        found = [None] if texts is None else list(map(_USUAL_BOOLEANS.get, texts))
-        return list(map(self._delivered, column)) if None in found else cast("list[bool]", found)
+    def _halves(self, rows: list[Row]) -> list[Conversion | Outcome]:
+        """So a few odd rows cost a look at some of their neighbours, and not at all of them."""
+        middle = len(rows) // 2
+        return self.all(rows[:middle]) + self.all(rows[middle:])
 
     def _timestamp(self, raw: Raw) -> str | None:
-        timestamp = to_api(raw, self.zone, self.notation)
+        return self._sendable(self._times.one(raw))
+
+    def _sendable(self, timestamp: str | None) -> str | None:
         if timestamp is not None and not self.timestamps:
-            raise _Unsendable(
+            raise UnsendableError(
                 Reason.TIMESTAMP_NOT_SENDABLE,
                 "the row has a time of its own, and --signature-timestamp request needs that "
                 "parameter for the request's; leave that option out, or empty the column",
@@ -150,86 +128,24 @@ class Mapper:
         return timestamp
 
     def _all_timestamps(self, column: Sequence[Raw]) -> Sequence[str | None]:
-        usual = self.timestamps and self.zone is UTC and self.notation is None
-        texts = _texts(column) if usual else None
-        found = None if texts is None else all_to_api(texts)
-        if found is not None:
-            return found
-        return [None if raw is None else self._timestamp(raw) for raw in column]
+        found = self._times.all(column)
+        return found if self.timestamps else list(map(self._sendable, found))
 
     def _all_channels(self, column: Sequence[Raw]) -> Sequence[Channel]:
         return [self.channel if raw is None else self._channel(raw) for raw in column]
 
     def _channel(self, raw: Raw) -> Channel:
         if isinstance(raw, str):
-            text = raw.strip().lower()
-            if not text:
+            text = raw.strip()
+            if not text or text in self._nulls:
                 return self.channel
-            if text in _CHANNELS:
-                return _CHANNELS[text]
-        raise _Unsendable(Reason.BAD_CHANNEL, f"channel {show(raw)} is neither sms nor voice")
-
-
-def _bad_delivered(raw: Raw) -> _Unsendable:
-    return _Unsendable(
-        Reason.BAD_DELIVERED,
-        f"delivered {show(raw)} is neither true nor false; write true/false, 1/0 or yes/no",
-    )
-
-
-def _texts(column: Sequence[Raw]) -> Sequence[str] | None:
-    """The column if it is all text."""
-    return cast("Sequence[str]", column) if set(map(type, column)) == {str} else None
-
-
-def _all_ids(column: Sequence[Raw]) -> Sequence[str]:
-    texts = _texts(column)
-    if texts is not None:
-        together = "".join(texts)
-        # Of all blanks only the space is printable; no control character and no surrogate is.
-        if (
-            together.isprintable()
-            and all(map(str.strip, texts) if " " in together else texts)
-            and "E+" not in together
-        ):
-            return texts
-    return list(map(_message_id, column))
-
-
-def _message_id(raw: Raw) -> str:
-    if isinstance(raw, str):
-        # Nearly every id is letters and digits, and one look tells that all is well with it.
-        if not raw.isalnum():
-            _refuse_bad_text(raw)
-        return raw
-    if raw is None:
-        raise _Unsendable(Reason.MISSING_ID, "the row has no message id; give it one or remove it")
-    if isinstance(raw, int) and not isinstance(raw, bool):
-        return str(raw)
-    raise _Unsendable(
-        Reason.BAD_ID, f"message id {show(raw)} is neither text nor an integer; put it in quotes"
-    )
-
-
-def _refuse_bad_text(text: str) -> None:
-    if not text.strip():
-        raise _Unsendable(Reason.BLANK_ID, "the message id is blank; give it one or remove the row")
-    if _CONTROL.search(text):
-        raise _Unsendable(
-            Reason.CONTROL_CHARACTER,
-            f"message id {show(text)} holds a control character; export the ids again",
-        )
-    if _SURROGATE.search(text):
-        # yarl drops a lone surrogate silently, and another id would be sent.
-        raise _Unsendable(
-            Reason.LONE_SURROGATE,
-            f"message id {show(text)} holds half of a surrogate pair; export the ids again",
-        )
-    if _DAMAGED.fullmatch(text):
-        raise _Unsendable(
-            Reason.DAMAGED_ID,
-            f"message id {show(text)} was turned into a rounded number by a spreadsheet; export "
-            "the ids again as text",
+            known = _CHANNELS.get(text.lower())
+            if known is not None:
+                return known
+        raise UnsendableError(
+            Reason.BAD_CHANNEL,
+            f"channel {show(raw)} is neither sms nor voice; name another column with "
+            "--map channel=COLUMN",
         )
 
 

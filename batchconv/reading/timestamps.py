@@ -2,107 +2,212 @@
 
 A time without an offset, the API's own notation included, is in the timezone that the user
 names. In that zone's gaps (clocks put forward) there is no such time; in its folds (clocks put
-back) the earlier of the two is meant. Fractions of a second are cut off, never rounded.
+back) the earlier of the two is meant. Fractions of a second are cut off, never rounded. There is
+no hour 24.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from typing import NoReturn, cast
 
-from batchconv.errors import UsageError
-from batchconv.model import Fault, Raw, Reason, show
+from batchconv.model import Raw, Reason, show
+from batchconv.reading.timestamp_formats import (
+    OFFSET,
+    SHORT_DAY,
+    SHORT_MONTH,
+    compile_format,
+    moment_of,
+    zone_of,
+)
+from batchconv.reading.unsendable import NULL_MARKERS, UnsendableError, number_text
 
-_API_NOTATION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
+_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+# Whole columns, a line each, that are plainly times: as the API has it, and as ISO 8601 has it.
+_ALL_API = re.compile(rf"(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_TIME}\n)*")
+_PLAIN = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME}(?:[.,][0-9]+)?"
+_ALL_LOCAL = re.compile(rf"(?:{_PLAIN}\n)*")
+_ALL_UTC = re.compile(rf"(?:{_PLAIN}(?:Z|[+]00:00| UTC)\n)*")
+_ALL_EPOCH = re.compile(r"(?:[0-9]{10}(?:[0-9]{3}|[0-9]{6})?\n)*")
+_SECOND = timedelta(seconds=1)
+
 _ISO = re.compile(
-    r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})"  # date, extended or basic
-    r"[Tt ]([0-9]{2})(:?)([0-9]{2})(?:\6([0-9]{2})(?:[.,][0-9]+)?)?"  # time of day
-    r"(?: ?(?:([Zz])|([+-])([0-9]{2})(?::?([0-9]{2}))?))?"  # offset
+    r"(?P<Y>[0-9]{4})(-?)(?P<m>[0-9]{2})\2(?P<d>[0-9]{2})"  # date, extended or basic
+    r"[Tt ](?P<H>[0-9]{2})(:?)(?P<M>[0-9]{2})(?:\6(?P<S>[0-9]{2})(?:[.,][0-9]+)?)?"  # time of day
+    rf"(?: ?(?:(?:\+00:?00 )?(?P<zulu>[Zz]|UTC|GMT)|(?P<offset>{OFFSET})))?"
+    # RFC 9557's [Zone/Name], and the name behind a blank; where an offset stands, that decides.
+    r"(?: ?\[!?(?P<zone>[A-Za-z][A-Za-z0-9_+/-]*)\]| (?P<place>[A-Za-z_]+/[A-Za-z0-9_+/-]+))?"
 )
-# Whole columns, a line each, that are plainly in UTC: as the API has it, and as ISO 8601 has it.
-_ALL_API = re.compile(f"(?:{_API_NOTATION.pattern}\n)*")
-_ALL_ISO = re.compile(
-    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+]00:00)?\n)*"
+# RFC 5322, section 3.3, and the obsolete zones of its section 4.3.
+_MAIL = re.compile(
+    rf"(?:(?P<a>{SHORT_DAY}), )?(?P<d>[0-9]{{1,2}}) (?P<b>{SHORT_MONTH}) (?P<Y>[0-9]{{4}}) "
+    r"(?P<H>[0-9]{2}):(?P<M>[0-9]{2})(?::(?P<S>[0-9]{2}))? "
+    r"(?P<offset>[+-][0-9]{4}|UTC?|GMT|Z|[ECMP][SD]T)(?: \([^()]*\))?",
+    re.IGNORECASE,
 )
-_EPOCH = re.compile(r"[0-9]{10}|[0-9]{13}|[0-9]{16}")
-_ZONE_NAME = re.compile(r"(?<!%)(?:%%)*%Z")
-_UTC_NAME = re.compile(r"\b(?:UTC|GMT)\b", re.IGNORECASE)
+_MAIL_ZONES = {"EST": "-05", "EDT": "-04", "CST": "-06", "CDT": "-05", "MST": "-07", "MDT": "-06",
+               "PST": "-08", "PDT": "-07"}  # fmt: skip
+_EPOCH = re.compile(r"([0-9]{10}|[0-9]{13}|[0-9]{16})(?:[.,][0-9]+)?")
 _EPOCH_DIVISOR = {10: 1, 13: 1_000, 16: 1_000_000}
+_EPOCH_BEGIN = datetime(1970, 1, 1)  # noqa: DTZ001 - all moments here are in UTC
 
 
-class TimestampError(Exception):
-    """A time that cannot be sent; `fault` says why and what to do."""
+class TimestampRules:
+    """How the timestamps of a run are understood.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.fault = Fault(reason, detail)
-
-
-def check_notation(notation: str) -> None:
-    """Refuse a `strptime` format that no text can have, or that tells no day.
+    Args:
+        zone: where times without an offset are; the fast path knows `datetime.UTC` itself.
+        notation: a `strptime` format that text must have instead of the usual notations.
+        nulls: texts that mean "no value".
 
     Raises:
-        UsageError: it is one.
+        UsageError: the notation is no format, or leaves the time open.
     """
-    probe = datetime(2026, 11, 23, 17, 41, 52, tzinfo=UTC)
-    try:
-        day = datetime.strptime(probe.strftime(notation), notation).date()  # noqa: DTZ007 - only its day matters
-    except (ValueError, re.error) as error:
-        raise UsageError(
-            f"--timestamp-format {notation}: {error}", hint="such as %d/%m/%Y %H:%M:%S"
-        ) from None
-    if day != probe.date():
-        raise UsageError(
-            f"--timestamp-format {notation} does not say year, month and day",
-            hint="such as %d/%m/%Y %H:%M:%S",
+
+    def __init__(
+        self,
+        zone: tzinfo = UTC,
+        notation: str | None = None,
+        nulls: Collection[str] = NULL_MARKERS,
+    ) -> None:
+        self._zone = zone
+        self._notation = notation
+        self._format = None if notation is None else compile_format(notation)
+        self._nulls = frozenset(nulls)
+
+    def one(self, raw: Raw) -> str | None:
+        """The API's notation of a raw timestamp, in UTC; None where there is none.
+
+        Raises:
+            UnsendableError: not a time, not a possible one, or in a gap of the zone.
+        """
+        text = raw.strip() if isinstance(raw, str) else number_text(raw)
+        if raw is None or text == "" or text in self._nulls:
+            return None
+        try:
+            moment = None if text is None else self._read(text)
+        except (ValueError, OverflowError):
+            raise UnsendableError(
+                Reason.BAD_TIMESTAMP, f"{show(raw)} is an impossible time; correct it in the input"
+            ) from None
+        if moment is None:
+            self._refuse(raw)
+        return moment.isoformat(" ")
+
+    def all(self, column: Sequence[Raw]) -> Sequence[str | None]:
+        """The same for each of *column*, without leaving C where all are plainly times.
+
+        Raises:
+            UnsendableError: `one` refuses one of them.
+        """
+        kinds = set(map(type, column)) if self._format is None else set()
+        if kinds in ({str}, {int}):
+            texts = cast("Sequence[str]", column) if str in kinds else list(map(repr, column))
+            found = _all_plain(texts, local=self._zone is UTC)
+            if found is not None:
+                return found
+        return [None if raw is None else self.one(raw) for raw in column]
+
+    def _read(self, text: str) -> datetime | None:
+        """The moment in UTC, or None where the notation is not known."""
+        if self._format is not None:
+            match = self._format.fullmatch(text)
+            if match is None:
+                return None
+            parts = match.groupdict()
+            return self._in_utc(moment_of(parts), parts.get("z") or parts.get("Z"), text)
+        match = _EPOCH.fullmatch(text)
+        if match:
+            digits = match[1]
+            seconds = int(digits) // _EPOCH_DIVISOR[len(digits)]
+            return _EPOCH_BEGIN + timedelta(seconds=seconds)
+        match = _ISO.fullmatch(text)
+        if match:
+            year, _, month, day, hour, _, minute, second, *zones = match.groups()
+            local = datetime(  # noqa: DTZ001 - _to_utc applies the zone
+                int(year), int(month), int(day), int(hour), int(minute), int(second or 0)
+            )
+            return self._in_utc(local, next(filter(None, zones), None), text)
+        match = _MAIL.fullmatch(text)
+        if match:
+            parts = match.groupdict()
+            zone = parts["offset"] or ""
+            return self._in_utc(moment_of(parts), _MAIL_ZONES.get(zone.upper(), zone), text)
+        return None
+
+    def _in_utc(self, local: datetime, named: str | None, text: str) -> datetime:
+        zone = self._zone
+        if named is not None:
+            try:
+                zone = zone_of(named)
+            except LookupError:
+                raise UnsendableError(
+                    Reason.BAD_TIMESTAMP,
+                    f"{show(text)}: the zone {show(named)} does not say its offset; write UTC, "
+                    "an offset such as +01:00, or a name such as Europe/Berlin",
+                ) from None
+        return local if zone is UTC else _to_utc(local, zone)
+
+    def _refuse(self, raw: Raw) -> NoReturn:
+        if self._notation is not None:
+            raise UnsendableError(
+                Reason.BAD_TIMESTAMP,
+                f"{show(raw)} does not have the --timestamp-format {self._notation!r}",
+            )
+        raise UnsendableError(
+            Reason.BAD_TIMESTAMP,
+            f"{show(raw)} is an unrecognised timestamp format; write yyyy-MM-dd HH:mm:ss, ISO "
+            "8601 with a time of day, or an epoch of 10, 13 or 16 digits, or name its "
+            "--timestamp-format",
         )
 
 
-def to_api(raw: Raw, zone: tzinfo = UTC, notation: str | None = None) -> str | None:
-    """The API's notation of a raw timestamp, in UTC; None where there is none.
-
-    Args:
-        raw: the cell or JSON value; blank text is no timestamp.
-        zone: where times without an offset are; the fast path knows `datetime.UTC` itself.
-        notation: a `strptime` format that text must have instead of the usual notations.
+def _to_utc(local: datetime, zone: tzinfo) -> datetime:
+    """A local time in UTC; both without tzinfo.
 
     Raises:
-        TimestampError: not a time, not a possible one, or in a gap of the zone.
+        UnsendableError: the time is in a gap of the zone.
     """
-    try:
-        if isinstance(raw, str):
-            if zone is UTC and notation is None and _API_NOTATION.fullmatch(raw):
-                datetime.fromisoformat(raw)  # refuses the 30th of February
-                return raw
-            text = raw.strip()
-            if not text:
-                return None
-        elif raw is None:
-            return None
-        elif isinstance(raw, int) and not isinstance(raw, bool):
-            text = str(raw)
-        else:
-            raise _unknown(raw)
-        moment = _parse(text, zone) if notation is None else _strptime(text, zone, notation)
-    except (ValueError, OverflowError):
-        raise TimestampError(
-            Reason.BAD_TIMESTAMP, f"{show(raw)} is an impossible time; mend it in the input"
-        ) from None
-    return moment.replace(tzinfo=None).isoformat(" ", "seconds")
+    offset = _offset_in_hour(local.replace(minute=0, second=0), zone)
+    if offset is not None:
+        return local - offset
+    # fold=0, the default, is the earlier of two; a time in a gap does not survive the way back.
+    moment = local.replace(tzinfo=zone).astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) != local:
+        raise UnsendableError(
+            Reason.TIME_IN_GAP,
+            f"{local} does not exist in {zone}, where the clocks were put forward over it; give "
+            "the time with an offset, or correct --timezone",
+        )
+    return moment.replace(tzinfo=None)
 
 
-def all_to_api(column: Sequence[str]) -> Sequence[str] | None:
+@lru_cache(maxsize=4096)
+def _offset_in_hour(hour: datetime, zone: tzinfo) -> timedelta | None:
+    """The offset that a zone has for a whole local hour, None where the clocks are put in it."""
+    ends = [hour.replace(tzinfo=zone), hour.replace(minute=59, second=59, tzinfo=zone)]
+    offsets = {end.replace(fold=fold).utcoffset() for end in ends for fold in (0, 1)}
+    return offsets.pop() if len(offsets) == 1 else None
+
+
+def _all_plain(column: Sequence[str], *, local: bool) -> Sequence[str] | None:
     """The API's notation of timestamps that are plainly times in UTC; None if one is not.
 
-    It is what `to_api` makes of each of them where times without an offset are in UTC.
+    Args:
+        column: the timestamps.
+        local: times without an offset are in UTC, too.
     """
     lines = "\n".join([*column, ""])
     if lines.count("\n") != len(column):
         return None  # one of them holds a line break
-    if not _ALL_API.fullmatch(lines):
-        if not _ALL_ISO.fullmatch(lines):
+    if not (local and _ALL_API.fullmatch(lines)):
+        if _ALL_EPOCH.fullmatch(lines):
+            return [(_EPOCH_BEGIN + int(text[:10]) * _SECOND).isoformat(" ") for text in column]
+        if not (_ALL_UTC.fullmatch(lines) or (local and _ALL_LOCAL.fullmatch(lines))):
             return None
         column = [f"{text[:10]} {text[11:19]}" for text in column]
     try:
@@ -114,57 +219,4 @@ def all_to_api(column: Sequence[str]) -> Sequence[str] | None:
 
 def is_usual(text: str) -> bool:
     """Whether text has a notation that is known without being named; the time may be impossible."""
-    return any(notation.fullmatch(text.strip()) for notation in (_EPOCH, _ISO))
-
-
-def _parse(text: str, zone: tzinfo) -> datetime:
-    if _EPOCH.fullmatch(text):
-        seconds = int(text) // _EPOCH_DIVISOR[len(text)]
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    match = _ISO.fullmatch(text)
-    if match is None:
-        raise _unknown(text)
-    year, _, month, day, hour, _, minute, second, zulu, sign, off_hour, off_minute = match.groups()
-    local = datetime(  # noqa: DTZ001 - the zone is applied by _to_utc, which looks for gaps
-        int(year), int(month), int(day), int(hour), int(minute), int(second or 0)
-    )
-    if zulu:
-        zone = UTC
-    elif sign:
-        if int(off_minute or 0) > 59:
-            raise ValueError(off_minute)
-        offset = timedelta(hours=int(off_hour), minutes=int(off_minute or 0))
-        zone = timezone(-offset if sign == "-" else offset)
-    return _to_utc(local, zone, text)
-
-
-def _strptime(text: str, zone: tzinfo, notation: str) -> datetime:
-    try:
-        moment = datetime.strptime(text, notation)  # noqa: DTZ007 - _to_utc applies the zone
-    except ValueError:
-        raise TimestampError(
-            Reason.BAD_TIMESTAMP, f"{show(text)} does not have the --timestamp-format {notation!r}"
-        ) from None
-    if _ZONE_NAME.search(notation) and _UTC_NAME.search(text):
-        zone = UTC  # strptime knows the name and forgets it
-    return _to_utc(moment.replace(tzinfo=None, microsecond=0), moment.tzinfo or zone, text)
-
-
-def _to_utc(local: datetime, zone: tzinfo, text: str) -> datetime:
-    # fold=0, the default, is the earlier of two; a time in a gap does not survive the way back.
-    moment = local.replace(tzinfo=zone).astimezone(UTC)
-    if moment.astimezone(zone).replace(tzinfo=None) != local:
-        raise TimestampError(
-            Reason.TIME_IN_GAP,
-            f"{show(text)} does not exist in {zone}, where the clocks were put forward over it; "
-            "give the time with an offset, or mend --timezone",
-        )
-    return moment
-
-
-def _unknown(raw: Raw) -> TimestampError:
-    return TimestampError(
-        Reason.BAD_TIMESTAMP,
-        f"{show(raw)} is no time that is known here; write yyyy-MM-dd HH:mm:ss, ISO 8601 with a "
-        "time of day, or an epoch of 10, 13 or 16 digits, or name its --timestamp-format",
-    )
+    return any(notation.fullmatch(text.strip()) for notation in (_EPOCH, _ISO, _MAIL))

@@ -162,6 +162,8 @@ def show(name: str, value: Any) -> Any:
         return [f"{field}={column}" for field, column in value]
     if name == "base_url":
         return show_url(value)
+    if isinstance(value, tuple):
+        return list(value)
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 

@@ -109,6 +109,13 @@ def read_mapping(text: str) -> tuple[str, str]:
     return name, column
 
 
+def read_text(text: str) -> str:
+    """A text that says something."""
+    if not text.strip():
+        raise ValueError("the text is empty")
+    return text.strip()
+
+
 def read_delimiter(text: str) -> str:
     """One character, or the word `tab`."""
     mark = {"tab": "\t", "\\t": "\t"}.get(text, text)

@@ -7,6 +7,7 @@ from datetime import UTC, tzinfo
 
 from batchconv.model import Channel
 from batchconv.reading.formats import FORMATS, FormatName
+from batchconv.reading.mapper import Mapper
 from batchconv.reading.sources import COMPRESSIONS, Compression
 from batchconv.settings.option_types import INPUT, option
 from batchconv.settings.option_values import (
@@ -15,6 +16,7 @@ from batchconv.settings.option_values import (
     read_boolean,
     read_delimiter,
     read_mapping,
+    read_text,
     read_zone,
 )
 
@@ -55,13 +57,33 @@ class ReadSettings:
         "sms", "--channel", group=INPUT, choices=("sms", "voice"), shown="sms",
         help="For rows that do not say it: a missing column and blank cells.",
     )  # fmt: skip
+    true: tuple[str, ...] = option(
+        (), "--true", group=INPUT, parse=read_text, metavar="TEXT", many=True,
+        help="A word in the delivered column that means true, in any case, beside true, 1, 1.0, "
+        "yes, y and t. Repeatable.",
+    )  # fmt: skip
+    false: tuple[str, ...] = option(
+        (), "--false", group=INPUT, parse=read_text, metavar="TEXT", many=True,
+        help="A word that means false, beside false, 0, 0.0, no, n and f. Repeatable.",
+    )  # fmt: skip
+    null: tuple[str, ...] = option(
+        (), "--null", group=INPUT, parse=read_text, metavar="TEXT", many=True,
+        help="A text that means a blank cell in every column, spelled exactly so, beside "
+        "NULL, \\N, None, NaN, NaT, N/A, #N/A, NA and undefined. Repeatable.",
+    )  # fmt: skip
+    any_id: bool = option(
+        False, "--any-id", group=INPUT,
+        help="Send ids as they are: with blanks around them, and also those that look as if a "
+        "spreadsheet or a float had damaged them.",
+    )  # fmt: skip
     timezone: tzinfo = option(
         UTC, "--timezone", group=INPUT, parse=read_zone, metavar="ZONE", shown="UTC",
         help="Where times without an offset are, such as Europe/Berlin.",
     )  # fmt: skip
     timestamp_format: str | None = option(
         None, "--timestamp-format", group=INPUT, metavar="FORMAT",
-        help="How times are written, in strptime's signs: %d/%m/%Y %H:%M:%S.",
+        help="How times are written, in strptime's directives: '%d/%m/%Y %H:%M:%S'. One that "
+        "leaves the time open, such as %I without %p, is refused.",
     )  # fmt: skip
     max_row_bytes: int = option(
         1 << 20, "--max-row-bytes", group=INPUT, parse=at_least(1), metavar="N", shown="1 MiB",
@@ -79,3 +101,27 @@ class ReadSettings:
         None, "--limit", group=INPUT, parse=at_least(1), metavar="N",
         help="Read only the first N rows.",
     )  # fmt: skip
+
+
+def mapper_of(settings: ReadSettings, *, timestamps: bool = True) -> Mapper:
+    """What makes conversions of rows.
+
+    Args:
+        settings: how rows are understood.
+        timestamps: False refuses rows with a time of their own.
+
+    Raises:
+        UsageError: a setting is wrong.
+    """
+    return Mapper(
+        settings.delivered,
+        settings.channel,
+        settings.timezone,
+        settings.timestamp_format,
+        timestamps=timestamps,
+        true=settings.true,
+        false=settings.false,
+        nulls=settings.null,
+        any_id=settings.any_id,
+        id_column=dict(settings.map).get("message_id"),
+    )

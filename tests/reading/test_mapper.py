@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from batchconv.errors import UsageError
 from batchconv.model import NO_FIELDS, Conversion, Fault, Fields, Outcome, Raw, Reason, Result, Row
 from batchconv.reading.mapper import Mapper
+from batchconv.reading.unsendable import NULL_MARKERS
 
 PLAIN = Mapper()
 
@@ -55,27 +56,32 @@ def refused(row: Row, mapper: Mapper = PLAIN) -> str:
         "00000123",
         "0A0000000123ABCD1",
         "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
-        " a ",
-        "\u00a0a",
         "a+b%20c&d#e=f/?",
         "😀",
         "é",
         "e\u0301",
-        "\ufeffa",
-        "\u200b",
         "a\u2028b",
         "1" * 100_000,
         # what looks like a damaged id and is none
         "0E12345678901234",
         "1E15",
-        "1.23E15",
-        "1.23e+15",
         "1.23E+15a",
         "1.23E+",
         "E+15",
-        "1.E+15",
-        "-1.23E+15",
         "1.2.3E+15",
+        "1.234",
+        "1,234",
+        "1.5",
+        "192.168.0.20",
+        "a1.0",
+        "#1",
+        "#a!",
+        "O'Neill",
+        '="a',
+        "nulls",
+        "NaN-1",
+        "\N{MAN}\u200d\N{WOMAN}",
+        "e\ufe0f",
         "\N{ARABIC-INDIC DIGIT SIX}E+15",
         "123456789012345680",
     ],
@@ -84,7 +90,7 @@ def test_a_text_id_is_kept_byte_for_byte(message_id):
     assert sent(row(message_id)).message_id == message_id
 
 
-@pytest.mark.parametrize("message_id", [0, 7, -1, 12345678901234567890123])
+@pytest.mark.parametrize("message_id", [0, 7, -1, 2**53])
 def test_an_integer_id_keeps_every_digit(message_id):
     assert sent(row(message_id)).message_id == str(message_id)
 
@@ -105,9 +111,49 @@ def test_an_integer_id_keeps_every_digit(message_id):
         ("1,23E+15", "damaged-id"),
         ("0E+0", "damaged-id"),
         ("123456.789E+009", "damaged-id"),
-        (1.5, "bad-id"),
-        (1.0, "bad-id"),
-        (float("inf"), "bad-id"),
+        ("1.23e+15", "damaged-id"),
+        ("1.234568e+15", "damaged-id"),
+        ("4.47700900123E11", "damaged-id"),
+        ("-1.23E+15", "damaged-id"),
+        (" 1.23E+15 ", "damaged-id"),
+        ('="1.23E+15"', "damaged-id"),
+        ("447700900123.0", "damaged-id"),
+        ("447700900123,00", "damaged-id"),
+        ("447,700,900,123", "damaged-id"),
+        ("447.700.900.123", "damaged-id"),
+        ("447 700 900 123", "damaged-id"),
+        ("447\u202f700\u202f900\u202f123", "damaged-id"),
+        ("447'700'900'123", "damaged-id"),
+        ("447,700,900,123.00", "damaged-id"),
+        ("#REF!", "damaged-id"),
+        ("#NAME?", "damaged-id"),
+        ("#DIV/0!", "damaged-id"),
+        ("#BEZUG!", "damaged-id"),
+        ("########", "damaged-id"),
+        ("'00123", "damaged-id"),
+        (1.5, "damaged-id"),
+        (1.0, "damaged-id"),
+        (447700900001.0, "damaged-id"),
+        (float("inf"), "damaged-id"),
+        (2**53 + 1, "damaged-id"),
+        (-(2**53) - 1, "damaged-id"),
+        ("message_id", "bad-id"),
+        ("Message-ID", "bad-id"),
+        ("messageId", "bad-id"),
+        ("EVENT_ID", "bad-id"),
+        ("call-id", "bad-id"),
+        ("\ufeffa", "invisible-character"),
+        ("a\ufeff", "invisible-character"),
+        ("a\u200bb", "invisible-character"),
+        ("\u202a447", "invisible-character"),
+        ('=""', "blank-id"),
+        ("\\N", "blank-id"),
+        ("NULL", "blank-id"),
+        ("null", "blank-id"),
+        (" NULL ", "blank-id"),
+        ('="#N/A"', "blank-id"),
+        ("NaT", "blank-id"),
+        ("undefined", "blank-id"),
         (True, "bad-id"),
         (False, "bad-id"),
         ([], "bad-id"),
@@ -124,14 +170,97 @@ CONTROLS = [
 ]
 
 
-def test_every_control_character_is_refused_and_no_other():
+def test_every_control_character_is_refused():
     assert len(CONTROLS) == 65
     for control in CONTROLS:
-        for text in (f"a{control}b", f"{control}ab", f"ab{control}"):
-            assert refused(row(text)) == "control-character"
-    others = [code for code in range(0x2100) if unicodedata.category(chr(code)) != "Cc"]
-    for code in others:
-        assert sent(row(f"a{chr(code)}b")).message_id == f"a{chr(code)}b"
+        assert refused(row(f"a{control}b")) == "control-character"
+        if control not in "\t\r\n":  # blanks, at an end
+            assert refused(row(f"{control}ab")) == "control-character"
+            assert refused(row(f"ab{control}")) == "control-character"
+
+
+SEEN = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\u200d"
+
+
+def test_of_all_other_characters_only_the_invisible_are_refused():
+    for code in range(0x10000):
+        char = chr(code)
+        category = unicodedata.category(char)
+        if category in ("Cc", "Cs"):
+            continue
+        if category == "Cf" and char not in SEEN:
+            assert refused(row(f"a{char}b")) == "invisible-character", hex(code)
+        else:
+            assert sent(row(f"a{char}b")).message_id == f"a{char}b", hex(code)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message_id"),
+    [
+        (" a ", "a"),
+        ("\u00a0a\u3000", "a"),
+        ("A1         ", "A1"),
+        ("A1\r\n", "A1"),
+        ("\t00123", "00123"),
+        ('="00123"', "00123"),
+        (' =" 00123 " ', "00123"),
+        ('="a""b"', 'a"b'),
+        (" a b ", "a b"),
+    ],
+)
+def test_blanks_and_the_guard_of_spreadsheets_are_taken_off_an_id(raw, message_id):
+    assert sent(row(raw)).message_id == message_id
+
+
+@pytest.mark.parametrize(
+    "text",
+    [" a ", '="00123"', "1.23E+15", "447700900123.0", "'a", "#REF!", "message_id", "a\ufeff"],
+)
+def test_any_id_is_sent_as_it_stands(text):
+    assert sent(row(text), Mapper(any_id=True)).message_id == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("a\x00b", "control-character"),
+        ("ab\n", "control-character"),
+        ("a\ud800", "lone-surrogate"),
+        (" ", "blank-id"),
+        ("NULL", "blank-id"),
+        (447700900001.0, "damaged-id"),  # nobody knows how it stood in the file
+    ],
+)
+def test_any_id_is_no_id_that_cannot_be_sent(raw, reason):
+    assert refused(row(raw), Mapper(any_id=True)) == reason
+
+
+def test_a_big_integer_is_sent_once_its_digits_are_said_to_be_right():
+    found = sent(row(12345678901234567890123), Mapper(any_id=True))
+    assert found.message_id == "12345678901234567890123"
+
+
+def test_the_name_that_map_gives_is_no_id_in_its_own_column():
+    assert refused(row("Ref"), Mapper(id_column="Ref")) == "bad-id"
+    assert sent(row("2"), Mapper(id_column="2")).message_id == "2"
+
+
+# -- null markers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("marker", sorted(NULL_MARKERS))
+def test_a_null_marker_is_a_blank_cell_in_every_column(marker):
+    blank = row("a", marker, f" {marker} ", marker)
+    assert refused(blank) == "missing-delivered"
+    assert sent(blank, Mapper(delivered=False, channel="voice"))[1:] == ("a", False, None, "voice")
+    assert refused(row(marker)) == "blank-id"
+
+
+def test_more_null_markers_can_be_named():
+    mapper = Mapper(delivered=True, nulls=[" - "])
+    assert sent(row("a", "-", "-", "-"), mapper)[1:] == ("a", True, None, "sms")
+    assert sent(row("a", "NULL"), mapper).delivered is True
+    assert refused(row("-"), mapper) == "blank-id"
 
 
 # -- delivered -------------------------------------------------------------------------------------
@@ -142,8 +271,8 @@ def test_every_control_character_is_refused_and_no_other():
     [
         (["true", "TRUE", "tRuE", " true ", "1", "yes", "YES", "y", "Y", "t", "T", "y\n"], True),
         (["false", "FALSE", "False", " false", "0", "no", "No", "n", "N", "f", "F"], False),
-        ([True, 1], True),
-        ([False, 0], False),
+        ([True, 1, 1.0, "1.0", " 1.0"], True),
+        ([False, 0, 0.0, "0.0"], False),
     ],
 )  # fmt: skip
 def test_delivered_is_understood(texts, delivered):
@@ -154,12 +283,35 @@ def test_delivered_is_understood(texts, delivered):
 
 @pytest.mark.parametrize(
     "raw",
-    ["2", "-1", "00", "01", "1.0", "ja", "on", "off", "ok", "delivered", "tru", "true,", "null",
-     "none", "\N{FULLWIDTH DIGIT ONE}", "\x00", 2, -1, 1.0, 0.0, [], {}, [True], "true false"],
+    ["2", "-1", "00", "01", "1.00", "ja", "on", "off", "ok", "delivered", "tru", "true,",
+     "none", "\N{FULLWIDTH DIGIT ONE}", "\x00", 2, -1, 1.5, 0.5, [], {}, [True], "true false"],
 )  # fmt: skip
 def test_any_other_value_is_a_bad_delivered(raw):
     for mapper in (PLAIN, Mapper(delivered=True)):
         assert refused(row(delivered=raw), mapper) == "bad-delivered"
+
+
+def test_more_words_can_be_named_and_beat_the_usual_ones():
+    mapper = Mapper(true=["ja", "2"], false=["nein", "1", "n/a"])
+    texts = ["JA", "2", 2, "nein", "1", 1, 1.0, "yes", "n/a", " Ja "]
+    found = [sent(row(delivered=text), mapper).delivered for text in texts]
+    assert found == [True, True, True, False, False, False, True, True, False, True]
+
+
+def test_a_word_cannot_mean_both():
+    with pytest.raises(UsageError, match="--true and --false both name 'ja'"):
+        Mapper(true=["ja"], false=["Ja "])
+
+
+@pytest.mark.parametrize("state", ["DELIVRD", "UNDELIV", "delivered", "Failed", "expired", "sent"])
+def test_a_delivery_state_is_told_from_what_the_api_asks(state):
+    for mapper in (PLAIN, Mapper(delivered=True)):
+        found = mapper(row(delivered=state))
+        assert isinstance(found, Outcome)
+        assert found.detail is not None
+        assert "is a delivery state" in found.detail
+        assert "--true and --false" in found.detail
+        assert "--delivered" not in found.detail
 
 
 @pytest.mark.parametrize("raw", [None, "", " \t"])

@@ -84,6 +84,8 @@ class ParquetRows(RowStream):
             columns = [
                 missing if path is None else values_of(find(batch, path)) for path in self._paths
             ]
+            # An integer of Parquet has all its digits; one of JSON may have been rounded.
+            columns[0] = [str(one) if one.__class__ is int else one for one in columns[0]]
             fields = make_all(Fields, zip(*columns, strict=True))
             cells = zip(repeat(batch), range(len(batch)), strict=False)
             rows = zip(
