@@ -272,13 +272,12 @@ class Run:
     async def _finish(self, pool: Pool) -> None:
         """Close the files and prove the books; whatever fails becomes part of the summary."""
         summary = self.summary
-        try:
-            await asyncio.to_thread(self._outputs.close)
-        except OutputError as error:
-            pool.stop(file_stop(error))
-        if self._once is not None:
-            summary.books.unsent += self._once.held
-            self._once.close()
+        for files in [self._outputs] + ([] if self._once is None else [self._once]):
+            try:
+                await asyncio.to_thread(files.close)
+            except OutputError as error:
+                pool.stop(file_stop(error))
+        summary.books.unsent += 0 if self._once is None else self._once.held
         summary.finish(self._clock.wall(), pool.traffic, pool.stops, self._damages)
         summary.failed = self._outputs.failed_paths
         if self._settings.summary is not None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
+from batchconv.errors import BatchconvError
 from batchconv.journal.key_multiset import KeyMultiset
 from batchconv.model import Conversion, Outcome, Reason, Result
 
@@ -113,14 +114,22 @@ class Deduplicator:
         self._under_way: dict[bytes, deque[Conversion]] = {}
 
     def admit(self, conversion: Conversion) -> Conversion | Outcome | None:
-        """The conversion if it may be sent, its `skipped` outcome, or None if it has to wait."""
+        """The conversion if it may be sent, its `skipped` outcome, or None if it has to wait.
+
+        Raises:
+            OutputError: the memory cannot be read; the row is held to the end of the run.
+        """
         key = identity(*conversion[1:])
         waiting = self._under_way.get(key)
         if waiting is not None:
             waiting.append(conversion)
             self.held += 1
             return None
-        origin = self._memory.find(key)
+        try:
+            origin = self._memory.find(key)
+        except BatchconvError:
+            self.held += 1  # nobody can tell whether it was accepted: it is not sent
+            raise
         if origin is not None:
             return _skipped(conversion, origin)
         self._under_way[key] = deque()
