@@ -11,8 +11,6 @@ from batchconv.journal.outcome_writer import OutcomeWriter, Watch
 from batchconv.journal.outputs import Outputs
 from batchconv.journal.settled_index import Settled
 from batchconv.model import Conversion, Outcome, Reply, Result, Row
-from batchconv.reading.formats import ReadOptions
-from batchconv.reading.formats.decoding import check_encoding
 from batchconv.reading.prefetch import Prefetcher
 from batchconv.reading.reader import Reader
 from batchconv.sending.age_limit import age_limit
@@ -21,7 +19,7 @@ from batchconv.sending.stops import Stop, duration_stop, file_stop, signal_stop
 from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport
 from batchconv.sending.worker_pool import Pool
 from batchconv.settings.options import Settings
-from batchconv.settings.read_options import ReadSettings, mapper_of
+from batchconv.settings.read_options import ReadSettings, mapper_of, read_options_of
 from batchconv.telemetry.events import tell_attempt
 from batchconv.telemetry.run_snapshot import Expectation, RunSnapshot, look
 from batchconv.telemetry.summary import Summary
@@ -55,18 +53,9 @@ def read_rows(inputs: Sequence[str], settings: ReadSettings) -> tuple[Reader, It
         UsageError: a setting or a column is wrong.
         InputError: an input is missing or unreadable.
     """
-    options = ReadOptions(
-        mapped=dict(settings.map),
-        header=not settings.no_header,
-        delimiter=settings.delimiter,
-        delivered_given=settings.delivered is not None,
-        max_row_bytes=settings.max_row_bytes,
-        max_columns=settings.max_columns,
-        max_nesting=settings.max_nesting,
-        encoding=settings.encoding and check_encoding(settings.encoding),
-        notation=settings.timestamp_format,
+    reader = Reader(
+        inputs, read_options_of(settings), format=settings.format, compression=settings.compression
     )
-    reader = Reader(inputs, options, format=settings.format, compression=settings.compression)
     reader.check()
     return reader, _limited(reader.batches(), settings.limit)
 

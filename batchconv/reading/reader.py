@@ -12,7 +12,14 @@ from typing import NamedTuple
 from batchconv.errors import BatchconvError, InputError, UsageError
 from batchconv.model import Row
 from batchconv.reading.columns import ColumnError, Recognised
-from batchconv.reading.formats import FormatName, Layout, ReadOptions, RowStream, open_rows
+from batchconv.reading.formats import (
+    Aside,
+    FormatName,
+    Layout,
+    ReadOptions,
+    RowStream,
+    open_rows,
+)
 from batchconv.reading.sources import ByteStream, Compression, can_reopen
 
 
@@ -30,6 +37,7 @@ class Reader:
     Attributes:
         layouts: for each input that was opened, what its failed-rows file should look like.
         columns: for each of them, what its columns hold.
+        aside: what stood in them and was no row, as far as they have been read.
         damages: inputs that broke off half-way, in order; the next input was still read.
     """
 
@@ -53,6 +61,7 @@ class Reader:
         self._place = _Place(0, 0, None)
         self.layouts: dict[str, Layout] = {}
         self.columns: dict[str, Recognised] = {}
+        self.aside = Aside()
         self.damages: list[BatchconvError] = []
 
     def check(self) -> None:
@@ -98,6 +107,7 @@ class Reader:
                         with closing(stream):
                             yield from rows.batches()
                     finally:
+                        self.aside.add(rows.aside)
                         size += stream.size or 0
                         self._place = _Place(size, lines + stream.lines, None)
                 except (InputError, UsageError) as damage:

@@ -38,6 +38,7 @@ _EXAMPLES = {
     "encoding": "latin-1",
     "max_errors": "100",
     "delimiter": ";",
+    "escape": "\\",
     "map": "message_id=ref",
     "true": "ja",
     "false": "nein",

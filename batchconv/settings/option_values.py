@@ -124,6 +124,13 @@ def read_delimiter(text: str) -> str:
     return mark
 
 
+def read_escape(text: str) -> str:
+    """One character that is no quote and no end of line."""
+    if len(text) != 1 or text in '"\r\n\t ':
+        raise ValueError(f"{text!r} is no escape character; write one character, such as '\\'")
+    return text
+
+
 def read_simulation(text: str) -> str | None:
     """A profile of the simulator, or None for `none`; it is one of the choices."""
     return None if text == "none" else text

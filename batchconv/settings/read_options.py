@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from batchconv.model import Channel
-from batchconv.reading.formats import FORMATS, FormatName
+from batchconv.reading.formats import FORMATS, FormatName, ReadOptions
+from batchconv.reading.formats.decoding import check_encoding
 from batchconv.reading.mapper import Mapper
 from batchconv.reading.sources import COMPRESSIONS, Compression
 from batchconv.settings.option_types import INPUT, option
@@ -15,6 +16,7 @@ from batchconv.settings.option_values import (
     between,
     read_boolean,
     read_delimiter,
+    read_escape,
     read_mapping,
     read_text,
     read_zone,
@@ -39,11 +41,20 @@ class ReadSettings:
     )  # fmt: skip
     delimiter: str | None = option(
         None, "--delimiter", group=INPUT, parse=read_delimiter, metavar="CHAR",
-        help="What stands between cells; by default the first line tells: , ; tab or |.",
+        help="What stands between cells; by default the first lines tell: , ; tab or |.",
+    )  # fmt: skip
+    escape: str | None = option(
+        None, "--escape", group=INPUT, parse=read_escape, metavar="CHAR",
+        help="The character that stands before a quote, a delimiter or an end of line in a cell, "
+        "such as a backslash; \\N and \\t keep their meaning.",
     )  # fmt: skip
     no_header: bool = option(
         False, "--no-header", group=INPUT,
         help="The first record is a row; --map then names columns by number, from 1.",
+    )  # fmt: skip
+    skip_lines: int = option(
+        0, "--skip-lines", group=INPUT, parse=at_least(0), metavar="N", shown="0",
+        help="Pass over the first N lines of each input: what stands before the header.",
     )  # fmt: skip
     map: tuple[tuple[str, str], ...] = option(
         (), "--map", group=INPUT, parse=read_mapping, metavar="FIELD=COLUMN", many=True,
@@ -101,6 +112,23 @@ class ReadSettings:
         None, "--limit", group=INPUT, parse=at_least(1), metavar="N",
         help="Read only the first N rows.",
     )  # fmt: skip
+
+
+def read_options_of(settings: ReadSettings) -> ReadOptions:
+    """How readers have it; raises UsageError for an encoding that there is not."""
+    return ReadOptions(
+        mapped=dict(settings.map),
+        header=not settings.no_header,
+        delimiter=settings.delimiter,
+        escape=settings.escape,
+        skip_lines=settings.skip_lines,
+        delivered_given=settings.delivered is not None,
+        max_row_bytes=settings.max_row_bytes,
+        max_columns=settings.max_columns,
+        max_nesting=settings.max_nesting,
+        encoding=settings.encoding and check_encoding(settings.encoding),
+        notation=settings.timestamp_format,
+    )
 
 
 def mapper_of(settings: ReadSettings, *, timestamps: bool = True) -> Mapper:

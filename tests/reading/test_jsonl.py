@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from batchconv.errors import UsageError
 from batchconv.model import Fields, Outcome, Row
 from batchconv.reading.columns import ColumnError
 from batchconv.reading.formats import Layout, ReadOptions, open_rows
@@ -232,14 +231,6 @@ def test_more_sets_of_keys_than_are_remembered_are_read(read):
         "".join(f'{{"message_id": {i}, "delivered": 1, "k{i}": 0}}\n' for i in range(3000)) * 2
     )
     assert [row.fields.message_id for row in rows] == list(range(3000)) * 2
-
-
-@pytest.mark.parametrize("data", ['[{"message_id": "a"}]', "[\n", "\n [1,\n2]", "[" * 3_000_000])
-def test_an_array_is_refused_with_the_command_that_helps(tmp_path, data):
-    path = tmp_path / "my file.json"
-    with pytest.raises(UsageError, match="is a JSON array") as caught:
-        read_file(path, data)
-    assert caught.value.hint == (f"turn it into lines: jq -c '.[]' '{path}' | batchconv upload -")
 
 
 # -- property --------------------------------------------------------------------------------------

@@ -136,7 +136,7 @@ def _raw_sample(path: Path, layout: Layout) -> list[list[_Place]]:
         lines = Lines(chunks, max_bytes=_CHUNK, encoding=layout.encoding, newline="\n")
         for line in islice(lines, _SAMPLE):
             first.append(line)
-            lines.begin_record()
+            lines.mark()
     if len(first) == 1 and not first[0].endswith("\n"):
         return []  # torn
     return [_raw_places(first[begin : begin + _MOST_LINES]) for begin in range(len(first))]

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from batchconv.errors import UsageError
-from batchconv.reading.formats.base import FORMATS, FormatName, Layout, ReadOptions, RowStream
+from batchconv.reading.formats.base import (
+    FORMATS,
+    Aside,
+    FormatName,
+    Layout,
+    ReadOptions,
+    RowStream,
+)
 from batchconv.reading.formats.delimited import DelimitedRows
 from batchconv.reading.formats.folder_values import open_with_folders
-from batchconv.reading.formats.jsonl import JsonRows
-from batchconv.reading.sources import (
-    BLANK,
-    ByteStream,
-    format_suffix,
-    is_parquet,
-    refuse_no_table,
-    refuse_results,
-)
+from batchconv.reading.formats.jsonl import JsonLinesRows, JsonRows
+from batchconv.reading.formats.sniffing import tell_format
+from batchconv.reading.sources import ByteStream, refuse_results
 
-__all__ = ["FORMATS", "FormatName", "Layout", "ReadOptions", "RowStream", "open_rows"]
-
-_SUFFIXES: dict[str, FormatName] = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
+__all__ = ["FORMATS", "Aside", "FormatName", "Layout", "ReadOptions", "RowStream", "open_rows"]
 
 
 def open_rows(
@@ -35,15 +25,15 @@ def open_rows(
 ) -> RowStream:
     """The rows of a byte stream, its header read and checked.
 
-    The format is *name*, or is told by the first bytes (Parquet's), by the stream's name, or else
-    by its first character. What is no table is refused, unless *name* says that it is one.
+    The format is *name*, or what name and content tell: see `tell_format`. What is no table is
+    refused, unless *name* says that it is one.
 
     Raises:
         UsageError: the header or the columns are wrong, it is no table or a results file of ours,
             or Parquet's library is not installed.
         InputError: the stream is damaged before its first record.
     """
-    chosen = name or _told(stream)
+    chosen = name or tell_format(stream, options)
     if chosen != "parquet":
         refuse_results(stream.name, stream.compression, stream.peek())
 
@@ -51,20 +41,12 @@ def open_rows(
         if chosen == "parquet":
             return _open_parquet(stream, options)
         if chosen == "jsonl":
+            return JsonLinesRows(stream, options)
+        if chosen == "json":
             return JsonRows(stream, options)
         return DelimitedRows(chosen, stream, options)
 
     return open_with_folders(stream.name, options, opened)
-
-
-def _told(stream: ByteStream) -> FormatName:
-    head = stream.peek()
-    if is_parquet(head):
-        return "parquet"
-    refuse_no_table(stream.name, stream.compression, head, named=stream.compression_named)
-    if known := _SUFFIXES.get(format_suffix(stream.format_name)):
-        return known
-    return "jsonl" if head.lstrip(BLANK)[:1] in (b"{", b"[") else "csv"
 
 
 def _open_parquet(stream: ByteStream, options: ReadOptions) -> RowStream:

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from itertools import chain, count, repeat
 from typing import Literal, NamedTuple, Protocol
 
+from batchconv.errors import InputError
 from batchconv.model import Fault, Fields, Raw, Row, make_all
 from batchconv.reading.columns import Recognised
-from batchconv.reading.formats.lines import Lines
+from batchconv.reading.formats.lines import Lines, WouldWait
 from batchconv.reading.sources import ByteStream
 
-FormatName = Literal["csv", "tsv", "jsonl", "parquet"]
-FORMATS: tuple[FormatName, ...] = ("csv", "tsv", "jsonl", "parquet")
+FormatName = Literal["csv", "tsv", "jsonl", "json", "parquet"]
+FORMATS: tuple[FormatName, ...] = ("csv", "tsv", "jsonl", "json", "parquet")
+MOST_AT_ONCE = 4096
+"""Rows in a batch; behind a record that came to nothing, very many lines may be there at once."""
 
 
 class Layout(NamedTuple):
@@ -38,8 +41,8 @@ class Layout(NamedTuple):
 
     @property
     def of_failed_rows(self) -> Layout:
-        """How the failed-rows file looks: as the input, but rows of Parquet become JSON Lines."""
-        if self.format != "parquet":
+        """How the failed-rows file looks: as the input; rows of Parquet and JSON become lines."""
+        if self.format not in ("parquet", "json"):
             return self
         return Layout("jsonl", None, "", "utf-8", self.folder_values)
 
@@ -50,6 +53,10 @@ class ReadOptions:
 
     Attributes:
         mapped: field → column, as named with `--map`.
+        delimiter: between cells; None to tell it from the first lines.
+        escape: the character before one that is to be taken as it is; None where quotes are
+            doubled and nothing else.
+        skip_lines: lines before the header, or before the first record where there is none.
         delivered_given: rows without `delivered` are fine.
         max_row_bytes: a longer record is one invalid row.
         max_columns: a JSON object with more keys is one, too; a header with more is refused.
@@ -61,12 +68,43 @@ class ReadOptions:
     mapped: dict[str, str] = field(default_factory=dict)
     header: bool = True
     delimiter: str | None = None
+    escape: str | None = None
+    skip_lines: int = 0
     delivered_given: bool = False
     max_row_bytes: int = 1 << 20
     max_columns: int = 10_000
     max_nesting: int = 100
     encoding: str | None = None
     notation: str | None = None
+
+
+@dataclass(slots=True)
+class Aside:
+    """What stood in an input and was no row: neither numbered nor sent.
+
+    Attributes:
+        blank: records of nothing but blanks.
+        headers: records that repeat the header, as in files that were joined.
+    """
+
+    blank: int = 0
+    headers: int = 0
+
+    def add(self, other: Aside) -> None:
+        """Count the *other*'s, too."""
+        self.blank += other.blank
+        self.headers += other.headers
+
+    def __bool__(self) -> bool:
+        return bool(self.blank or self.headers)
+
+    def __str__(self) -> str:
+        told = [
+            f"{count:,} {what}{'s' * (count != 1)}"
+            for count, what in ((self.blank, "blank record"), (self.headers, "repeated header"))
+            if count
+        ]
+        return ", ".join(told)
 
 
 class RowStream(ABC):
@@ -76,18 +114,20 @@ class RowStream(ABC):
         layout: what its failed-rows file should look like.
         columns: what they hold, as far as the header or the first records tell.
         count: how many rows there are, where the file tells.
+        aside: what was no row, of what has been read so far.
     """
 
     layout: Layout
     columns: Recognised
     count: int | None = None
+    aside: Aside = Aside()  # of a format that has nothing of the kind
 
     @abstractmethod
     def batches(self) -> Iterator[list[Row]]:
         """Rows in order, as many at once as are there: a batch is never waited for.
 
         Many rows at once are what makes reading fast: their values can be looked at column by
-        column.
+        column. A batch is bounded in rows and, by the length that a row may have, in bytes.
 
         Raises:
             InputError: the input is damaged; the rows before the damage have been handed out.
@@ -100,37 +140,44 @@ class RowStream(ABC):
 class LineRows(RowStream):
     """The rows of a format whose records are lines.
 
-    A block of lines in which nothing is out of the ordinary is taken apart at once. Any other is
-    taken apart row by row, which is several times slower and knows all about bad records.
+    Plain lines are taken apart many at once; whatever is odd among them, by itself.
     """
 
     _source: str
     _lines: Lines
     _number: int  # of the last row
     _head: list[Row]  # read already, when the header was checked
-    _rows: Iterator[Row]  # row by row, from the next line on
+
+    @property
+    def _at_edge(self) -> bool:
+        """What has come is taken: the next record may have to be waited for."""
+        return self._lines.at_edge
 
     @abstractmethod
-    def _read_block(self, block: list[str]) -> list[Row] | None:
-        """The rows of lines that are each one plain and sound record; None if one is not."""
+    def _next_rows(self, *, wait: bool) -> list[Row] | None:
+        """The next rows that are there, which may be none; None at the end.
+
+        Raises:
+            WouldWait: without *wait*, the next record has not come whole.
+        """
 
     def _make_rows(
         self,
         columns: Iterable[Sequence[Raw]],
+        lines: Iterable[int],
         *,
         cells: Iterable[list[str] | None] = repeat(None),
         raw: Iterable[str | None] = repeat(None),
         faults: Iterable[Fault | None] = repeat(None),
     ) -> list[Row]:
-        """A row for each line of a block, from the values of each field."""
+        """Rows from the values of each field, and the lines they begin on."""
         fields = make_all(Fields, zip(*columns, strict=True))
         first = self._number + 1
         self._number += len(fields)
-        line = self._lines.number - len(fields) + 1
         return make_all(
             Row,
             zip(
-                repeat(self._source), count(first), count(line), fields, cells, raw, faults,
+                repeat(self._source), count(first), lines, fields, cells, raw, faults,
                 repeat(None),
                 strict=False,  # some of them have no end
             ),
@@ -138,23 +185,26 @@ class LineRows(RowStream):
 
     def batches(self) -> Iterator[list[Row]]:
         """See `RowStream`."""
-        head, self._head = self._head, []
-        if head:
-            yield head
-        lines = self._lines
+        rows, self._head = self._head, []
         while True:
-            block = lines.take_block()
-            rows = self._read_block(block) if block else None
-            if rows is not None:
+            if rows and (self._at_edge or len(rows) >= MOST_AT_ONCE):
                 yield rows
+                rows = []
+            try:
+                more = self._next_rows(wait=not rows)
+            except WouldWait:
+                yield rows
+                rows = []
                 continue
-            lines.put_back(block)
-            for row in self._rows:
-                yield [row]
-                if lines.at_edge:
-                    break
-            else:
-                return
+            except InputError:
+                if rows:  # they come before the damage
+                    yield rows
+                raise
+            if more is None:
+                break
+            rows += more
+        if rows:
+            yield rows
 
 
 class Format(Protocol):

@@ -29,6 +29,10 @@ _WITHOUT = (
     (re.compile(rb"(\0[^\0]){2}"), "utf-16-be"),
 )
 _WITHOUT_MARK = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+# In these a lone surrogate can be written, and decodes.
+_SURROGATES = {
+    codecs.lookup(name).name for name in ("utf-7", "unicode_escape", "raw_unicode_escape")
+}
 _NO_TEXT = {"idna", "punycode", "undefined"}  # text encodings by name that read no text
 
 
@@ -46,6 +50,8 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
 _ESCAPE = "batchconv-escape"
 ESCAPED = re.compile("([\udc00-\udcff]+)")
 """Bytes that did not decode, in the text of a `Decoder`."""
+UNDECODED = re.compile("[\ud800-\udfff]")
+"""What no text can hold: such bytes, and surrogates that decoded and are half of nothing."""
 codecs.register_error(_ESCAPE, _escape)
 
 
@@ -69,12 +75,12 @@ class Decoder:
 
     Attributes:
         encoding: what the bytes are decoded with; one that puts no mark in front.
-        dirty: bytes that did not decode have been seen; they are lone surrogates in the text.
+        dirty: lone surrogates may stand in the text. Mostly these are bytes that did not decode.
     """
 
     def __init__(self, chunks: Iterable[bytes], encoding: str | None) -> None:
         self.encoding = encoding or "utf-8"
-        self.dirty = False
+        self.dirty = codecs.lookup(self.encoding).name in _SURROGATES
         self._guess = encoding is None
         self._chunks = iter(chunks)
 

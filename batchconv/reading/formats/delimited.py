@@ -1,216 +1,201 @@
-"""CSV and TSV: records of cells, quoted alike, parsed strictly.
+"""CSV and TSV: records of cells, quoted alike.
 
-Strict parsing (`csv` with `strict=True`) is what keeps one unclosed quote from swallowing the
-rest of the file: the record is refused, and reading goes on at the line after the one where it
-began.
+Lines that are each one plain and sound record are taken apart many at once; `Records` reads
+whatever else there is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
-import re
 import sys
-from collections.abc import Iterator
-from itertools import chain, islice
+import time
+from collections.abc import Callable
+from itertools import count
 from operator import itemgetter
-from typing import NamedTuple
 
 from batchconv.errors import UsageError
-from batchconv.model import NO_FIELDS, Fault, Fields, Reason, Row
-from batchconv.reading.columns import ColumnPositions, find_columns, recognise, require_columns
-from batchconv.reading.formats.base import FormatName, Layout, LineRows, ReadOptions
-from batchconv.reading.formats.dialect import are_rows, guess_delimiter, said_delimiter
-from batchconv.reading.formats.lines import Lines, RecordTooLong, TooLong
+from batchconv.model import NO_FIELDS, Fields, Row
+from batchconv.reading.columns import ColumnError, find_columns, recognise, require_columns
+from batchconv.reading.formats.base import (
+    MOST_AT_ONCE,
+    FormatName,
+    Layout,
+    LineRows,
+    ReadOptions,
+)
+from batchconv.reading.formats.dialect import Dialect, guess_delimiter, said_delimiter
+from batchconv.reading.formats.headerless import refuse_missing_header, tell_without_header
+from batchconv.reading.formats.lines import Lines
+from batchconv.reading.formats.records import Record, Records, is_blank
 from batchconv.reading.sources import ByteStream
 
 _SAMPLE = 100  # records among which one must be sound when there is no header
-_UNDECODED = re.compile(r"[\udc00-\udcff]")
-
-
-class _Record(NamedTuple):
-    line: int
-    cells: list[str]
-    raw: str  # only where there is a fault
-    fault: Fault | None
+_FEW = 16  # lines looked at together where odd ones are frequent
 
 
 class DelimitedRows(LineRows):
     """The rows of one CSV or TSV input.
 
-    Blank lines are no records. A record whose number of cells is not the header's is invalid;
-    without a header the first record sets that number.
+    Records of nothing but blanks, and those that repeat the header, are no rows. A record whose
+    number of cells is not the header's is invalid; without a header the first one sets it.
     """
 
-    count: int | None = None  # nobody knows before the end
-
-    def __init__(self, name: FormatName, stream: ByteStream, options: ReadOptions) -> None:
+    def __init__(
+        self,
+        name: FormatName,
+        stream: ByteStream,
+        options: ReadOptions,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._source = stream.name
-        self._max_row_bytes = options.max_row_bytes
-        self._max_columns = options.max_columns
-        self._lines = Lines(stream, max_bytes=options.max_row_bytes, encoding=options.encoding)
+        self._options = options
+        self._number = 0
+        self._most = MOST_AT_ONCE
+        self._lines = Lines(
+            stream,
+            max_bytes=options.max_row_bytes,
+            encoding=options.encoding,
+            skip=options.skip_lines,
+        )
         # The csv module has one limit for the whole process; it is only ever raised.
         csv.field_size_limit(max(csv.field_size_limit(), min(options.max_row_bytes, sys.maxsize)))
-        self._skip_blank_lines()
-        self._delimiter = self._find_delimiter(name, options)
-        self._width = 0  # of the first record, which is the header where there is one
-        self._number = 0
-        self._begun = 0  # records without a header that have been read to look at them
-        self._places = ColumnPositions(None, None, None, None)  # until the header has been read
-        self._records = self._read_records()
-        names = self._read_names(options)
+        self._dialect = Dialect(self._find_delimiter(name), options.escape)
+        if self._dialect.delimiter == options.escape:
+            raise UsageError(
+                f"{self._source}: {options.escape!r} cannot both escape and stand between cells",
+                hint="name another --escape, or the --delimiter",
+            )
+        self._records = Records(
+            self._lines,
+            self._dialect,
+            max_bytes=options.max_row_bytes,
+            arrives=stream.arrives,
+            clock=clock,
+        )
+        self.aside = self._records.aside
+        begun = self._first_records()
+        names = self._read_names(begun)
         self._places = find_columns(names, options.mapped)
         if names:
-            require_columns(
-                self._places, names, options.mapped, delivered_given=options.delivered_given
-            )
+            self._require_columns(names)
+        self._records.places = self._places
+        self._records.header = names if options.header and names else None
         self.columns = recognise([(names, self._places)])
         self.layout = Layout(
-            name, names if options.header else None, self._delimiter, self._lines.encoding
+            name, names if options.header else None, self._dialect.delimiter, self._lines.encoding
         )
-        self._rows = self._read_rows()
-        self._head = list(islice(self._rows, self._begun))
+        self._head = [] if options.header else [self._row(record) for record in begun]
 
-    def _skip_blank_lines(self) -> None:
-        while (line := self._lines.peek()) is not None and not line.strip("\r\n"):
-            self._lines.skip()
-
-    def _find_delimiter(self, name: FormatName, options: ReadOptions) -> str:
-        """As named, as a first line `sep=;` says, a tab for TSV, or as the first line looks."""
-        said = said_delimiter(self._lines.peek() or "")
+    def _find_delimiter(self, name: FormatName) -> str:
+        """As named, as a first line `sep=;` says, a tab for TSV, or as the first lines look."""
+        options, lines = self._options, self._lines
+        self._skip_blank_lines()
+        said = said_delimiter("".join(lines.peek()))
         if said is not None:
-            self._lines.skip()
+            lines.skip()
             self._skip_blank_lines()
         if options.delimiter or said:
             return options.delimiter or said or ""
         if name == "tsv":
             return "\t"
-        names = options.mapped.values() if options.header else None
-        return guess_delimiter(self._lines.peek() or "", names)
+        if not options.header:
+            return tell_without_header(self._source, lines.peek, options.mapped)
+        return guess_delimiter("".join(lines.peek()), options.mapped.values())
 
-    def _read_names(self, options: ReadOptions) -> list[str]:
-        """The header's cells, or "1", "2", … when there is no header; none in an empty file."""
-        begun: list[_Record] = []
-        for record in islice(self._records, 1 if options.header else _SAMPLE):
+    def _skip_blank_lines(self) -> None:
+        while (line := self._lines.peek()) and not line[0].strip():
+            self._lines.skip()
+
+    def _first_records(self) -> list[Record]:
+        """The header, or without one the records up to the first sound one."""
+        begun: list[Record] = []
+        most = 1 if self._options.header else _SAMPLE
+        while len(begun) < most and (record := self._records.next()):
             begun.append(record)
             if record.fault is None:
                 break
+        return begun
+
+    def _read_names(self, begun: list[Record]) -> list[str]:
+        """The header's cells, or "1", "2", … when there is no header; none in an empty file."""
         if not begun:
             return []
-        first, fault = begun[-1], begun[0].fault
-        if first.fault is not None and fault is not None:
+        last, fault = begun[-1], begun[0].fault
+        if last.fault is not None and fault is not None:
             raise UsageError(
                 f"{self._source}: the first record, on line {begun[0].line}, cannot be read: "
                 f"{fault.detail}",
-                hint="mend it, or name its --delimiter or --encoding",
+                hint="correct it, or name its --delimiter, --escape or --encoding; --skip-lines N "
+                "passes over what stands before the header",
             )
-        if len(first.cells) > self._max_columns:
+        if len(last.cells) > self._options.max_columns:
             raise UsageError(
-                f"{self._source}: the first record, on line {first.line}, has {len(first.cells)} "
-                f"cells, and {self._max_columns} are allowed",
+                f"{self._source}: the first record, on line {last.line}, has {len(last.cells)} "
+                f"cells, and {self._options.max_columns} are allowed",
                 hint="name its --delimiter, or raise --max-columns",
             )
-        if options.header:
-            return first.cells
-        self._begun = len(begun)
-        self._records = chain(begun, self._records)
-        return [str(number) for number in range(1, len(first.cells) + 1)]
+        if self._options.header:
+            return last.cells
+        return [str(number) for number in range(1, len(last.cells) + 1)]
 
-    def _read_block(self, block: list[str]) -> list[Row] | None:
+    def _require_columns(self, names: list[str]) -> None:
+        options = self._options
+        given = options.delivered_given
         try:
-            records = list(csv.reader(block, strict=True, delimiter=self._delimiter))
-        except csv.Error:
-            return None
-        if len(records) != len(block) or set(map(len, records)) != {self._width}:
-            return None
+            require_columns(self._places, names, options.mapped, delivered_given=given)
+        except ColumnError as error:
+            if options.header:
+                refuse_missing_header(names, error, delivered_given=given)
+            raise
+
+    def _next_rows(self, *, wait: bool) -> list[Row] | None:
+        block = self._lines.take_block(self._most)
+        records = self._plain(block) if block else []
+        if len(records) == len(block):
+            self._most = min(2 * self._most, MOST_AT_ONCE)
+        else:
+            # As if odd lines stood at even distances: what is behind one is looked at twice.
+            self._lines.rewind(keep=len(records))
+            self._most = max(2 * len(records), _FEW)
+        if records:
+            return self._rows(records)
+        record = self._records.next(wait=wait)
+        return None if record is None else [self._row(record)]
+
+    def _plain(self, block: list[str]) -> list[list[str]]:
+        """The records of lines as far as each is a sound record by itself, and a row."""
+        reader = self._dialect.records(block)
+        records: list[list[str]] = []
+        with contextlib.suppress(csv.Error):
+            records.extend(reader)  # those before the error are there
+        width, header = self._records.width, self._records.header
+        if (
+            len(records) == len(block)
+            and set(map(len, records)) == {width}
+            and header not in records
+            and all(map(str.strip, map(itemgetter(self._places.message_id or 0), records)))
+        ):
+            return records
+        for at, cells in enumerate(records):
+            several_lines = "\n" in (text := "".join(cells)) or "\r" in text
+            if len(cells) != width or several_lines or cells == header or is_blank(cells):
+                return records[:at]
+        return records
+
+    def _rows(self, records: list[list[str]]) -> list[Row]:
         missing = [None] * len(records)
         columns = [
             missing if place is None else list(map(itemgetter(place), records))
             for place in self._places
         ]
-        return self._make_rows(columns, cells=records)
+        first = self._lines.number - len(records) + 1
+        return self._make_rows(columns, count(first), cells=records)
 
-    def _read_rows(self) -> Iterator[Row]:
-        source, places = self._source, self._places
-        for line, cells, raw, fault in self._records:
-            self._number += 1
-            if fault is not None:
-                yield Row(source, self._number, line, NO_FIELDS, None, raw, fault)
-                continue
-            a, b, c, d = places
-            fields = Fields(
-                None if a is None else cells[a],
-                None if b is None else cells[b],
-                None if c is None else cells[c],
-                None if d is None else cells[d],
-            )
-            yield Row(source, self._number, line, fields, cells, None, None)
-
-    def _read_records(self) -> Iterator[_Record]:
-        lines = self._lines
-        taken = lines.taken
-        why = ""
-        while True:
-            reader = csv.reader(iter(lines), strict=True, delimiter=self._delimiter)
-            try:
-                for cells in reader:
-                    line = lines.number - len(taken) + 1
-                    if not cells:  # a blank line
-                        taken.clear()
-                        continue
-                    self._width = self._width or len(cells)
-                    fault = None
-                    if len(taken) > 1 and are_rows(
-                        taken, self._delimiter, self._width, self._places
-                    ):
-                        yield _Record(line, [], lines.rewind(), _SWALLOWING)
-                        continue
-                    if len(cells) != self._width or lines.dirty:
-                        fault = _fault_of(cells, self._width)
-                    raw = "" if fault is None else "".join(taken)
-                    taken.clear()
-                    yield _Record(line, cells, raw, fault)
-            except (csv.Error, RecordTooLong) as error:
-                if isinstance(error, csv.Error):
-                    why = str(error)
-                    # All these lines began inside quotes: whichever record reaches into them
-                    # ends where this one did. Reading each of them to that end again would take
-                    # for ever in a file where many rows have an unclosed quote.
-                    lines.doom()
-                fault = Fault(
-                    Reason.UNREADABLE_RECORD,
-                    f"the record is not well-formed ({why}): mend its quotes; reading went on at "
-                    "the next line",
-                )
-            except TooLong:
-                fault = Fault(
-                    Reason.TOO_LONG,
-                    f"the record is longer than {self._max_row_bytes} bytes: look for an unclosed "
-                    "quote, or raise --max-row-bytes; reading went on at the next line",
-                )
-            else:
-                return
-            raw = lines.rewind()
-            yield _Record(lines.number, [], raw, fault)
-
-
-_SWALLOWING = Fault(
-    Reason.UNREADABLE_RECORD,
-    "the record goes on over lines that would be rows by themselves: look for two quotes too "
-    "many; reading went on at the next line",
-)
-
-
-def _fault_of(cells: list[str], width: int) -> Fault | None:
-    if len(cells) != width:
-        return Fault(
-            Reason.CELL_COUNT,
-            f"the record has {len(cells)} cells and the first one of the file has {width}: look "
-            "for a delimiter that is not quoted, or a line cut short",
-        )
-    if _UNDECODED.search("\0".join(cells)):
-        return Fault(
-            Reason.UNDECODABLE,
-            "the record holds bytes that do not decode: export it again as UTF-8, or name its "
-            "--encoding",
-        )
-    return None
+    def _row(self, record: Record) -> Row:
+        line, cells, raw, fault = record
+        self._number += 1
+        if fault is not None:
+            return Row(self._source, self._number, line, NO_FIELDS, None, raw, fault)
+        fields = Fields(*(None if place is None else cells[place] for place in self._places))
+        return Row(self._source, self._number, line, fields, cells, None, None)

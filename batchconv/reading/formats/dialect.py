@@ -4,22 +4,49 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
 
 from batchconv.reading.columns import ColumnPositions, count_known
 
-_USUAL = ",;\t|"
-_QUOTED = re.compile(r'"[^"]*"?')
+USUAL = ",;\t|"
+QUOTED = re.compile(r'"[^"]*"?')
 _SEP = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
 # What cells of mapped columns look like, in the order of `ColumnPositions`; an id looks like
 # anything.
-_LOOKS = (
+LOOKS = (
     None,
     re.compile(r"\s*(?:true|false|yes|no|[tfyn01])\s*", re.IGNORECASE),
     re.compile(r"\s*[0-9][0-9A-Z:.,+/ -]*\s*", re.IGNORECASE),
     re.compile(r"\s*(?:sms|voice)\s*", re.IGNORECASE),
 )
+# What follows an escape character and does not stand for itself, as MySQL and PostgreSQL have it.
+_CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0", "Z": "\x1a"}
+
+
+class Dialect(NamedTuple):
+    """What stands between cells, and before a character that is to be taken as it is."""
+
+    delimiter: str
+    escape: str | None = None
+
+    def records(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """The cells of each record, as a strict `csv.reader` has them."""
+        if self.escape is not None:
+            lines = map(self._translate, lines)
+        return csv.reader(lines, strict=True, delimiter=self.delimiter, escapechar=self.escape)
+
+    def _translate(self, line: str) -> str:
+        r"""The line as `csv` understands it, which takes `\N` for N and `\n` for n."""
+        mark = self.escape or ""
+        if mark not in line:
+            return line
+
+        def pair(found: re.Match[str]) -> str:
+            after = found[1]
+            return mark + (mark + "N" if after == "N" else _CONTROL.get(after, after))
+
+        return re.sub(re.escape(mark) + "(.)", pair, line, flags=re.DOTALL)
 
 
 def said_delimiter(line: str) -> str | None:
@@ -28,24 +55,20 @@ def said_delimiter(line: str) -> str | None:
     return said[1] if said else None
 
 
-def guess_delimiter(line: str, names_wanted: Iterable[str] | None) -> str:
-    """The usual mark that makes most sense of a file's first line.
-
-    That is the one between whose cells most fields are found, or else the most frequent one.
+def guess_delimiter(line: str, names_wanted: Iterable[str]) -> str:
+    """The usual mark between whose cells most fields are found in a header, or the most frequent.
 
     Args:
-        line: the first line.
-        names_wanted: columns that the user named; None where the line is no header.
+        line: the header.
+        names_wanted: columns that the user named.
     """
-    bare = _QUOTED.sub("", line)
+    bare = QUOTED.sub("", line)
 
     def sense(mark: str) -> tuple[int, int]:
-        if names_wanted is None:
-            return 0, bare.count(mark)
         names = next(csv.reader([line], delimiter=mark), [])
         return count_known(names, names_wanted), bare.count(mark)
 
-    return max(_USUAL, key=sense)
+    return max(USUAL, key=sense)
 
 
 def are_rows(lines: Iterable[str], delimiter: str, width: int, places: ColumnPositions) -> bool:
@@ -56,7 +79,7 @@ def are_rows(lines: Iterable[str], delimiter: str, width: int, places: ColumnPos
     """
     telling = [
         (place, look)
-        for place, look in zip(places, _LOOKS, strict=True)
+        for place, look in zip(places, LOOKS, strict=True)
         if place is not None and look is not None
     ]
 

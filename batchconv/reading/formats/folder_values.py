@@ -57,6 +57,7 @@ class _WithFolders(RowStream):
         held = {field: f"{column}={_shown(value)}/" for field, (column, value) in said.items()}
         self.columns = rows.columns._replace(fields={**rows.columns.fields, **held})
         self.count = rows.count
+        self.aside = rows.aside
 
     def batches(self) -> Iterator[list[Row]]:
         """See `RowStream`."""

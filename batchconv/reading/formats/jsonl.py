@@ -1,144 +1,109 @@
-"""JSON Lines: every line an object by itself."""
+"""JSON Lines and JSON: every line, or every value, an object by itself."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import chain, islice
-from typing import cast
+from abc import abstractmethod
+from collections.abc import Iterable
 
-from batchconv.errors import InputError, UsageError
-from batchconv.model import NO_FIELDS, Fault, Fields, Raw, Reason, Row
-from batchconv.reading.columns import (
-    ColumnError,
-    ColumnPositions,
-    find_columns,
-    recognise,
-    require_columns,
-)
-from batchconv.reading.formats.base import Layout, LineRows, ReadOptions
+from batchconv.errors import InputError
+from batchconv.model import NO_FIELDS, Fault, Fields, Reason, Row
+from batchconv.reading.columns import ColumnError
+from batchconv.reading.formats.base import MOST_AT_ONCE, Aside, Layout, LineRows, ReadOptions
+from batchconv.reading.formats.decoding import UNDECODED
+from batchconv.reading.formats.json_values import BrokenOff, Value, Values
 from batchconv.reading.formats.lines import Lines, TooLong
 from batchconv.reading.formats.objects import BadObjectError, decode_block, decode_object
-from batchconv.reading.sources import ByteStream, can_reopen
+from batchconv.reading.formats.shapes import Shapes
+from batchconv.reading.sources import ByteStream, can_reopen, damaged
 
-_UNDECODED = re.compile(r"[\udc00-\udcff]")
-_JSON_SPACE = " \t\r\n"
+_SPACE = " \t\r\n\x1a"  # the last is the mark by which DOS ends a file
 _SAMPLE = 100  # records looked at for their keys before the first request
-_MOST_REMEMBERED = 100_000  # keys in all sets of keys that are remembered; an export has a few
+_ENDS = re.compile("[\r\n]+")
+_WRAPPED = re.compile(r'\s*\{\s*"((?:[^"\\]|\\.)*)"\s*:\s*\[\s*\{')
 
 
-class JsonRows(LineRows):
-    """The rows of one JSON Lines input.
+class ObjectRows(LineRows):
+    """The rows of an input whose records are JSON objects.
 
-    Each line stands for itself: keys may differ from line to line. Before the first request the
-    first lines are looked at; when not one of them has the keys that a conversion needs, the
+    Each record stands for itself: keys may differ from one to the next. Before the first request
+    the first ones are looked at; when not one of them has the keys that a conversion needs, the
     columns are wrong rather than the rows.
     """
 
-    count: int | None = None  # nobody knows before the end
-
     def __init__(self, stream: ByteStream, options: ReadOptions) -> None:
         self._source = stream.name
-        self._stream = stream
         self._options = options
-        self._paths = [
-            (column, column.split(".")) for column in options.mapped.values() if "." in column
-        ]
-        self._lines = Lines(
-            stream, max_bytes=options.max_row_bytes, encoding=options.encoding, newline="\n"
-        )
-        self._shapes: dict[tuple[str, ...], ColumnPositions | ColumnError] = {}
-        self._remembered = 0  # keys in them
         self._number = 0
-        self._rows = self._read_rows()
-        self._check_keys(sample=_SAMPLE if can_reopen(stream.name) else 1)
-        self.columns = recognise(
-            (names, places)
-            for names, places in self._shapes.items()
-            if isinstance(places, ColumnPositions)
-        )
-        self.layout = Layout("jsonl", None, "", self._lines.encoding)
+        self._shapes = Shapes(options.mapped, delivered_given=options.delivered_given)
+        self._head = []
+        self._broken: InputError | None = None
+        self._check_keys()
+        if can_reopen(stream.name) and self._broken is None:
+            self._look_further()
+        self.columns = self._shapes.recognised
 
-    def _check_keys(self, sample: int) -> None:
-        """Raises ColumnError or UsageError; a pipe may never give a second row to look at."""
-        seen: list[Row] = []
+    @property
+    @abstractmethod
+    def _dirty(self) -> bool:
+        """Lone surrogates may stand in the text."""
+
+    def _check_keys(self) -> None:
+        """Read up to the first record that can be sent, and a hundred at most.
+
+        So the same bytes are refused from a file and from a pipe, and no row is held up.
+
+        Raises:
+            ColumnError: no record has the keys.
+        """
+        first: ColumnError | None = None
+        seen = 0
+        while seen < _SAMPLE and (rows := self._read_more()) is not None:
+            self._head += rows
+            for row in rows[: _SAMPLE - seen]:
+                problem = self._problem(row)
+                if problem is None and row.fault is None:
+                    return
+                first = first or problem
+            seen += len(rows)
+        if first is not None:
+            raise first
+
+    def _look_further(self) -> None:
+        """A file may be read ahead: so its columns are told better."""
+        while len(self._head) < _SAMPLE and (rows := self._read_more()) is not None:
+            self._head += rows
+
+    def _read_more(self) -> list[Row] | None:
         try:
-            seen.extend(islice(self._rows, sample))
+            return self._next_rows(wait=True)
         except InputError as damage:
-            if not seen:
+            if not self._head:
                 raise
-            self._rows = _broken_off(damage)
-        self._head = seen
-        if seen and seen[0].fault and (seen[0].raw or "").lstrip()[:1] == "[":
-            lines = self._stream.piped_into("jq -c '.[]'")
-            raise UsageError(
-                f"{self._source} is a JSON array, and rows are read from JSON Lines",
-                hint=f"turn it into lines: {lines} | batchconv upload -",
-            )
-        errors = []
-        for names, places in self._shapes.items():
-            if isinstance(places, ColumnError):
-                raise places
-            try:
-                require_columns(
-                    places,
-                    names,
-                    self._options.mapped,
-                    delivered_given=self._options.delivered_given,
-                )
-            except ColumnError as error:
-                errors.append(error)
-        if errors and len(errors) == len(self._shapes):
-            raise errors[0]
-
-    def _read_block(self, block: list[str]) -> list[Row] | None:
-        found = decode_block(block, max_nesting=self._options.max_nesting)
-        if found is None or max(map(len, found)) > self._options.max_columns:
+            self._broken = damage
             return None
-        names = tuple(found[0])
-        keys = list(chain.from_iterable(found))
-        alike = set(map(len, found)) == {len(names)} and keys == [*names] * len(found)
-        places = self._places(names)
-        if not alike or self._paths or isinstance(places, ColumnError):
-            fields, faults = zip(*map(self._pick, found), strict=True)
-            return self._make_rows(zip(*fields, strict=True), raw=block, faults=faults)
-        values = list(chain.from_iterable(map(dict.values, found)))
-        missing = [None] * len(found)
-        columns = [missing if place is None else values[place :: len(names)] for place in places]
-        return self._make_rows(columns, raw=block)
 
-    def _read_rows(self) -> Iterator[Row]:
-        lines, source = self._lines, self._source
-        while True:
-            fault: Fault | None
-            try:
-                for line in lines:
-                    lines.begin_record()
-                    text = line.strip(_JSON_SPACE)
-                    if not text:
-                        continue
-                    self._number += 1
-                    fields, fault = self._read_record(text)
-                    yield Row(source, self._number, lines.number, fields, None, line, fault)
-            except TooLong:
-                self._number += 1
-                raw = lines.rewind()
-                fault = Fault(
-                    Reason.TOO_LONG,
-                    f"the line is longer than {self._options.max_row_bytes} bytes; raise "
-                    "--max-row-bytes if it is meant to be",
-                )
-                yield Row(source, self._number, lines.number, NO_FIELDS, None, raw, fault)
-            else:
-                return
+    def _problem(self, row: Row) -> ColumnError | None:
+        """Why a row of the sample cannot be sent, as far as its keys tell."""
+        text = row.raw or ""
+        if row.fault is not None and row.fault.reason is not Reason.AMBIGUOUS_COLUMNS:
+            found = _WRAPPED.match(text) if row.fault.reason is Reason.TOO_LONG else None
+            return _wrapped(self._source, found[1]) if found else None
+        found_object = decode_object(text.strip(_SPACE), max_nesting=self._options.max_nesting)
+        problem = self._shapes.problem(found_object)
+        if problem is not None:
+            arrays = [
+                key
+                for key, value in found_object.items()
+                if isinstance(value, list) and value and isinstance(value[0], dict)
+            ]
+            if len(arrays) == 1:
+                return _wrapped(self._source, arrays[0])
+        return problem
 
     def _read_record(self, text: str) -> tuple[Fields, Fault | None]:
-        if self._lines.dirty and _UNDECODED.search(text):
-            return NO_FIELDS, Fault(
-                Reason.UNDECODABLE,
-                "the line holds bytes that do not decode: export it again as UTF-8, or name its "
-                "--encoding",
-            )
+        if self._dirty and UNDECODED.search(text):
+            return NO_FIELDS, _UNDECODABLE
         try:
             found = decode_object(text, max_nesting=self._options.max_nesting)
         except BadObjectError as error:
@@ -147,61 +112,166 @@ class JsonRows(LineRows):
             return _unreadable(
                 f"it has {len(found)} keys, and --max-columns allows {self._options.max_columns}"
             )
-        return self._pick(found)
+        return self._shapes.pick(found)
 
-    def _pick(self, found: dict[str, Raw]) -> tuple[Fields, Fault | None]:
-        for column, path in self._paths:
-            _lift(found, column, path)
-        names = tuple(found)
-        places = self._places(names)
-        if isinstance(places, ColumnError):
-            return NO_FIELDS, Fault(Reason.AMBIGUOUS_COLUMNS, f"{places}; {places.hint}")
-        values = tuple(found.values())
-        a, b, c, d = places
-        return (
-            Fields(
-                None if a is None else values[a],
-                None if b is None else values[b],
-                None if c is None else values[c],
-                None if d is None else values[d],
-            ),
-            None,
+    def _bad_row(self, line: int, raw: str, fault: Fault) -> Row:
+        self._number += 1
+        return Row(self._source, self._number, line, NO_FIELDS, None, raw, fault)
+
+    def _too_long(self, what: str) -> Fault:
+        return Fault(
+            Reason.TOO_LONG,
+            f"the {what} is longer than {self._options.max_row_bytes} bytes; raise "
+            "--max-row-bytes if it is meant to be",
         )
 
-    def _places(self, names: tuple[str, ...]) -> ColumnPositions | ColumnError:
-        places: ColumnPositions | ColumnError | None = self._shapes.get(names)
-        if places is not None:
-            return places
+
+class JsonLinesRows(ObjectRows):
+    """The rows of one JSON Lines input; blank lines are none."""
+
+    def __init__(self, stream: ByteStream, options: ReadOptions) -> None:
+        self.aside = Aside()
+        self._lines = Lines(
+            stream,
+            max_bytes=options.max_row_bytes,
+            encoding=options.encoding,
+            skip=options.skip_lines,
+        )
+        super().__init__(stream, options)
+        self.layout = Layout("jsonl", None, "", self._lines.encoding)
+
+    @property
+    def _dirty(self) -> bool:
+        return self._lines.dirty
+
+    def _next_rows(self, *, wait: bool) -> list[Row] | None:
+        if self._broken is not None:
+            raise self._broken
+        block = self._lines.take_block(MOST_AT_ONCE)
+        if not block:
+            return self._next_row(wait=wait)
+        first = self._lines.number - len(block) + 1
+        numbers: Iterable[int] = range(first, first + len(block))
+        if rows := self._plain(block, numbers):
+            return rows
+        if any(not line.strip(_SPACE) for line in block):
+            told = [(line, number) for line, number in zip(block, numbers, strict=True)
+                    if line.strip(_SPACE)]  # fmt: skip
+            self.aside.blank += len(block) - len(told)
+            if not told:
+                return []
+            block, numbers = map(list, zip(*told, strict=True))
+            if rows := self._plain(block, numbers):
+                return rows
+        fields, faults = zip(
+            *(self._read_record(line.strip(_SPACE)) for line in block), strict=True
+        )
+        return self._make_rows(zip(*fields, strict=True), numbers, raw=block, faults=faults)
+
+    def _plain(self, block: list[str], numbers: Iterable[int]) -> list[Row] | None:
+        """The rows of lines that are each a sound object; None if one is not."""
+        found = decode_block(block, max_nesting=self._options.max_nesting)
+        if found is None or max(map(len, found)) > self._options.max_columns:
+            return None
+        columns = self._shapes.columns(found)
+        if columns is not None:
+            return self._make_rows(columns, numbers, raw=block)
+        fields, faults = zip(*map(self._shapes.pick, found), strict=True)
+        return self._make_rows(zip(*fields, strict=True), numbers, raw=block, faults=faults)
+
+    def _next_row(self, *, wait: bool) -> list[Row] | None:
+        """The next line by itself: one that is too long, undecodable, or the last."""
+        lines = self._lines
+        lines.mark()
         try:
-            places = find_columns(names, self._options.mapped)
-        except ColumnError as error:
-            places = error
-        self._remembered += len(names)
-        if self._remembered > _MOST_REMEMBERED:
-            self._shapes.clear()
-            self._remembered = len(names)
-        self._shapes[names] = places
-        return places
+            line = next(lines.lines(wait=wait), None)
+        except TooLong:
+            return [self._bad_row(lines.number, lines.first(), self._too_long("line"))]
+        if line is None:
+            return None
+        text = line.strip(_SPACE)
+        if not text:
+            self.aside.blank += 1
+            return []
+        fields, fault = self._read_record(text)
+        self._number += 1
+        return [Row(self._source, self._number, lines.number, fields, None, line, fault)]
 
 
-def _broken_off(damage: InputError) -> Iterator[Row]:
-    yield from ()
-    raise damage
+class JsonRows(ObjectRows):
+    """The rows of one JSON input: an array's elements, or values one after the other.
+
+    Where all nested columns that the user names begin with one key, and that key holds an array,
+    the rows are what stands in it.
+    """
+
+    def __init__(self, stream: ByteStream, options: ReadOptions) -> None:
+        self.aside = Aside()
+        within, mapped = unwrapped(options.mapped)
+        self._values = Values(
+            stream,
+            max_bytes=options.max_row_bytes,
+            encoding=options.encoding,
+            within=within,
+            skip=options.skip_lines,
+        )
+        self._in_array = Shapes(mapped, delivered_given=options.delivered_given)
+        super().__init__(stream, options)
+        self.layout = Layout("json", None, "", "utf-8")
+
+    @property
+    def _dirty(self) -> bool:
+        return self._values.dirty
+
+    @property
+    def _at_edge(self) -> bool:
+        return self._values.at_edge
+
+    def _next_rows(self, *, wait: bool) -> list[Row] | None:
+        if self._broken is not None:
+            raise self._broken
+        try:
+            value = self._values.next(wait=wait)
+        except BrokenOff as broken:
+            raise damaged(self._source, str(broken)) from None
+        if value is not None and self._values.wrapped:
+            self._shapes = self._in_array
+        return None if value is None else [self._row(value)]
+
+    def _row(self, value: Value) -> Row:
+        line, text, too_long = value
+        if too_long:
+            return self._bad_row(line, text, self._too_long("value"))
+        fields, fault = self._read_record(text)
+        if fault is None:  # then ends of lines stand between its tokens only
+            text = _ENDS.sub(" ", text)
+        self._number += 1
+        return Row(self._source, self._number, line, fields, None, text, fault)
+
+
+def unwrapped(mapped: dict[str, str]) -> tuple[str | None, dict[str, str]]:
+    """The one key under which all nested columns are, and what they are called in there."""
+    heads = {column.partition(".")[0] for column in mapped.values() if "." in column}
+    if len(heads) != 1:
+        return None, mapped
+    head = heads.pop()
+    return head, {field: column.removeprefix(f"{head}.") for field, column in mapped.items()}
+
+
+def _wrapped(source: str, key: str) -> ColumnError:
+    return ColumnError(
+        f"{source} is an object whose rows are in an array under {key!r}",
+        hint=f"name the columns in it, such as --format json --map message_id={key}.message_id",
+    )
+
+
+_UNDECODABLE = Fault(
+    Reason.UNDECODABLE,
+    "the record holds bytes that do not decode: export it again as UTF-8, or name its --encoding",
+)
 
 
 def _unreadable(why: str) -> tuple[Fields, Fault]:
     return NO_FIELDS, Fault(
-        Reason.UNREADABLE_RECORD, f"the line is not a JSON object: {why}; mend it in the input"
+        Reason.UNREADABLE_RECORD, f"the record is not a JSON object: {why}; correct it in the input"
     )
-
-
-def _lift(found: dict[str, Raw], column: str, path: list[str]) -> None:
-    """Put the value at a dotted path among the top keys, unless a key has that very name."""
-    if column in found:
-        return
-    value: object = found
-    for name in path:
-        if not isinstance(value, dict) or name not in value:
-            return
-        value = value[name]
-    found[column] = cast("Raw", value)

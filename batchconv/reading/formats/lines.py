@@ -7,21 +7,20 @@ splits at U+2028. So lines are cut here, chunk by chunk, with `io.StringIO` doin
 from __future__ import annotations
 
 import io
-from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
-from batchconv.reading.formats.decoding import ESCAPED, Decoder
+from batchconv.reading.formats.decoding import UNDECODED, Decoder
 
-_MOST_AT_ONCE = 4096  # lines in a block; a record that came to nothing may have left very many
+MARK = "\ufeff"
+"""A byte order mark; joined files have one wherever a file begins."""
 
 
 class TooLong(Exception):  # noqa: N818 - it names what the line is
     """The line, or the record that it belongs to, is longer than allowed."""
 
 
-class RecordTooLong(Exception):  # noqa: N818 - it names what the record is
-    """The record runs into lines that an earlier record has already come to grief on."""
+class WouldWait(Exception):  # noqa: N818 - it names what the next line would take
+    """The next line has not come yet, and it was not to be waited for."""
 
 
 class _Cut(str):
@@ -31,15 +30,21 @@ class _Cut(str):
 
 
 class Lines:
-    """The lines of a byte stream, with their ends, for readers of records.
+    """A cursor over the lines of a byte stream, each with its end: LF, CRLF or CR.
 
-    A reader iterates; after each record it calls `begin_record`. When a record turns out to be
-    bad, `rewind` hands its lines but the first out again. Between two records a reader may ask
-    for all lines that are there at once, with `take_block`.
+    `mark` is where a record begins. A reader iterates from there, and may `rewind` to any line
+    behind the mark. Between two records it may take all lines that are there at once. A byte
+    order mark at the beginning of a line is no part of it.
+
+    Args:
+        chunks: the bytes.
+        max_bytes: the most that a line, or the lines since the mark, may have.
+        encoding: see `Decoder`.
+        newline: a single LF where a lone CR ends no line.
+        skip: lines at the beginning that are passed over; they have numbers all the same.
 
     Attributes:
         number: the number of the line handed out last, from 1.
-        taken: the lines handed out since the record began.
     """
 
     def __init__(
@@ -49,41 +54,56 @@ class Lines:
         max_bytes: int,
         encoding: str | None = None,
         newline: str = "",
+        skip: int = 0,
     ) -> None:
         self.number = 0
-        self.taken: list[str] = []
         self._decoder = Decoder(chunks, encoding)
-        self._size = 0  # bytes of the lines taken, where there are several
-        self._doomed_until = 0
         self._max_bytes = max_bytes
         self._newline = newline
         # A character is four bytes at most, so most lines need not be measured.
         self._surely_short = max_bytes // 4
-        self._ready: deque[str] = deque()  # cut, and not handed out yet
+        self._window: list[str] = []  # lines from the mark on, as far as they have been cut
+        self._mark = self._at = 0  # places in it
+        self._size = 0  # bytes of the lines between them
         self._blocks = self._cut_blocks()
+        for _ in range(skip):
+            self.skip()
 
-    def __iter__(self) -> Iterator[str]:
-        """Yield lines; raises `TooLong` when the record under way is longer than allowed."""
-        taken, ready, surely_short = self.taken, self._ready, self._surely_short
-        while ready or self._cut_more():
-            line = ready.popleft()
+    def lines(self, *, wait: bool = True) -> Iterator[str]:
+        """Yield the lines from here on.
+
+        Raises:
+            TooLong: the lines since the mark are longer than allowed; the last one was taken.
+            WouldWait: without *wait*, the next line is not there yet.
+        """
+        while self._at < len(self._window) or self._cut_more(wait=wait):
+            line = self._window[self._at]
+            self._at += 1
             self.number += 1
-            taken.append(line)
-            if len(taken) > 1 or len(line) > surely_short:
-                self._refuse(line)
+            self._size += _size_of(line)
+            if self._size > self._max_bytes or line.__class__ is _Cut:
+                raise TooLong
             yield line
 
-    def _cut_more(self) -> bool:
+    def __iter__(self) -> Iterator[str]:
+        return self.lines()
+
+    def _cut_more(self, *, wait: bool = True) -> bool:
         """Cut the next lines, waiting for as many bytes as make one; False at the end."""
+        if not wait:
+            raise WouldWait
         for block in self._blocks:
-            self._ready.extend(block)
+            del self._window[: self._mark]
+            self._at -= self._mark
+            self._mark = 0
+            self._window.extend(block)
             if block:
                 return True
         return False
 
     @property
     def dirty(self) -> bool:
-        """Bytes that did not decode have been seen; they are lone surrogates in the text."""
+        """Lone surrogates may stand in the text: mostly bytes that did not decode."""
         return self._decoder.dirty
 
     @property
@@ -94,76 +114,66 @@ class Lines:
     @property
     def at_edge(self) -> bool:
         """All lines that were cut have been handed out: the next may have to be waited for."""
-        return not self._ready
+        return self._at == len(self._window)
 
-    def take_block(self) -> list[str]:
-        """The lines that are there, as if each was handed out and its record done with.
+    @property
+    def taken(self) -> list[str]:
+        """The lines handed out since the mark."""
+        return self._window[self._mark : self._at]
+
+    @property
+    def count(self) -> int:
+        """How many these are."""
+        return self._at - self._mark
+
+    def mark(self) -> None:
+        """The lines handed out so far are done with; the next one begins a record."""
+        self._mark = self._at
+        self._size = 0
+
+    def rewind(self, keep: int = 0) -> None:
+        """Hand the lines since the mark but the first *keep* out again."""
+        self.number -= self.count - keep
+        self._at = self._mark + keep
+        self._size = sum(map(_size_of, self.taken))
+
+    def first(self) -> str:
+        """The line behind the mark; of one that is too long, its beginning.
+
+        That is the same however the chunks fell.
+        """
+        return self._window[self._mark][: self._max_bytes]
+
+    def take_block(self, most: int) -> list[str]:
+        """The lines that are there, *most* at most; the mark stays in front of them.
 
         None of them is too long, and all bytes in them have decoded. Empty at the end, and where
         that cannot be said: then iteration tells what is wrong with which line.
         """
-        if not self._ready and not self._cut_more():
+        self.mark()
+        if self.at_edge and not self._cut_more():
             return []
-        block = list(islice(self._ready, _MOST_AT_ONCE))
+        block = self._window[self._at : self._at + most]
         if max(map(len, block)) > self._surely_short:
             return []
-        if self.dirty and ESCAPED.search("".join(block)):
+        if self.dirty and UNDECODED.search("".join(block)):
             return []
-        for _ in block:
-            self._ready.popleft()
+        self._at += len(block)
         self.number += len(block)
         return block
 
-    def put_back(self, block: list[str]) -> None:
-        """Hand out again what `take_block` gave, now one by one."""
-        self._ready.extendleft(reversed(block))
-        self.number -= len(block)
-
-    def _refuse(self, line: str) -> None:
-        if line.__class__ is _Cut:
-            raise TooLong
-        # Each line is measured once: an unclosed quote makes a record of very many.
-        if len(self.taken) <= 2:
-            self._size = sum(map(_size_of, self.taken))
-        else:
-            self._size += _size_of(line)
-        if self._size > self._max_bytes:
-            raise TooLong
-        if len(self.taken) > 1 and self.number <= self._doomed_until:
-            raise RecordTooLong
-
-    def begin_record(self) -> None:
-        """The lines taken so far are done with."""
-        self.taken.clear()
-
-    def doom(self) -> None:
-        """From now on, refuse records that go on over a line up to the last one as `RecordTooLong`.
-
-        For a reader whose record came to grief on that line, and who knows that another one
-        that reaches into these lines would, too.
-        """
-        self._doomed_until = self.number
-
-    def rewind(self) -> str:
-        """Hand all lines of the record but its first out again, and return that first one.
-
-        Of a line that is too long it is the beginning, the same however the chunks fell.
-        """
-        first = self.taken[0]
-        again = self.taken[1:]
-        self._ready.extendleft(reversed(again))
-        self.number -= len(again)
-        self.taken.clear()
-        return first[: self._max_bytes]
-
-    def peek(self) -> str | None:
-        """The next line without taking it; None at the end."""
-        return self._ready[0] if self._ready or self._cut_more() else None
+    def peek(self, most: int = 1) -> list[str]:
+        """The next lines, *most* at most, without taking them; they are waited for."""
+        while len(self._window) - self._at < most and self._cut_more():
+            pass
+        return self._window[self._at : self._at + most]
 
     def skip(self) -> None:
-        """Do away with the line that `peek` gave."""
-        self._ready.popleft()
-        self.number += 1
+        """Pass over the next line, however long it is."""
+        if not self.at_edge or self._cut_more():
+            self._at += 1
+            self.number += 1
+            self.mark()
 
     def _cut_blocks(self) -> Iterator[list[str]]:
         begun: list[str] = []  # pieces of a line whose end has not come yet
@@ -177,24 +187,28 @@ class Lines:
             end = self._last_end(piece)
             if end:
                 begun.append(piece[:end])
-                lines = io.StringIO("".join(begun), newline=self._newline)
+                lines = self._cut("".join(begun))
                 if skipping:
-                    next(lines)
+                    del lines[0]
                     skipping = False
-                yield list(lines)
+                yield lines
                 begun.clear()
                 size = 0
             if not skipping:
                 begun.append(piece[end:])
                 size += len(piece) - end
                 if size > self._max_bytes:
-                    yield [_Cut("".join(begun)[: self._max_bytes])]
+                    yield [_Cut("".join(begun)[: self._max_bytes].removeprefix(MARK))]
                     skipping = True
             if skipping:
                 begun[:] = ["\r"] if self._ends_in_cr(piece) else []
                 size = len(begun)
         if not skipping:
-            yield list(io.StringIO("".join(begun), newline=self._newline))
+            yield self._cut("".join(begun))
+
+    def _cut(self, text: str) -> list[str]:
+        lines = list(io.StringIO(text, newline=self._newline))
+        return [line.removeprefix(MARK) for line in lines] if MARK in text else lines
 
     def _last_end(self, text: str) -> int:
         end = text.rfind("\n") + 1

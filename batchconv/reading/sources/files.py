@@ -30,6 +30,10 @@ class Opened(Protocol):
         """
         ...
 
+    def arrives(self, seconds: float) -> bool:
+        """Whether more bytes, or the end, come within *seconds*; True where none are late."""
+        ...
+
     def jumping(self) -> BinaryIO | None:
         """The whole input for a reader that jumps about in it; None where that is impossible."""
         ...
@@ -75,6 +79,14 @@ class File:
         except OSError as error:
             raise unreadable(self._name, error) from None
         return piece
+
+    def arrives(self, seconds: float) -> bool:
+        """Whether a pipe gives something within *seconds*; a file always does."""
+        if self.size is not None:
+            return True
+        poller = select.poll()
+        poller.register(self._file, select.POLLIN)
+        return bool(poller.poll(1000 * seconds))
 
     def jumping(self) -> BinaryIO | None:
         """The file itself, from its beginning; None for a pipe."""

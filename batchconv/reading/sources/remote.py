@@ -139,6 +139,10 @@ class Remote:
         """Its bytes, which are known where one can jump about in it."""
         return int(self._file.seek(0, io.SEEK_END)) if self._size is None else self._size
 
+    def arrives(self, _seconds: float) -> bool:
+        """They come: a remote file is whole."""
+        return True
+
     def jumping(self) -> BinaryIO | None:
         """The whole of it, each part fetched when it is read."""
         return cast("BinaryIO", _Jumping(self)) if self._jumps else None

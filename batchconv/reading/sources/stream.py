@@ -21,6 +21,7 @@ from batchconv.reading.sources.signatures import BLANK
 from batchconv.reading.sources.zips import OneFile
 
 _FOUR_NULS = b"\0\0\0\0"  # in no text of any encoding
+_MOST_PEEKED = 4 * PIECE  # bytes
 
 
 class ByteStream:
@@ -121,22 +122,28 @@ class ByteStream:
         except DamagedError as damage:
             raise damaged(self.name, str(damage)) from None
 
-    def peek(self) -> bytes:
+    def peek(self, lines: int = 0) -> bytes:
         """The first plain bytes, which iteration will still yield.
 
         They reach up to the first one that is not blank, unless 32 KiB are, and so far that what is
-        no text can be told; empty at the end.
+        no text can be told; and on to so many ends of lines, unless 128 KiB hold fewer. Empty at
+        the end.
         """
-        while self._is_too_short(self._peeked) and (piece := next(self._pieces, b"")):
+        while self._is_too_short(self._peeked, lines) and (piece := next(self._pieces, b"")):
             self._peeked += piece
         return self._peeked
 
-    def _is_too_short(self, head: bytes) -> bool:
+    def _is_too_short(self, head: bytes, lines: int) -> bool:
         return (
             (len(head) < PIECE and not head.strip(BLANK))
             or (len(head) < signatures.LONGEST and _FOUR_NULS in head)
             or signatures.is_partial(head)
+            or (len(head) < _MOST_PEEKED and head.lstrip(BLANK).count(b"\n") < lines)
         )
+
+    def arrives(self, seconds: float) -> bool:
+        """Whether more bytes, or the end, come within *seconds*; True where none are late."""
+        return self._opened.arrives(seconds)
 
     def jumping(self) -> BinaryIO:
         """All of it for a reader that jumps about in it, from the beginning; no iteration then.

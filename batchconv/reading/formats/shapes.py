@@ -1,0 +1,117 @@
+"""JSON objects → the values of the mapped fields: which key is which, for every set of keys."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import cast
+
+from batchconv.model import NO_FIELDS, Fault, Fields, Raw, Reason
+from batchconv.reading.columns import (
+    ColumnError,
+    ColumnPositions,
+    Recognised,
+    find_columns,
+    recognise,
+    require_columns,
+)
+
+_MOST_REMEMBERED = 100_000  # keys in all sets of keys that are remembered; an export has a few
+
+
+class Shapes:
+    """The sets of keys that an input's objects have; a few in an export, though it need not be.
+
+    Args:
+        mapped: field → key, as the user named them; a dotted one is a path into objects.
+        delivered_given: objects without `delivered` are fine.
+    """
+
+    def __init__(self, mapped: dict[str, str], *, delivered_given: bool) -> None:
+        self._mapped = mapped
+        self._delivered_given = delivered_given
+        self._paths = [(key, key.split(".")) for key in mapped.values() if "." in key]
+        self._places: dict[tuple[str, ...], ColumnPositions | ColumnError] = {}
+        self._remembered = 0  # keys in them
+
+    @property
+    def recognised(self) -> Recognised:
+        """What the keys hold that have been met."""
+        return recognise(
+            (names, places)
+            for names, places in self._places.items()
+            if isinstance(places, ColumnPositions)
+        )
+
+    def problem(self, found: dict[str, Raw]) -> ColumnError | None:
+        """Why an object of such keys cannot be sent; None where it can."""
+        names = self._names(found)
+        places = self._find(names)
+        if isinstance(places, ColumnError):
+            return places
+        try:
+            require_columns(places, names, self._mapped, delivered_given=self._delivered_given)
+        except ColumnError as error:
+            return error
+        return None
+
+    def pick(self, found: dict[str, Raw]) -> tuple[Fields, Fault | None]:
+        """The fields of one object."""
+        names = self._names(found)
+        places = self._find(names)
+        if isinstance(places, ColumnError):
+            return NO_FIELDS, Fault(Reason.AMBIGUOUS_COLUMNS, f"{places}; {places.hint}")
+        values = tuple(found.values())
+        a, b, c, d = places
+        return (
+            Fields(
+                None if a is None else values[a],
+                None if b is None else values[b],
+                None if c is None else values[c],
+                None if d is None else values[d],
+            ),
+            None,
+        )
+
+    def columns(self, found: list[dict[str, Raw]]) -> list[list[Raw]] | None:
+        """The values of each field where all objects have the same keys in order; else None."""
+        names = tuple(found[0])
+        keys = list(chain.from_iterable(found))
+        alike = set(map(len, found)) == {len(names)} and keys == [*names] * len(found)
+        places = self._find(names) if alike and not self._paths else None
+        if not isinstance(places, ColumnPositions):
+            return None
+        values = list(chain.from_iterable(map(dict.values, found)))
+        missing: list[Raw] = [None] * len(found)
+        return [missing if place is None else values[place :: len(names)] for place in places]
+
+    def _names(self, found: dict[str, Raw]) -> tuple[str, ...]:
+        for key, path in self._paths:
+            _lift(found, key, path)
+        return tuple(found)
+
+    def _find(self, names: tuple[str, ...]) -> ColumnPositions | ColumnError:
+        places: ColumnPositions | ColumnError | None = self._places.get(names)
+        if places is not None:
+            return places
+        try:
+            places = find_columns(names, self._mapped)
+        except ColumnError as error:
+            places = error
+        self._remembered += len(names)
+        if self._remembered > _MOST_REMEMBERED:
+            self._places.clear()
+            self._remembered = len(names)
+        self._places[names] = places
+        return places
+
+
+def _lift(found: dict[str, Raw], key: str, path: list[str]) -> None:
+    """Put the value at a dotted path among the top keys, unless a key has that very name."""
+    if key in found:
+        return
+    value: object = found
+    for name in path:
+        if not isinstance(value, dict) or name not in value:
+            return
+        value = value[name]
+    found[key] = cast("Raw", value)
