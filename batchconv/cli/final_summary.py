@@ -83,7 +83,7 @@ def next_steps(summary: Summary, given: Given) -> Iterator[Step]:
     if to_mend and results[Result.REJECTED] + results[Result.INVALID]:
         yield Step(
             "or mend the failed rows, then" if failed else "mend the failed rows, then",
-            given.feed_back(to_mend),
+            given.feed_back(to_mend, summary.results),
         )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 import click
 
@@ -13,9 +14,12 @@ from batchconv.settings.read_options import ReadSettings
 from batchconv.vonage.authentication import mask_key
 
 # What belongs to this one run's files and not to the next run's.
-_OF_THIS_RUN = {"results", "failed", "no_failed", "summary", "resume", "overwrite", "limit"}
+_OF_THIS_RUN = {
+    *("results", "failed", "no_failed", "summary", "resume", "overwrite", "limit"),
+    *("dry_run", "retry", "strict"),
+}
 # Failed rows are written as UTF-8 under a name that tells the format.
-_OF_THIS_INPUT = {"encoding", "format", "compression"}
+_OF_THIS_INPUT = {"encoding", "format", "compression", "delimiter", "max_age"}
 
 
 class Given:
@@ -23,38 +27,51 @@ class Given:
 
     Args:
         context: of the command.
-        arguments: behind the program's name.
-        parsed: the command's own, as it takes them apart.
+        parsed: the command's own arguments, as it takes them apart.
     """
 
-    def __init__(
-        self, context: click.Context, arguments: Sequence[str], parsed: Sequence[str]
-    ) -> None:
+    def __init__(self, context: click.Context, parsed: Sequence[str]) -> None:
         self._command = context.command
-        self._arguments = arguments
         self._values, _, _ = context.command.make_parser(context).parse_args(list(parsed))
+        self._inputs: list[str] = []
+        for param in self._command.params:
+            if isinstance(param, click.Argument):
+                value = self._values.get(param.name or "")
+                self._inputs += [value] if isinstance(value, str) else value or ()
 
     @property
     def from_stdin(self) -> bool:
         """Whether standard input was read."""
-        return "-" in self._arguments
+        return "-" in self._inputs
 
     def resume(self) -> str:
         """The command that goes on where this one stopped."""
-        return resume_command(self._arguments)
+        options = self._options({"resume", "overwrite", "dry_run"})
+        name = self._command.name or ""
+        return command([name, "--resume", *options], [_shown(each) for each in self._inputs])
 
     def resend(self, results: str) -> str:
         """The command that sends again what failed."""
-        without = {*_OF_THIS_RUN, *options_of(ReadSettings)}
-        return shlex.join(["batchconv", "resend", *self._options(without), results])
+        without = {*_OF_THIS_RUN, *options_of(ReadSettings), "max_age"}
+        return command(["resend", *self._options(without)], [results])
 
-    def feed_back(self, failed: Sequence[str]) -> str:
-        """The command that sends failed rows when they have been mended."""
-        without = {*_OF_THIS_RUN, *_OF_THIS_INPUT}
-        return shlex.join(["batchconv", "upload", *self._options(without), *failed])
+    def feed_back(self, failed: Sequence[str], results: str | None = None) -> str:
+        """The command that sends failed rows when they have been corrected.
+
+        The job is found by the name of the file, unless that was named by `--failed`: then it
+        takes *results*.
+        """
+        options = list(self._options(_OF_THIS_RUN | _OF_THIS_INPUT))
+        if results is not None and self._values.get("failed") is not None:
+            options.append(f"--results={results}")
+        return command(["upload", *options], failed)
 
     def _options(self, without: Container[str]) -> Iterator[str]:
-        """The options that were given, in the order of the help, but for some."""
+        """The options that were given, in the order of the help, but for some.
+
+        They hold no secrets: those come from the environment or from files. Of an API key only
+        its first two characters are shown.
+        """
         for param in self._command.params:
             value = self._values.get(param.name or "")
             if value is None or param.name in without or not isinstance(param, click.Option):
@@ -67,18 +84,31 @@ class Given:
                     yield f"{flag}={mask_key(one) if param.name == 'api_key' else one}"
 
 
-def resume_command(arguments: Sequence[str]) -> str:
-    """The command that goes on where the one with *arguments* stopped.
+def _shown(name: str) -> str:
+    """An input as it may be shown: of a URL no query."""
+    if is_url(name) and without_query(name) != name:
+        return without_query(name) + "?..."
+    return name
 
-    Arguments hold no secrets: those come from the environment or from files. Of an API key only
-    its first two characters are shown, and of a URL not the query.
+
+def command(words: Iterable[str], names: Sequence[str]) -> str:
+    """A command of this program that a POSIX shell runs as it is.
+
+    Args:
+        words: the command and its options.
+        names: of files; they may begin with a dash.
     """
-    kept = [arg for arg in arguments if arg not in ("--resume", "--overwrite")]
-    for at, arg in enumerate(kept):
-        if arg == "--api-key" and at + 1 < len(kept):
-            kept[at + 1] = mask_key(kept[at + 1])
-        elif arg.startswith("--api-key="):
-            kept[at] = "--api-key=" + mask_key(arg.partition("=")[2])
-        elif is_url(arg) and without_query(arg) != arg:
-            kept[at] = without_query(arg) + "?..."
-    return shlex.join(["batchconv", *kept, "--resume"])
+    dashes = ["--"] if any(name.startswith("-") and name != "-" for name in names) else []
+    text = shlex.join(["batchconv", *words, *dashes, *names])
+    # A line break, or bytes that are no text, cannot be shown in one line: printf makes them. The
+    # whole command goes through it, for $(...) takes line breaks off the end of a word.
+    return text if text.isprintable() else f"""eval "$(printf '{"".join(map(_octal, text))}')\""""
+
+
+def _octal(character: str) -> str:
+    """A character in the format of printf, within single quotes."""
+    if character == "%":
+        return "%%"
+    if character.isprintable() and character not in "\\'":
+        return character
+    return "".join(f"\\{byte:03o}" for byte in os.fsencode(character))

@@ -73,7 +73,7 @@ def run_and_exit(prepare: Callable[[Watch | None], Run], settings: Settings) -> 
         loop = runner.get_loop()
         SIGNALS.ask(lambda number: loop.call_soon_threadsafe(run.interrupt, number))
         summary = runner.run(observed(run, observers))
-        voice.final_summary(summary, Given(context, sys.argv[1:], context.meta[_PARSED]))
+        voice.final_summary(summary, Given(context, context.meta[_PARSED]))
     if summary.stops:
         leave(summary.exit_code)
     runner.close()

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchconv.cli import main, running
-from batchconv.cli.next_commands import resume_command
 from batchconv.journal.deduplication import identity
 from batchconv.operations.upload import prepare_upload
 from batchconv.sending.stops import signal_stop
@@ -342,13 +341,6 @@ async def test_overwrite_starts_afresh(tmp_path):
         assert code == 1
     assert len(results(tmp_path / "a.simulated.results.jsonl")) == 2
     assert len((tmp_path / "a.failed.csv").read_text().splitlines()) == 2
-
-
-def test_the_resume_command_can_be_pasted():
-    arguments = ["upload", "it's here.csv", "--overwrite", "--rate", "5"]
-    assert resume_command(arguments) == "batchconv upload 'it'\"'\"'s here.csv' --rate 5 --resume"
-    signed = resume_command(["upload", "https://host/export.csv?sig=secret#secret"])
-    assert signed == "batchconv upload 'https://host/export.csv?...' --resume"
 
 
 IDS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=8)

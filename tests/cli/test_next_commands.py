@@ -1,0 +1,103 @@
+"""Every command that is printed runs as it is in a POSIX shell, whatever files are called."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from batchconv.cli.next_commands import Given
+from tests.commands import command
+from tests.shells import ROOT
+
+ROWS = "message_id,delivered\n" + "".join(f"A{n},true\n" for n in range(6)) + "B1,maybe\n"
+NAMES = {
+    "plain": b"in.csv",
+    "leading dash": b"-in.csv",
+    "two dashes": b"--resume",
+    "blanks": b"my  export .csv",
+    "quotes": b'it\'s "mine".csv',
+    "dollar and backslash": b"$(touch oops)\\n%s`x`.csv",
+    "line break": b"two\nlines.csv",
+    "ends with a line break": b"in.csv\n",
+    "no text": b"caf\xe9.csv",
+    "letters beyond ASCII": "Übersicht 日本.csv".encode(),
+}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a command line in a shell where `batchconv` is this program."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "batchconv"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m batchconv "$@"\n')
+    program.chmod(0o755)
+    folder = tmp_path / "here"
+    folder.mkdir()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
+        "XDG_CONFIG_HOME": str(tmp_path),
+    }
+
+    def run(command, *arguments):
+        return subprocess.run(
+            [shutil.which("sh"), "-c", command, "sh", *arguments],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+
+    run.folder = folder
+    return run
+
+
+def printed(error: bytes, words: str) -> str:
+    found = re.search(rf"^.*{words}: (.*)$", error.decode(), re.MULTILINE)
+    assert found, error
+    return found[1]
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_a_printed_command_goes_on_with_the_same_file(run, name):
+    (run.folder / os.fsdecode(name)).write_text(ROWS)
+    first = run(
+        'batchconv upload --simulate --rate 4 --max-duration 400ms -- "$1"', os.fsdecode(name)
+    )
+    assert first.returncode == 3, first.stderr
+    again = printed(first.stderr, "resume with")
+    assert again.isprintable()
+    second = run(again)
+    assert second.returncode == 3, second.stderr
+    assert b"settled 0 " not in second.stderr, "it found what the first had done"
+    last = run(again.replace("--max-duration=400ms ", ""))
+    assert last.returncode == 1, last.stderr
+    assert b"unsent 0" in last.stderr
+    assert not (run.folder / "oops").exists()
+
+
+def test_a_printed_command_has_the_options_that_matter_and_no_others(run):
+    (run.folder / "in.csv").write_text(ROWS.replace(",", ";"), encoding="latin-1")
+    done = run(
+        "batchconv upload --simulate=calm --delimiter ';' --encoding latin-1 --format csv "
+        "--max-age 10000d --auth basic --rate 1000 in.csv"
+    )
+    assert done.returncode == 1, done.stderr
+    told = printed(done.stderr, "then")
+    assert "--simulate=calm" in told
+    assert "--auth=basic" in told
+    for word in ("--encoding", "--format", "--delimiter", "--max-age"):
+        assert word not in told
+
+
+def test_a_printed_command_shows_no_query_of_a_url_and_no_whole_key():
+    upload = command("upload")
+    words = ["--api-key", "abcd1234", "https://host/export.csv?sig=secret#secret"]
+    with upload.make_context("upload", list(words), resilient_parsing=True) as context:
+        told = Given(context, words).resume()
+    assert told == "batchconv upload --resume '--api-key=ab***' 'https://host/export.csv?...'"
