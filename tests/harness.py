@@ -37,7 +37,7 @@ class Job:
 
     Attributes:
         answer: the server.
-        latency: seconds that each reply takes.
+        latency: seconds that each reply takes; *delays* are those of some ids.
         sent: what reached the server in all runs: seconds since that run began, and message id.
         replies: by id, the statuses (or troubles) that it got.
     """
@@ -45,6 +45,7 @@ class Job:
     folder: Path
     answer: Answer = lambda _id, _now: OK
     latency: float = 0.01
+    delays: dict[str, float] = field(default_factory=dict)
     sent: list[tuple[float, str]] = field(default_factory=list)
     replies: dict[str, list[object]] = field(default_factory=dict)
     seconds: float = 0.0
@@ -95,7 +96,7 @@ class Job:
         now = asyncio.get_running_loop().time()
         self.sent.append((now, conversion.message_id))
         reply = self.answer(conversion.message_id, now)
-        await asyncio.sleep(self.latency)
+        await asyncio.sleep(self.delays.get(conversion.message_id, self.latency))
         self.replies.setdefault(conversion.message_id, []).append(reply.status or reply.trouble)
         return reply
 

@@ -79,7 +79,7 @@ class Server:
     in_flight: int = 0
     busy_until: float = 0.0
 
-    async def send(self, conversion: Conversion, turn: Turn = at_once) -> Reply:
+    async def send(self, conversion: Conversion, turn: Turn = at_once, **_: object) -> Reply:
         await turn(lambda: True)
         now = asyncio.get_running_loop().time()
         reply = await self._reply(now)

@@ -55,7 +55,7 @@ ROOMS = {
     "fsspec": {"batchconv.reading.sources.filesystems"},
     "pyarrow": {"batchconv.reading.formats.parquet", "batchconv.reading.formats.arrow"},
     "backports": {"batchconv.reading.sources.compression"},
-    "tenacity": {"batchconv.sending.retry", "batchconv.sending.worker_pool"},
+    "tenacity": {"batchconv.sending.retry"},
     "rich": {"batchconv.cli.manual", "batchconv.report.text", "batchconv.telemetry.progress_bar"},
     "prometheus_client": {"batchconv.telemetry.metrics"},
     "jinja2": {"batchconv.report.page"},

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from typing import Any, Protocol
 
-from batchconv.model import Conversion, Outcome, Reply, Row
+from batchconv.model import Conversion, Outcome, Reason, Reply, Row
+from batchconv.sending.delivery import Delivery
 from batchconv.sending.limits import AdmissionGate
 from batchconv.sending.limits.admission import Admission
 from batchconv.sending.stops import Stop, account_stop
@@ -33,31 +34,21 @@ class TurnedAway(Exception):  # noqa: N818 - no error: it has an outcome
         self.outcome = outcome
 
 
-@dataclass(slots=True, eq=False)
-class Delivery:
-    """One conversion on its way: whoever holds it settles it or counts it as unsent.
+class Send(Protocol):
+    """A transport's `exchange`."""
 
-    Attributes:
-        task: who holds it.
-        attempts: exchanges made.
-        settled: its outcome has been written.
-        unknown: the last attempt may have reached the API although no answer says so.
-        judged: the first attempt, until tenacity has heard of it.
-    """
-
-    conversion: Conversion
-    task: asyncio.Task[None] | None = None
-    attempts: int = 0
-    settled: bool = False
-    unknown: bool = False
-    judged: Judged | None = None
+    def __call__(
+        self, conversion: Conversion, turn: Turn, *, fresh: bool = False
+    ) -> Awaitable[Reply]:
+        """One conversion, one exchange."""
+        ...
 
 
 class Attempts:
     """Makes attempts.
 
     Args:
-        send: one conversion, one exchange; never raises for anything the network does.
+        send: makes one exchange.
         gate: the gates.
         traffic: where requests are counted.
         judge: what to do about a reply.
@@ -73,7 +64,7 @@ class Attempts:
 
     def __init__(
         self,
-        send: Callable[[Conversion, Turn], Awaitable[Reply]],
+        send: Send,
         gate: AdmissionGate,
         traffic: Traffic,
         *,
@@ -83,7 +74,7 @@ class Attempts:
         tell_attempt: TellAttempt,
     ) -> None:
         self.stopping = False
-        self.exchanging: set[asyncio.Task[None] | None] = set()
+        self.exchanging: set[asyncio.Task[Any] | None] = set()
         self._send = send
         self._gate = gate
         self._traffic = traffic
@@ -92,17 +83,24 @@ class Attempts:
         self._judge = judge
         self._turn_away = turn_away
 
-    async def make(self, delivery: Delivery) -> Judged:
-        """One exchange that counts as an attempt; those that do not are made again here.
+    async def make(self, delivery: Delivery, *, probe: bool = False) -> Judged | None:
+        """One attempt; None when the row has to wait until an outage is over.
 
-        That is one that was throttled, or met an outage.
+        An exchange that was throttled is made again. Neither it nor one in an outage counts.
+
+        Args:
+            delivery: what to send.
+            probe: it is to find out whether the outage is over.
 
         Raises:
             TurnedAway: the row is not to be sent any more.
         """
         gate = self._gate
+        delivery.task = asyncio.current_task()
         while True:
-            admission = gate.enter_at_once() or await gate.enter()
+            admission = gate.enter_at_once() or await gate.enter(probe=probe)
+            if admission is None:
+                return None
             try:
                 judged = await self._exchange(delivery, admission)
             except NotWritten:
@@ -110,10 +108,11 @@ class Attempts:
             finally:
                 self.exchanging.discard(delivery.task)
                 gate.leave(admission)
-            verdict = judged.verdict
-            if verdict is Verdict.ACCEPT or self.stopping:
-                return judged
-            if verdict is not Verdict.SLOW_DOWN and not (verdict is Verdict.AGAIN and gate.outage):
+            if judged.verdict is Verdict.AGAIN and not self.stopping:
+                if gate.outage and not delivery.alone:
+                    return None
+                delivery.attempts += 1
+            if judged.verdict is not Verdict.SLOW_DOWN or self.stopping:
                 return judged
 
     async def _exchange(self, delivery: Delivery, admission: Admission) -> Judged:
@@ -124,28 +123,38 @@ class Attempts:
             if (outcome := self._turn_away(conversion)) is not None:
                 raise TurnedAway(outcome)
             self._count(delivery)
+            if delivery.unknown and not delivery.repeated:
+                delivery.repeated = True
+                self._traffic.unknown_repeats += 1
 
-        reply = await self._send(conversion, turn)
+        if delivery.lost:
+            reply = await self._send(conversion, turn, fresh=True)
+        else:
+            reply = await self._send(conversion, turn)
         if admission.written is None:
             self._count(delivery)  # it came to nothing before it could be written
         judged = self._judge(reply)
         if judged.verdict is not Verdict.ACCEPT:
-            delivery.unknown = outcome_unknown(reply)
+            delivery.unknown = delivery.unknown or outcome_unknown(reply)
+            delivery.lost = reply.trouble is Reason.CONNECTION_LOST
             self._note(judged, delivery)
-        gate.replied(conversion.row, admission, judged, retried=delivery.attempts > 1)
+        gate.replied(
+            conversion.row,
+            admission,
+            judged,
+            retried=delivery.exchanges > 1,
+            telling=delivery.telling,
+        )
         return judged
 
     def _count(self, delivery: Delivery) -> None:
-        traffic = self._traffic
-        traffic.requests += 1
-        if delivery.attempts:
-            traffic.retries += 1
-            traffic.unknown_repeats += delivery.unknown
-        delivery.attempts += 1
+        self._traffic.requests += 1
+        self._traffic.retries += delivery.exchanges > 0
+        delivery.exchanges += 1
         self.exchanging.add(delivery.task)
 
     def _note(self, judged: Judged, delivery: Delivery) -> None:
         row, reply = delivery.conversion.row, judged.reply
-        self._tell_attempt(row, delivery.attempts, reply, judged.verdict.value)
+        self._tell_attempt(row, delivery.exchanges, reply, judged.verdict.value)
         if judged.verdict is Verdict.STOP:
             self._stop(account_stop(reply))

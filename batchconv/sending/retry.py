@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from tenacity import RetryCallState
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from tenacity.wait import wait_base, wait_random_exponential
 
 from batchconv.vonage.verdicts import Judged
@@ -43,6 +44,11 @@ def retry_after(value: str | None, now: float) -> float | None:
         except (ValueError, TypeError, IndexError, OverflowError):
             return None
     return min(seconds, MAX_RETRY_AFTER) if seconds > 0 else None
+
+
+def retry_loop(backoff: Backoff, again: Callable[[Judged | None], bool]) -> AsyncRetrying:
+    """Calls a coroutine function until *again* says of what it gave that it is good."""
+    return AsyncRetrying(retry=retry_if_result(again), wait=backoff, sleep=asyncio.sleep)
 
 
 class Backoff(wait_base):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import traceback
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from batchconv.errors import BatchconvError, ExitCode
@@ -72,28 +74,29 @@ _ASK = (
 _ADDRESS = ("this is not the Conversion API's address", "check --base-url")
 
 
-def throttled_stop(seconds: float) -> Stop:
+def throttled_stop(seconds: float, *, proxy: bool = False) -> Stop:
     """Nothing but 429 for so long."""
+    who = "proxy" if proxy else "server"
     return Stop(
         ExitCode.LIMIT,
-        f"the server answered nothing but 429 (too many requests) for {show_duration(seconds)}",
+        f"the {who} answered nothing but 429 (too many requests) for {show_duration(seconds)}",
         "wait, or lower --rate",
     )
 
 
-def outage_stop(seconds: float, *, proxy: bool = False) -> Stop:
-    """The server was down for so long, or the proxy before it."""
-    if proxy:
-        return Stop(
-            ExitCode.LIMIT,
-            f"the proxy could not be passed for {show_duration(seconds)}: it is down, or does not "
-            "reach the server",
-            "check --proxy; --give-up-after sets how long a run waits",
-        )
+def outage_stop(seconds: float, replies: Iterable[str]) -> Stop:
+    """No probe got a final answer for so long.
+
+    Args:
+        seconds: how long.
+        replies: the last ones, in words.
+    """
+    counts = Counter(replies)
+    told = [text if len(counts) == 1 else f"{text} ({n} times)" for text, n in counts.most_common()]
     return Stop(
         ExitCode.LIMIT,
-        f"the server has been down for {show_duration(seconds)}: no probe got a final answer",
-        "see with the vendor what is wrong; --give-up-after sets how long a run waits",
+        f"no row got a final answer for {show_duration(seconds)}; at last, {', '.join(told)}",
+        "see what is wrong there, then resume; --give-up-after sets how long a run waits",
     )
 
 
@@ -123,6 +126,11 @@ def duration_stop(seconds: float) -> Stop:
 def file_stop(error: BatchconvError) -> Stop:
     """A file or another thing that the user can mend broke under the run."""
     return Stop(error.exit_code, str(error), error.hint)
+
+
+def error_stop(error: BaseException) -> Stop:
+    """What a part of the run raised."""
+    return file_stop(error) if isinstance(error, BatchconvError) else defect_stop(error)
 
 
 def signal_stop(number: int, *, again: bool = False) -> Stop:

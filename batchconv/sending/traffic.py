@@ -76,11 +76,13 @@ class Pause(NamedTuple):
         why: `throttled` or `outage`.
         lasted: seconds so far.
         left: seconds until the next request may leave.
+        what: what came back last, of an outage.
     """
 
     why: str
     lasted: float
     left: float
+    what: str = ""
 
 
 @dataclass(slots=True)

@@ -2,30 +2,31 @@
 
 A worker takes a conversion, makes the first attempt and settles it. An attempt that is to be
 made again becomes a task of its own, in which tenacity waits; a waiting retry holds no place
-among the requests in flight. A row that ends without an outcome, whatever the cause, is counted
-as unsent: the counting is done where the row is let go, not by subtraction, so that the books
-can fail to balance if this room is wrong.
+among the requests in flight. In an outage rows are kept back, but for one now and then. A row
+that ends without an outcome is counted as unsent where it is let go, not by subtraction, so that
+the books can fail to balance if this module is wrong.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import cast
+from itertools import count
+from typing import Any
 
-from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
-
-from batchconv.errors import BatchconvError
-from batchconv.model import Conversion, Outcome, Reply, Result
-from batchconv.sending.attempts import Attempts, Delivery, TellAttempt, TurnAway, TurnedAway
+from batchconv.model import Conversion, Outcome, Reply
+from batchconv.sending.attempts import Attempts, Send, TellAttempt, TurnAway, TurnedAway
+from batchconv.sending.delivery import Delivery
+from batchconv.sending.held_rows import HeldRows
 from batchconv.sending.limits import AdmissionGate
-from batchconv.sending.retry import Backoff
-from batchconv.sending.stops import Stop, defect_stop, file_stop
+from batchconv.sending.limits.circuit_breaker import probe_waits
+from batchconv.sending.retry import Backoff, retry_loop
+from batchconv.sending.stops import Stop, error_stop
+from batchconv.sending.task_set import TaskSet
 from batchconv.sending.traffic import Limits, Traffic
-from batchconv.sending.transport import Turn
-from batchconv.vonage.verdicts import Judged, Verdict, explain
+from batchconv.vonage.verdicts import Judged, Verdict
 
 GRACE = 5.0
 """Seconds that requests in flight are given when the run stops."""
@@ -41,19 +42,21 @@ class Pool:
         judge: what to do about a reply.
         turn_away: asked about each row when it is about to be written; its outcome when it is
             not to be sent any more.
-        drain: asked after each outcome for something to wait for before more is taken; None
-            when there is nothing.
+        drain: asked after each outcome what to wait for before more is taken, if anything.
         tell_attempt: told of every exchange that was not accepted.
         keep: told how many connections are of use whenever that changes.
         rate: requests a second, retries counted in; None for no limit.
         backoff: how long a retry waits.
         clock: monotonic seconds.
         wall: Unix seconds, for a `Retry-After` that is a date.
+
+    Attributes:
+        gate: what all requests pass.
     """
 
     def __init__(
         self,
-        send: Callable[[Conversion, Turn], Awaitable[Reply]],
+        send: Send,
         settle: Callable[[Outcome], Awaitable[None]],
         *,
         limits: Limits,
@@ -73,12 +76,12 @@ class Pool:
         self._drain = drain
         self._limits = limits
         self._backoff = backoff
-        self._gate = AdmissionGate(
+        self.gate = AdmissionGate(
             limits, rate, backoff, self.traffic, self.stop, keep=keep, clock=clock, wall=wall
         )
         self._attempts = Attempts(
             send,
-            self._gate,
+            self.gate,
             self.traffic,
             judge=judge,
             turn_away=turn_away,
@@ -86,51 +89,46 @@ class Pool:
             tell_attempt=tell_attempt,
         )
         self._workers = 0
+        self._retrying = 0  # tasks, one for each row that is to be tried again
+        self._orders = count()
+        self._held = HeldRows()
+        self._probing = False
         self._exhausted = False
-        self._room = asyncio.Event()  # fewer rows wait for a retry than may
+        self._room = asyncio.Event()  # set while fewer rows wait for a retry than may
         self._room.set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._settling: set[asyncio.Task[None] | None] = set()
-        self._idle = asyncio.Event()
+        self._tasks = TaskSet(lambda error: self.stop(error_stop(error)))
+        self._settling: set[asyncio.Task[Any] | None] = set()
         self._grace: asyncio.TimerHandle | None = None
-
-    @property
-    def gate(self) -> AdmissionGate:
-        """What all requests pass."""
-        return self._gate
 
     async def run(self, take: Callable[[], Awaitable[Conversion | None]]) -> None:
         """Send what *take* gives until it gives None or the pool is stopped."""
         self._take = take
         self._staff()
         try:
-            if self._tasks:  # none when it was stopped before it began
-                await self._idle.wait()
+            await self._tasks.wait_until_idle()
         finally:
-            self._gate.close()
+            self.gate.close()
             # Only when this task itself is cancelled is anything left.
             if self._grace is not None:
                 self._grace.cancel()
+            self._abandon_held()
             self.abort()
-            if self._tasks:
-                await asyncio.wait(self._tasks)
+            await self._tasks.wait()
 
     def stop(self, stop: Stop, grace: float = GRACE) -> None:
         """Start nothing more; requests in flight get *grace* seconds to end."""
-        first = not self.stops
         self._attempts.stopping = True
         # What is in flight when the key is refused is refused as well: once is enough to tell.
         if stop.at_once or all(other.exit_code != stop.exit_code for other in self.stops):
             self.stops.append(stop)
-        if not first:
-            return
-        for task in self._tasks - self._attempts.exchanging - self._settling:
-            task.cancel()
-        self._grace = asyncio.get_running_loop().call_later(grace, self.abort)
+        if self._grace is None:
+            self._abandon_held()
+            self._tasks.cancel(self._attempts.exchanging, self._settling)
+            self._grace = asyncio.get_running_loop().call_later(grace, self.abort)
 
     def send_also(self, conversion: Conversion) -> None:
         """Send a row that did not come from *take*; at a stop it is unsent."""
-        delivery = Delivery(conversion)
+        delivery = Delivery(conversion, next(self._orders))
         if self.stops:
             self._let_go(delivery)
         else:
@@ -138,31 +136,12 @@ class Pool:
 
     def abort(self) -> None:
         """Cut off what is still in flight; a line that is being written is not."""
-        for task in self._tasks - self._settling:
-            task.cancel()
+        self._tasks.cancel(self._settling)
 
-    def _start(
-        self, coroutine: Coroutine[None, None, None], delivery: Delivery | None = None
-    ) -> None:
-        task = asyncio.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(partial(self._ended, delivery))
-
-    def _ended(self, delivery: Delivery | None, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if delivery is not None:
-            # Here and not in the task: one that is cancelled before it begins runs no `finally`.
+    def _abandon_held(self) -> None:
+        for delivery in self._held.abandon():
             self._let_go(delivery)
-            self.traffic.waiting -= 1
-            if self.traffic.waiting < self._limits.most_waiting:
-                self._room.set()
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, BatchconvError):
-            self.stop(file_stop(error))
-        elif error is not None:
-            self.stop(defect_stop(error))
-        if not self._tasks:
-            self._idle.set()
+        self._count_waiting()
 
     def _let_go(self, delivery: Delivery) -> None:
         if not delivery.settled:
@@ -170,100 +149,148 @@ class Pool:
 
     def _staff(self) -> None:
         """Have as many workers as may be at work at once."""
-        while self._workers < self._gate.width and not (self._exhausted or self.stops):
+        work = not self._exhausted or (self._held.fresh and not self.gate.outage)
+        while work and not self.stops and self._workers < self.gate.width:
             self._workers += 1
-            self._start(self._work())
+            self._tasks.start(self._work())
 
     async def _work(self) -> None:
-        task = _this_task()
-        while not self.stops and (conversion := await self._take()) is not None:
-            delivery = Delivery(conversion, task)
-            handed_over = False
-            try:
-                judged = await self._attempts.make(delivery)
-                if judged.verdict is Verdict.AGAIN and self._may_try_again():
-                    self._retry_later(delivery, judged)
-                    handed_over = True
-                else:
-                    await self._finish(delivery, judged)
-            except TurnedAway as turned_away:
-                await self._settle_delivery(delivery, turned_away.outcome)
-            finally:
-                if not handed_over:
-                    self._let_go(delivery)
-            if self._workers < self._gate.width:
-                self._staff()
-            elif self._workers > self._gate.width:
-                self._workers -= 1  # there are fewer places now: one less to queue for them
-                return
-            if (waiting := self._drain()) is not None:
-                await waiting
-            if not self._room.is_set():
-                await self._room.wait()
-        self._exhausted = True
+        try:
+            while (delivery := await self._next()) is not None:
+                await self._send_one(delivery)
+                if self._workers < self.gate.width:
+                    self._staff()
+                elif self._workers > self.gate.width:
+                    return  # there are fewer places now: one less to queue for them
+                if (waiting := self._drain()) is not None:
+                    await waiting
+                if not self._room.is_set():
+                    await self._room.wait()
+        finally:
+            self._workers -= 1
 
-    def _may_try_again(self) -> bool:
-        return self._limits.max_attempts > 1 and not self.stops
+    async def _next(self) -> Delivery | None:
+        """The next row that has not been tried; None when there is nothing to do for a worker.
 
-    def _retry_later(self, delivery: Delivery, judged: Judged) -> None:
-        delivery.judged = judged
-        self._start_waiting(delivery)
+        In an outage rows are read on and kept, up to a bound: its probes want them fresh.
+        """
+        fresh = self._held.fresh
+        while not self.stops:
+            if fresh and not self.gate.outage:
+                return fresh.pop(0)
+            held = len(fresh) + self.traffic.waiting
+            if self._exhausted or (self.gate.outage and held >= self._limits.most_waiting):
+                return None
+            conversion = await self._take()
+            if conversion is None:
+                self._exhausted = True
+                continue
+            delivery = Delivery(conversion, next(self._orders))
+            if not (self.gate.outage or self.stops):
+                return delivery
+            if not self._hold(delivery):
+                self._let_go(delivery)
+        return None
+
+    async def _send_one(self, delivery: Delivery, *, probe: bool = False) -> None:
+        """The first attempt, or a probe; what it comes to is settled or handed over."""
+        handed_over = False
+        try:
+            judged = await self._attempts.make(delivery, probe=probe)
+            if judged is None:
+                handed_over = self._hold(delivery)
+            elif self._to_be_tried_again(delivery, judged):
+                handed_over = True
+                delivery.judged = judged
+                self._start_waiting(delivery)
+            else:
+                await self._finish(delivery, judged)
+        except TurnedAway as turned_away:
+            await self._settle_delivery(delivery, turned_away.outcome)
+        finally:
+            if not handed_over:
+                self._let_go(delivery)
+
+    def _to_be_tried_again(self, delivery: Delivery, judged: Judged | None) -> bool:
+        return (
+            judged is not None
+            and judged.verdict is Verdict.AGAIN
+            and delivery.attempts < self._limits.max_attempts
+            and not self.stops
+        )
+
+    def _hold(self, delivery: Delivery) -> bool:
+        """Keep a row back until the outage is over; False when the run stops instead."""
+        if self.stops:
+            return False
+        self._held.add(delivery)
+        self._count_waiting()
+        if not self._probing:
+            self._probing = True
+            self._tasks.start(self._probe())
+        return True
+
+    async def _probe(self) -> None:
+        """Send one row now and then, until one gets through; then all go on."""
+        for seconds in probe_waits():
+            await self.gate.wait_for_probe(seconds)
+            probe = self._held.next_probe()
+            self._count_waiting()
+            if probe is not None:
+                await self._send_one(probe, probe=True)
+            if not self.gate.outage:
+                break
+        self._probing = False
+        for delivery in self._held.release():
+            self._start_waiting(delivery)
+        self._staff()
 
     def _start_waiting(self, delivery: Delivery) -> None:
-        self.traffic.waiting += 1
-        if self.traffic.waiting >= self._limits.most_waiting:
+        self._retrying += 1
+        self._count_waiting()
+        ended = partial(self._retried, delivery)
+        delivery.task = self._tasks.start(self._retry(delivery), ended)
+
+    def _retried(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
+        # Called and not a `finally` of the task: one that is cancelled unbegun runs none.
+        if delivery.task is task:
+            self._let_go(delivery)
+        self._retrying -= 1
+        self._count_waiting()
+
+    def _count_waiting(self) -> None:
+        self.traffic.waiting = self._retrying + len(self._held.tried)
+        if self.traffic.waiting < self._limits.most_waiting:
+            self._room.set()
+        else:
             self._room.clear()
-        self._start(self._retry(delivery), delivery)
 
     async def _retry(self, delivery: Delivery) -> None:
         """All attempts, with tenacity between them; the first may have been made already."""
-        delivery.task = _this_task()
-        retrying = AsyncRetrying(
-            retry=retry_if_result(
-                lambda judged: judged.verdict is Verdict.AGAIN and not self.stops
-            ),
-            stop=stop_after_attempt(self._limits.max_attempts),
-            wait=self._backoff,
-            sleep=asyncio.sleep,
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-        )
+        retrying = retry_loop(self._backoff, partial(self._to_be_tried_again, delivery))
         try:
-            judged: Judged = await retrying(self._next_attempt, delivery)
+            judged: Judged | None = await retrying(self._next_attempt, delivery)
         except TurnedAway as turned_away:
             await self._settle_delivery(delivery, turned_away.outcome)
+            return
+        if judged is None:
+            self._hold(delivery)
         else:
             await self._finish(delivery, judged)
 
-    async def _next_attempt(self, delivery: Delivery) -> Judged:
-        # tenacity counts from the first attempt, also where that was made before it was asked.
+    async def _next_attempt(self, delivery: Delivery) -> Judged | None:
         judged, delivery.judged = delivery.judged, None
         if judged is not None:
             return judged
-        if delivery.attempts:
-            await self._gate.afford_retry()
+        if delivery.exchanges:
+            await self.gate.afford_retry()
         return await self._attempts.make(delivery)
 
     async def _finish(self, delivery: Delivery, judged: Judged) -> None:
-        reply, verdict = judged
-        if verdict in (Verdict.STOP, Verdict.SLOW_DOWN) or (
-            verdict is Verdict.AGAIN and self.stops
-        ):
+        if judged.verdict is Verdict.AGAIN and self.stops:
             return  # no outcome: the row is unsent, and a resume gives it its attempts
-        result, reason, detail = Result.ACCEPTED, None, None
-        if verdict is not Verdict.ACCEPT:
-            result = Result.REJECTED if verdict is Verdict.REJECT else Result.FAILED
-            reason, detail = explain(reply, delivery.attempts)
-        outcome = Outcome(
-            delivery.conversion.row,
-            delivery.conversion,
-            result,
-            reply.status,
-            delivery.attempts,
-            reply.elapsed,
-            reason,
-            detail,
-        )
-        await self._settle_delivery(delivery, outcome)
+        if (outcome := delivery.outcome(judged)) is not None:
+            await self._settle_delivery(delivery, outcome)
 
     async def _settle_delivery(self, delivery: Delivery, outcome: Outcome) -> None:
         self._settling.add(delivery.task)
@@ -272,7 +299,3 @@ class Pool:
         finally:
             self._settling.discard(delivery.task)
         delivery.settled = True
-
-
-def _this_task() -> asyncio.Task[None]:
-    return cast("asyncio.Task[None]", asyncio.current_task())

@@ -3,7 +3,7 @@
 import pytest
 
 from batchconv.model import Reason, Reply, Result
-from batchconv.sending.limits.circuit_breaker import PROBE_WAITS, ROWS_TO_BEGIN, CircuitBreaker
+from batchconv.sending.limits.circuit_breaker import ROWS_TO_BEGIN, CircuitBreaker
 from batchconv.sending.stops import signal_stop
 from batchconv.sending.traffic import Limits
 from tests.models import Sending, Server
@@ -51,7 +51,7 @@ def test_an_outage_longer_than_the_patience_stops_with_3_and_loses_no_row():
     sending = Sending(server, Limits(20, patience=60), rows=3000).run()
     (stop,) = sending.pool.stops
     assert stop.exit_code == 3
-    assert "down for" in stop.why
+    assert stop.why == "no row got a final answer for 1 min; at last, the server answered 503"
     assert sending.ended == pytest.approx(60.5, abs=0.2)
     assert len(sending.outcomes) + sending.pool.traffic.unsent == sending.taken
     assert sending.pool.traffic.pauses[-1][2] == "outage"
@@ -117,17 +117,15 @@ def test_ten_different_rows_make_an_outage_however_often_each_fails(repeats):
     began = [outage.troubled(row, 5.0) for row in rows for _ in range(repeats)]
     assert began.index(True) == (ROWS_TO_BEGIN - 1) * repeats
     assert outage.since == 5.0
-    assert outage.wait(5.0) == PROBE_WAITS[0]
 
 
-def test_only_one_goes_to_probe():
+def test_one_final_reply_among_them_begins_the_count_anew():
     outage = CircuitBreaker()
-    for number in range(ROWS_TO_BEGIN):
-        outage.troubled(("a", number), 0.0)
-    assert outage.wait(1.0) == 0.0
-    outage.probe()
-    assert outage.wait(1.0) is None
-    outage.probe_failed(2.0)
-    assert outage.wait(2.0) == PROBE_WAITS[1]
-    assert outage.final()
+    began = [outage.troubled(("a", number), 0.0) for number in range(9)]
+    outage.final()
+    began += [outage.troubled(("b", number), 0.0) for number in range(9)]
+    assert not any(began)
+    assert outage.troubled(("c", 1), 7.0)
+    outage.over()
     assert outage.since is None
+    assert not outage.troubled(("d", 1), 8.0)

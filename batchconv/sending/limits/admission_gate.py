@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 
-from batchconv.model import Row
+from batchconv.model import Reply, Row
 from batchconv.sending.limits.adaptive_concurrency import AdaptiveConcurrency
 from batchconv.sending.limits.admission import Admission
 from batchconv.sending.limits.alarms import Alarms
@@ -20,12 +20,13 @@ from batchconv.sending.retry import Backoff, retry_after
 from batchconv.sending.stops import Stop, outage_stop, throttled_stop
 from batchconv.sending.traffic import Limits, Pause, Traffic
 from batchconv.sending.transport import NotWritten
-from batchconv.vonage.verdicts import Judged, Verdict
+from batchconv.vonage.verdicts import Judged, Verdict, describe
 
 _GRAIN = 0.002  # seconds of lateness of any timer
 _SOON = 0.0002  # seconds that are not worth a timer
 _LOOK_AGAIN = 0.25  # seconds
 _SPARE = 1.05  # connections for each request in flight, when their number goes up and down
+_TOLD = 10  # replies that are told of when an outage ends the run
 _LEAD = 0.5  # seconds before its moment at which a request is let in: time to open a connection
 
 
@@ -78,7 +79,8 @@ class AdmissionGate:
         self._wall = wall
         self._line, self._writers = asyncio.Lock(), asyncio.Lock()  # those to be let in; written
         self._preparing = 0  # let in, and not written yet
-        self._turn = asyncio.Event()  # set when an outage or its probe ends
+        self._next_probe = 0.0  # monotonic seconds
+        self._last_troubles: deque[str] = deque(maxlen=_TOLD)
         self._alarms = Alarms(limits.patience, give_up)
         self._outage_began = 0.0  # Unix seconds
         self.in_flight = 0
@@ -98,7 +100,8 @@ class AdmissionGate:
         """Why nothing leaves just now, but for probes; None when something may."""
         now = self._clock()
         if self._outage.since is not None:
-            return Pause("outage", now - self._outage.since, self._outage.wait(now) or 0.0)
+            left = max(0.0, self._next_probe - now)
+            return Pause("outage", now - self._outage.since, left, self._last_troubles[-1])
         if self._throttle.since is not None:
             return Pause("throttled", now - self._throttle.since, self._throttle.wait(now))
         return None
@@ -114,16 +117,27 @@ class AdmissionGate:
             return Admission(self._clock())
         return None
 
-    async def enter(self) -> Admission:
-        """Wait until one more request may get a connection."""
+    async def enter(self, *, probe: bool = False) -> Admission | None:
+        """Wait until one more request may get a connection; None while there is an outage.
+
+        Args:
+            probe: it is to find out whether the outage is over.
+        """
         await self._places.take()
+        admission = None
         try:
-            admission = await self._let_in()
-        except BaseException:
-            self._places.give_back()
-            raise
-        self._preparing += 1
+            admission = await self._let_in(probe=probe)
+        finally:
+            if admission is None:
+                self._places.give_back()
+        if admission is not None:
+            self._preparing += 1
         return admission
+
+    async def wait_for_probe(self, seconds: float) -> None:
+        """Wait so long before the next probe of an outage."""
+        self._next_probe = self._clock() + seconds
+        await asyncio.sleep(seconds)
 
     async def turn(self, admission: Admission, usable: Callable[[], bool]) -> None:
         """Wait for the moment at which a request may be written.
@@ -152,8 +166,6 @@ class AdmissionGate:
             self._preparing -= 1
         else:
             self.in_flight -= 1
-        if admission.probe and self.outage and self._outage.wait(self._clock()) is None:
-            self._probe_failed(self._clock())  # it came to nothing at all
         self._places.give_back()
         if self._idle:
             self._budget.let_one_go()
@@ -163,7 +175,7 @@ class AdmissionGate:
         """So few are in flight that a retry more does no harm."""
         return self.in_flight < max(1, self.width // 10)
 
-    async def _let_in(self) -> Admission:
+    async def _let_in(self, *, probe: bool) -> Admission | None:
         now = self._clock()
         self._open = self._nothing_hinders(now)
         if self._open:
@@ -172,16 +184,11 @@ class AdmissionGate:
             while True:
                 now = self._clock()
                 delay = self._until_moment(now) + self._preparing * self._pacer.interval - _LEAD
-                if self.outage:
-                    until_probe = self._outage.wait(now)
-                    if until_probe == 0:
-                        self._outage.probe()
-                        return Admission(now, probe=True)
-                    await self._wait_for_probe(until_probe)
-                elif delay > _SOON:
-                    await asyncio.sleep(min(delay, _LOOK_AGAIN))
-                else:
-                    return Admission(now)
+                if self.outage and not probe:
+                    return None
+                if delay <= _SOON:
+                    return Admission(now, probe=probe)
+                await asyncio.sleep(min(delay, _LOOK_AGAIN))
 
     async def _wait_for_turn(self, admission: Admission, usable: Callable[[], bool]) -> None:
         async with self._writers:
@@ -216,14 +223,9 @@ class AdmissionGate:
                 self._pace.held_back(now)
         return max(delay, self._throttle.wait(now))
 
-    async def _wait_for_probe(self, seconds: float | None) -> None:
-        """Wait until an outage or its probe ends, or for so long."""
-        self._turn.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._turn.wait()
-
-    def replied(self, row: Row, admission: Admission, judged: Judged, *, retried: bool) -> None:
+    def replied(
+        self, row: Row, admission: Admission, judged: Judged, *, retried: bool, telling: bool
+    ) -> None:
         """Take in what came of a request.
 
         Args:
@@ -231,20 +233,21 @@ class AdmissionGate:
             admission: what `enter` gave.
             judged: the reply and what to do about it.
             retried: it was not the row's first attempt.
+            telling: trouble with the row may be the server's.
         """
         now, left, verdict = self._clock(), admission.left, judged.verdict
         if verdict is Verdict.SLOW_DOWN:
-            self._refused(left, now, judged.reply.retry_after)
-            if admission.probe and self.outage:
-                self._probe_failed(now)
+            self._refused(left, now, judged.reply.retry_after, proxy=judged.reply.proxy)
             return
         if self._throttle.since is not None:
             self._throttle.passed()
             self._alarms.cancel("throttled")
         if verdict is Verdict.AGAIN:
-            self._troubled(row, admission, now, proxy=judged.reply.proxy)
+            if telling:
+                self._troubled(row, judged.reply, now)
         else:
-            if self._outage.final():
+            self._outage.final()
+            if admission.probe and self.outage:
                 self._end_outage()
             if verdict is Verdict.ACCEPT:
                 self._budget.earn(retried=retried)
@@ -252,13 +255,13 @@ class AdmissionGate:
         if self._width is not None and self._width.reply(left, now, trouble=trouble):
             self._resize(self._width)
 
-    def _refused(self, left: float, now: float, asked: str | None) -> None:
+    def _refused(self, left: float, now: float, asked: str | None, *, proxy: bool) -> None:
         """A 429, which is about the account: nothing leaves until the server wants more."""
         self._open = False
         self._traffic.throttled += 1
         self._pace.not_taken(left)
         if self._throttle.since is None:
-            self._alarms.set("throttled", throttled_stop(self._patience))
+            self._alarms.set("throttled", lambda: throttled_stop(self._patience, proxy=proxy))
         if self._throttle.refused(left, now):
             seconds = retry_after(asked, self._wall())
             pause = self._backoff.throttled(self._throttle.times) if seconds is None else seconds
@@ -275,26 +278,20 @@ class AdmissionGate:
         self._places.resize(width.limit)
         self._keep(int(width.lasting * _SPARE))
 
-    def _troubled(self, row: Row, admission: Admission, now: float, *, proxy: bool) -> None:
-        if self.outage:
-            if admission.probe:
-                self._probe_failed(now)
-        elif self._outage.troubled((row.source, row.number), now):
+    def _troubled(self, row: Row, reply: Reply, now: float) -> None:
+        self._last_troubles.append(describe(reply))
+        if self._outage.troubled((row.source, row.number), now):
             self._open = False
             self._outage_began = self._wall()
-            self._alarms.set("outage", outage_stop(self._patience, proxy=proxy))
-
-    def _probe_failed(self, now: float) -> None:
-        self._outage.probe_failed(now)
-        self._turn.set()
+            self._alarms.set("outage", lambda: outage_stop(self._patience, self._last_troubles))
 
     def _end_outage(self) -> None:
+        self._outage.over()
         self._traffic.paused(self._outage_began, self._wall(), "outage")
         self._alarms.cancel("outage")
-        self._turn.set()
 
     def close(self) -> None:
         """The run is over."""
         if self.outage:
-            self._end_outage()
+            self._traffic.paused(self._outage_began, self._wall(), "outage")
         self._alarms.close()

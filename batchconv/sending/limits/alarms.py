@@ -21,10 +21,10 @@ class Alarms:
         self._give_up = give_up
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
-    def set(self, name: str, stop: Stop) -> None:
-        """Give up with *stop* when the patience is over."""
+    def set(self, name: str, stop: Callable[[], Stop]) -> None:
+        """Give up with what *stop* gives when the patience is over."""
         loop = asyncio.get_running_loop()
-        self._timers[name] = loop.call_later(self._patience, self._give_up, stop)
+        self._timers[name] = loop.call_later(self._patience, lambda: self._give_up(stop()))
 
     def cancel(self, name: str) -> None:
         """It is over."""

@@ -1,43 +1,30 @@
-"""The breaker: a server that is down is asked now and then, not with every row."""
+"""The breaker: many rows in a row that get no final reply are an outage."""
 
 from __future__ import annotations
+
+from itertools import chain, repeat
 
 ROWS_TO_BEGIN = 10
 """So many different rows in a row with a reply to be tried again, and none final, are an outage."""
 
-PROBE_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds before each probe; the last one for all that follow."""
+_PROBE_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0)
+
+
+def probe_waits() -> chain[float]:
+    """Seconds before each probe of an outage, without end."""
+    return chain(_PROBE_WAITS, repeat(_PROBE_WAITS[-1]))
 
 
 class CircuitBreaker:
-    """Tells an outage from rows in trouble, and when to probe; pure but for what it was told.
+    """Tells an outage from rows in trouble; pure but for what it was told.
 
     Attributes:
-        since: when the outage began, or None while there is none.
+        since: when the outage began, in monotonic seconds; None while there is none.
     """
 
     def __init__(self) -> None:
         self.since: float | None = None
         self._troubled: set[tuple[str, int]] = set()
-        self._probes = 0
-        self._next_probe = 0.0
-        self._probing = False
-
-    def wait(self, now: float) -> float | None:
-        """Seconds until somebody may go and probe; None while a probe is under way."""
-        return None if self._probing else max(0.0, self._next_probe - now)
-
-    def probe(self) -> None:
-        """Somebody goes."""
-        self._probing = True
-
-    def final(self) -> bool:
-        """A final reply came; True when it ends an outage."""
-        if self._troubled:
-            self._troubled.clear()
-        ended = self.since is not None
-        self.since = None
-        return ended
 
     def troubled(self, row: tuple[str, int], now: float) -> bool:
         """A reply to be tried again came for a row; True when that begins an outage.
@@ -52,15 +39,13 @@ class CircuitBreaker:
         if len(self._troubled) < ROWS_TO_BEGIN:
             return False
         self.since = now
-        self._probes = 0
-        self._schedule(now)
         return True
 
-    def probe_failed(self, now: float) -> None:
-        """The probe got through to nobody."""
-        self._probes += 1
-        self._schedule(now)
+    def final(self) -> None:
+        """A final reply came: the server answers, or did when that request was sent."""
+        self._troubled.clear()
 
-    def _schedule(self, now: float) -> None:
-        self._probing = False
-        self._next_probe = now + PROBE_WAITS[min(self._probes, len(PROBE_WAITS) - 1)]
+    def over(self) -> None:
+        """A probe got a final reply."""
+        self.since = None
+        self._troubled.clear()
