@@ -1,10 +1,9 @@
 """Bounded workers: Conversions in, Outcomes out, one for one.
 
 A worker takes a conversion, makes the first attempt and settles it. An attempt that is to be
-made again becomes a task of its own, in which tenacity waits; a waiting retry holds no place
-among the requests in flight. In an outage rows are kept back, but for one now and then. A row
-that ends without an outcome is counted as unsent where it is let go, not by subtraction, so that
-the books can fail to balance if this module is wrong.
+made again becomes a task of its own, in which tenacity waits; it holds no place among the
+requests in flight. In an outage rows are kept back, but for one now and then. A row that ends
+without an outcome is counted as unsent where it is let go, so that wrong books do not balance.
 """
 
 from __future__ import annotations
