@@ -172,7 +172,7 @@ def test_a_path_into_an_object_that_is_no_array_is_what_it_was(read):
 @pytest.mark.parametrize("indent", [None, 1])
 def test_rows_in_an_array_in_an_object_are_told_with_the_option_that_reads_them(read, many, indent):
     data = json.dumps({"data": [json.loads(A)] * many}, indent=indent)
-    with pytest.raises(ColumnError, match="rows are in an array under 'data'") as caught:
+    with pytest.raises(ColumnError, match="the rows are in an array under 'data'") as caught:
         read(data, max_row_bytes=100_000)
     assert "--map message_id=data.message_id" in str(caught.value.hint)
 

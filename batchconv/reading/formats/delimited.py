@@ -32,6 +32,7 @@ from batchconv.reading.sources import ByteStream
 
 _SAMPLE = 100  # records among which one must be sound when there is no header
 _FEW = 16  # lines looked at together where odd ones are frequent
+_MANY_ODD = 3  # odd records one after the other; behind them, a look now and then is enough
 
 
 class DelimitedRows(LineRows):
@@ -51,7 +52,8 @@ class DelimitedRows(LineRows):
         self._source = stream.name
         self._options = options
         self._number = 0
-        self._most = MOST_AT_ONCE
+        self._most = MOST_AT_ONCE  # lines that are looked at together
+        self._odd = 0  # odd records since the last plain one
         self._lines = Lines(
             stream,
             max_bytes=options.max_row_bytes,
@@ -150,6 +152,17 @@ class DelimitedRows(LineRows):
             raise
 
     def _next_rows(self, *, wait: bool) -> list[Row] | None:
+        if self._odd < _MANY_ODD or self._odd % _FEW == 0:
+            records = self._plain_records()
+            if records:
+                self._odd = 0
+                return self._rows(records)
+        self._odd += 1
+        record = self._records.next(wait=wait)
+        return None if record is None else [self._row(record)]
+
+    def _plain_records(self) -> list[list[str]]:
+        """The plain records from here on, as far as they are there."""
         block = self._lines.take_block(self._most)
         records = self._plain(block) if block else []
         if len(records) == len(block):
@@ -158,10 +171,7 @@ class DelimitedRows(LineRows):
             # As if odd lines stood at even distances: what is behind one is looked at twice.
             self._lines.rewind(keep=len(records))
             self._most = max(2 * len(records), _FEW)
-        if records:
-            return self._rows(records)
-        record = self._records.next(wait=wait)
-        return None if record is None else [self._row(record)]
+        return records
 
     def _plain(self, block: list[str]) -> list[list[str]]:
         """The records of lines as far as each is a sound record by itself, and a row."""

@@ -83,6 +83,10 @@ def are_rows(lines: Iterable[str], delimiter: str, width: int, places: ColumnPos
         if place is not None and look is not None
     ]
 
+    full = [line for line in lines if line.strip("\r\n")]
+    if any(line.count(delimiter) < width - 1 for line in full):
+        return False  # mostly, and soon told
+
     def is_row(line: str, quoting: Literal[0, 3]) -> bool:
         cells = next(csv.reader([line], delimiter=delimiter, quoting=quoting), [])
         if len(cells) != width:
@@ -90,8 +94,4 @@ def are_rows(lines: Iterable[str], delimiter: str, width: int, places: ColumnPos
         told = [(cells[place], look) for place, look in telling if cells[place].strip()]
         return bool(told) and all(look.fullmatch(cell) for cell, look in told)
 
-    return all(
-        is_row(line, csv.QUOTE_NONE) or is_row(line, csv.QUOTE_MINIMAL)
-        for line in lines
-        if line.strip("\r\n")
-    )
+    return all(is_row(line, csv.QUOTE_NONE) or is_row(line, csv.QUOTE_MINIMAL) for line in full)

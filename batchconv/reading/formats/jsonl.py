@@ -88,7 +88,7 @@ class ObjectRows(LineRows):
         text = row.raw or ""
         if row.fault is not None and row.fault.reason is not Reason.AMBIGUOUS_COLUMNS:
             found = _WRAPPED.match(text) if row.fault.reason is Reason.TOO_LONG else None
-            return _wrapped(self._source, found[1]) if found else None
+            return _wrapped(found[1]) if found else None
         found_object = decode_object(text.strip(_SPACE), max_nesting=self._options.max_nesting)
         problem = self._shapes.problem(found_object)
         if problem is not None:
@@ -98,7 +98,7 @@ class ObjectRows(LineRows):
                 if isinstance(value, list) and value and isinstance(value[0], dict)
             ]
             if len(arrays) == 1:
-                return _wrapped(self._source, arrays[0])
+                return _wrapped(arrays[0])
         return problem
 
     def _read_record(self, text: str) -> tuple[Fields, Fault | None]:
@@ -258,10 +258,10 @@ def unwrapped(mapped: dict[str, str]) -> tuple[str | None, dict[str, str]]:
     return head, {field: column.removeprefix(f"{head}.") for field, column in mapped.items()}
 
 
-def _wrapped(source: str, key: str) -> ColumnError:
+def _wrapped(key: str) -> ColumnError:
     return ColumnError(
-        f"{source} is an object whose rows are in an array under {key!r}",
-        hint=f"name the columns in it, such as --format json --map message_id={key}.message_id",
+        f"the rows are in an array under {key!r} in an object",
+        hint=f"name a column in it, such as --map message_id={key}.message_id",
     )
 
 
