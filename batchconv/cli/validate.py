@@ -75,6 +75,8 @@ def validate(
 def _lines(findings: Findings, pace: float | None, max_age: float | None) -> Iterator[str]:
     """The report for people."""
     yield f"{findings.read} rows read, {findings.sendable} can be sent"
+    if findings.aside:
+        yield f"no rows: {findings.aside}"
     if findings.duplicates:
         yield f"{findings.duplicates} of them are equal to an earlier one"
     if findings.too_old and max_age is not None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from batchconv.errors import BatchconvError
 from batchconv.reading.columns import Recognised
+from batchconv.reading.formats import Aside
 
 
 class Example(NamedTuple):
@@ -58,6 +59,7 @@ class Findings:
         suspicions: what is no error, and worth a look.
         invalid_files: where the invalid rows were written.
         damages: inputs that broke off half-way.
+        aside: what stood in the inputs and was no row.
         note: a sentence about files in folders that are not read, or None.
     """
 
@@ -75,6 +77,7 @@ class Findings:
     suspicions: list[Suspicion] = field(default_factory=list)
     invalid_files: list[str] = field(default_factory=list)
     damages: list[BatchconvError] = field(default_factory=list)
+    aside: Aside = field(default_factory=Aside)
     note: str | None = None
 
     @property
@@ -139,6 +142,7 @@ class Findings:
             "warnings": [suspicion._asdict() for suspicion in self.suspicions],
             "invalid_files": self.invalid_files,
             "damages": [str(damage) for damage in self.damages],
+            "no_rows": {"blank": self.aside.blank, "headers": self.aside.headers},
             "note": self.note,
             "exit_code": self.exit_code,
         }

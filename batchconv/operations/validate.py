@@ -54,6 +54,7 @@ def validate(
     findings = look.sum_up()
     findings.columns = reader.columns
     findings.damages = reader.damages
+    findings.aside = reader.aside
     findings.note = expanded.note()
     return findings
 

@@ -209,6 +209,11 @@ def test_bytes_that_do_not_decode_cost_one_row(read):
     assert rows[1].raw == "\udce9,true\n"
 
 
+def test_half_a_surrogate_pair_that_decodes_is_undecodable_all_the_same(read):
+    rows = read(b"message_id,delivered\na+2AA-b,true\nc,true\n", encoding="utf-7")
+    assert told(rows) == [(1, 2, "undecodable"), (2, 3, "c")]
+
+
 @pytest.mark.parametrize("data", [b'message_id,"delivered\na,true\n', b"message_id,\xff\na,true\n"])
 def test_a_header_that_cannot_be_read_is_an_error_with_its_line(read, data):
     with pytest.raises(UsageError, match="first record, on line 1, cannot be read"):

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from batchconv.errors import UsageError
+from batchconv.operations.validate import validate
 from batchconv.reading.columns import ColumnError
 from batchconv.reading.formats import Aside, ReadOptions, open_rows
 from batchconv.reading.reader import Reader
 from batchconv.reading.sources import ByteStream
+from batchconv.settings.options import ReadSettings
 from tests.fuzz import read_one_by_one
 
 HEADER = "message_id,delivered\n"
@@ -99,6 +101,13 @@ def test_the_reader_counts_what_was_no_row_of_all_inputs(tmp_path, monkeypatch):
     assert len(list(reader)) == 2
     assert reader.aside == Aside(blank=3, headers=1)
     assert str(reader.aside) == "3 blank records, 1 repeated header"
+
+
+def test_validate_tells_what_was_no_row(tmp_path):
+    (tmp_path / "in.csv").write_text(f"{HEADER}a,1\n,\n\n{HEADER}b,1\n")
+    findings = validate([str(tmp_path / "in.csv")], ReadSettings())
+    assert (findings.read, findings.sendable, findings.exit_code) == (2, 2, 0)
+    assert findings.as_dict(rate=None, max_age=None)["no_rows"] == {"blank": 2, "headers": 1}
 
 
 # -- before the header -----------------------------------------------------------------------------
