@@ -53,7 +53,11 @@ ROOMS = {
     "yarl": {"batchconv.vonage.endpoint"},
     "click": {"batchconv.cli"},
     "fsspec": {"batchconv.reading.sources.filesystems"},
-    "pyarrow": {"batchconv.reading.formats.parquet", "batchconv.reading.formats.arrow"},
+    "pyarrow": {
+        "batchconv.reading.formats.parquet",
+        "batchconv.reading.formats.parquet_memory",
+        "batchconv.reading.formats.arrow",
+    },
     "backports": {"batchconv.reading.sources.compression"},
     "tenacity": {"batchconv.sending.retry"},
     "rich": {"batchconv.cli.manual", "batchconv.report.text", "batchconv.telemetry.progress_bar"},

@@ -427,15 +427,27 @@ def test_whatever_is_spoilt_ends_in_rows_or_in_damage(tmp_path_factory, data):
         json.loads(json_record(row.cells))
 
 
+def test_a_defect_of_our_own_is_not_called_damage(monkeypatch):
+    def broken(*_: object) -> int:
+        raise RuntimeError("a defect")
+
+    name = write({"message_id": ["a"]})
+    monkeypatch.setattr("batchconv.reading.formats.parquet.rows_at_once", broken)
+    with pytest.raises(RuntimeError, match="a defect"):
+        read(name, delivered_given=True)
+
+
 # -- failed rows -----------------------------------------------------------------------------------
 
 
 def everything() -> pa.Table:
     """A row in which each column has another type, and one in which all is null."""
-    point = {"lat": 1.5, "tags": ["a", None], "at": MOMENT}
+    point = {"lat": 1.5, "tags": ["a", None], "at": MOMENT, "speed": float("inf"),
+             "far": float("nan"), "eur": Decimal("12345678901234567890.10")}  # fmt: skip
     place = pa.struct(
-        {"lat": pa.float64(), "tags": pa.list_(pa.string()), "at": pa.timestamp("us")}
-    )
+        {"lat": pa.float64(), "tags": pa.list_(pa.string()), "at": pa.timestamp("us"),
+         "speed": pa.float64(), "far": pa.float64(), "eur": pa.decimal128(22, 2)}
+    )  # fmt: skip
     columns: dict[str, Any] = {
         "message_id": ['a\N{PILE OF POO}\u2028"', "b"],
         "delivered": [True, False],
@@ -473,7 +485,8 @@ async def test_failed_rows_are_json_lines_with_every_column_as_it_was(folder):
         '"timestamp": "2026-11-20 06:08:15.000005Z"', f'"big": {2**64 - 1}', '"money": 12.50',
         f'"many": {"9" * 38}', '"float": 0.1', '"nan": null', '"day": "2026-11-20"',
         '"clock": "06:08:15.000000"', '"span": "0:00:05"', '"bytes": "a\\udcff"',
-        '"where": {"lat": 1.5, "tags": ["a", null], "at": "2026-11-20 06:08:15"}',
+        '"where": {"lat": 1.5, "tags": ["a", null], "at": "2026-11-20 06:08:15", '
+        '"speed": "inf", "far": null, "eur": 12345678901234567890.10}',
         '"ns": "1970-01-01 00:00:00.000000001"', '"map": [{"key": "k", "value": 1}]',
         '"coded": "x"', '"nothing": null', '"_outcome": "rejected"',
     ):  # fmt: skip

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from itertools import repeat
 from typing import Any, cast
 
@@ -100,8 +101,10 @@ def is_text(kind: Any) -> bool:
     return bool(_is_utf8(kind) or _is_binary(kind))
 
 
-def values_of(array: Any) -> list[Raw]:
+def values_of(array: Any, *, exact: bool = False) -> list[Raw]:
     """The values of an array, one for each row.
+
+    With *exact*, decimals stay such, to be written with every digit.
 
     Integers keep every digit, decimals without a fraction are integers. Times are text in ISO 8601:
     with a `Z` where the column has a timezone, without an offset where it has none. Binary values
@@ -110,10 +113,10 @@ def values_of(array: Any) -> list[Raw]:
     """
     kind = array.type
     if types.is_dictionary(kind):
-        return values_of(array.dictionary_decode())
+        return values_of(array.dictionary_decode(), exact=exact)
     if isinstance(kind, pa.BaseExtensionType):
         if kind.extension_name != "arrow.uuid":
-            return values_of(array.storage)
+            return values_of(array.storage, exact=exact)
         return [None if value is None else str(value) for value in array.to_pylist()]
     if _is_utf8(kind):
         try:
@@ -124,13 +127,15 @@ def values_of(array: Any) -> list[Raw]:
         return _decoded(array)
     if types.is_boolean(kind) or types.is_integer(kind):
         return cast("list[Raw]", array.to_pylist())
-    return _rarer_values_of(array)
+    return _rarer_values_of(array, exact=exact)
 
 
-def _rarer_values_of(array: Any) -> list[Raw]:
+def _rarer_values_of(array: Any, *, exact: bool) -> list[Raw]:
     kind = array.type
     if types.is_timestamp(kind):
         return _times(array)
+    if types.is_decimal(kind) and exact:
+        return cast("list[Raw]", array.to_pylist())
     if types.is_decimal(kind):
         return [None if value is None else _number(value) for value in array.to_pylist()]
     if types.is_floating(kind):
@@ -141,14 +146,20 @@ def _rarer_values_of(array: Any) -> list[Raw]:
         return cast("list[Raw]", array.cast(pa.string()).to_pylist())
     if types.is_struct(kind):
         names = [kind.field(index).name for index in range(kind.num_fields)]
-        rows = zip(*map(values_of, array.flatten()), strict=True) if names else repeat(())
+        rows = (
+            zip(*(values_of(one, exact=exact) for one in array.flatten()), strict=True)
+            if names
+            else repeat(())
+        )
         return [
             dict(zip(names, row, strict=True)) if scalar.is_valid else None
             for row, scalar in zip(rows, array, strict=bool(names))
         ]
     if types.is_nested(kind):  # a list of some kind; a map is one of pairs
         return [
-            None if item.values is None else cast("list[object]", values_of(item.values))
+            None
+            if item.values is None
+            else cast("list[object]", values_of(item.values, exact=exact))
             for item in array
         ]
     return [_shown(scalar) for scalar in array]
@@ -222,15 +233,25 @@ def json_record(cells: tuple[Any, int]) -> str:
 
 def _json_text(column: Any, index: int) -> str:
     """One value of a column as JSON."""
-    if types.is_decimal(column.type):
-        value = column[index].as_py()
-        return "null" if value is None else format(value, "f")  # with every digit
-    (raw,) = values_of(column.slice(index, 1))
-    if isinstance(raw, float) and math.isinf(raw):
-        raw = str(raw)  # JSON has no such number
-    text = json.dumps(raw, ensure_ascii=False)
+    (raw,) = values_of(column.slice(index, 1), exact=True)
+    text = _as_json(raw)
     try:
         text.encode()
     except UnicodeEncodeError:
-        return json.dumps(raw)  # what did not decode has no form in UTF-8, but one in JSON
+        return _as_json(raw, ensure_ascii=True)  # what did not decode has a form in JSON alone
     return text
+
+
+def _as_json(raw: Raw | Decimal, *, ensure_ascii: bool = False) -> str:
+    """A value as JSON, decimals with every digit, at whatever depth."""
+    shown = partial(_as_json, ensure_ascii=ensure_ascii)
+    if isinstance(raw, dict):
+        pairs = (f"{shown(name)}: {shown(cast('Raw', value))}" for name, value in raw.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(raw, list):
+        return "[" + ", ".join(map(shown, cast("list[Raw]", raw))) + "]"
+    if isinstance(raw, Decimal):
+        return format(raw, "f")
+    if isinstance(raw, float) and math.isinf(raw):
+        raw = str(raw)  # JSON has no such number
+    return json.dumps(raw, ensure_ascii=ensure_ascii)

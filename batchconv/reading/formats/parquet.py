@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress, count, repeat
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
-from batchconv.errors import BatchconvError, InputError, UsageError
+from batchconv.errors import InputError, UsageError
 from batchconv.model import Fault, Fields, Raw, Reason, Row, make_all
 from batchconv.reading.columns import FIELDS, find_columns, recognise, require_columns
 from batchconv.reading.formats.arrow import (
@@ -27,12 +27,14 @@ from batchconv.reading.formats.arrow import (
     values_of,
 )
 from batchconv.reading.formats.base import Layout, ReadOptions, RowStream
+from batchconv.reading.formats.parquet_memory import TooLargeError, rows_at_once
 from batchconv.reading.sources import ByteStream, damaged
 
-_ROWS = 512  # in a batch, at most; more are slower
-_BATCH = 4 << 20  # bytes in a batch, as far as the file tells
 _BUFFERS = 16 << 20  # bytes read ahead, in all columns together
 _LEAST_BUFFER, _MOST_BUFFER = 1 << 16, 1 << 20  # bytes read ahead in one column
+# What pyarrow raises for data that make no sense. Some of its errors are Python's own, and have
+# names of their own as well: ArrowInvalid is a ValueError.
+_OF_PYARROW = (pa.ArrowException, OSError)
 _UNDECODED = re.compile(r"[\udc80-\udcff]")
 
 
@@ -48,13 +50,12 @@ class ParquetRows(RowStream):
     def __init__(self, stream: ByteStream, options: ReadOptions) -> None:
         self._source = stream.name
         self._max_row_bytes = options.max_row_bytes
+        self._raw = stream.jumping()
         try:
-            self._file = _open(stream)
+            self._file = _open(self._raw)
             schema = self._file.schema_arrow
             columns = list(leaves(schema))
-        except BatchconvError:
-            raise
-        except Exception as error:  # noqa: BLE001 - pyarrow has many kinds for what is damaged
+        except _OF_PYARROW as error:
             raise _unreadable(self._source, error) from None
         names = [name for name, _ in columns]
         places = find_columns(names, options.mapped)
@@ -101,12 +102,15 @@ class ParquetRows(RowStream):
         try:
             groups = self._file.metadata.num_row_groups
             for group in range(groups):
-                size = _rows_in_batch(self._file.metadata.row_group(group))
+                size = rows_at_once(self._file, self._raw, group)
                 batches = self._file.iter_batches(size, row_groups=[group], use_threads=False)
                 yield from map(plain_batch, batches)
-        except (BatchconvError, GeneratorExit):
-            raise
-        except Exception as error:  # noqa: BLE001 - pyarrow has many kinds for what is damaged
+        except TooLargeError as error:
+            raise InputError(
+                f"{self._source} cannot be read: {error}",
+                hint="write it again with smaller pages and row groups, as JSON Lines or as CSV",
+            ) from None
+        except _OF_PYARROW as error:
             raise _unreadable(self._source, error) from None
 
     def _faults(self, batch: Any, columns: Sequence[Sequence[Raw]]) -> Iterable[Fault | None]:
@@ -134,9 +138,8 @@ _UNDECODABLE = Fault(
 )
 
 
-def _open(stream: ByteStream) -> ParquetFile:
+def _open(file: BinaryIO) -> ParquetFile:
     """Read the footer."""
-    file = stream.jumping()
     columns = max(1, ParquetFile(file).metadata.num_columns)
     file.seek(0)
     return ParquetFile(
@@ -147,11 +150,6 @@ def _open(stream: ByteStream) -> ParquetFile:
         page_checksum_verification=True,
         coerce_int96_timestamp_unit="us",  # nanoseconds run over for years far from now
     )
-
-
-def _rows_in_batch(group: Any) -> int:
-    per_row: int = group.total_byte_size // max(1, group.num_rows)
-    return min(max(1, _BATCH // max(1, per_row)), _ROWS)
 
 
 def _unreadable(name: str, error: Exception) -> InputError:

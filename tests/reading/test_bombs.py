@@ -1,0 +1,113 @@
+"""Small files that hold very much: 200 MB of memory are enough for each of them."""
+
+import io
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.reading.test_compression import PACK
+
+MB = 1 << 20
+_RUN = """
+import re, sys
+from pathlib import Path
+from batchconv.__main__ import main
+try:
+    main()
+finally:
+    print(re.search("VmHWM.*", Path("/proc/self/status").read_text())[0], file=sys.stderr)
+"""
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peaks are told by /proc")
+
+
+def run(*arguments: str) -> tuple[int, str, float]:
+    """Exit code, what was told, and the peak of memory in MB."""
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN, *arguments], capture_output=True, text=True, check=False
+    )
+    told = done.stdout + done.stderr
+    assert "Traceback" not in told, told
+    peak = re.search(r"VmHWM:\s*(\d+) kB", told)
+    assert peak, told
+    return done.returncode, told, int(peak[1]) / 1024
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def pack_zip(head: bytes, piece: bytes) -> bytes:
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file,
+        file.open("a.csv", "w", force_zip64=True) as inner,
+    ):
+        inner.write(head)
+        for _ in range(8):
+            inner.write(piece)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("kind", [*PACK, "zip"])
+def test_compressed_data_are_never_held_as_a_whole(folder, kind):
+    head, piece = b"message_id,delivered\n", b"a" * (32 * MB)
+    packed = PACK[kind](head) + PACK[kind](piece) * 8 if kind in PACK else pack_zip(head, piece)
+    (folder / "bomb").write_bytes(packed)
+    assert len(packed) < MB
+    code, told, peak = run("validate", "bomb")
+    assert (code, "too-long" in told) == (1, True), told
+    assert peak < 200, told
+
+
+IDS = [f"id{number}" for number in range(400)]
+
+
+def dictionary_bomb(size: int) -> pa.Table:
+    notes = pa.DictionaryArray.from_arrays(pa.array([0] * 400, pa.int32()), pa.array(["x" * size]))
+    return pa.table({"message_id": IDS, "delivered": [True] * 400, "note": notes})
+
+
+def in_lists(values: Any) -> pa.Table:
+    count = len(values)
+    array = pa.ListArray.from_arrays(pa.array([0, count], pa.int32()), values)
+    return pa.table({"message_id": ["a"], "delivered": [True], "note": array})
+
+
+def coded(text: str, count: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), pa.array([text]))
+
+
+@pytest.mark.parametrize(
+    ("make", "how", "code", "words"),
+    [
+        (lambda: dictionary_bomb(4 * MB), {}, 1, "too-long"),
+        (lambda: dictionary_bomb(4 * MB), {"store_schema": True}, 1, "too-long"),
+        (lambda: dictionary_bomb(500_000), {}, 0, "400 can be sent"),
+        (lambda: dictionary_bomb(200 * MB), {}, 5, "a page of column 'note' has 200 MB"),
+        (lambda: in_lists(pa.array([0] * 30 * MB)), {}, 5, "a row decodes to 240 MB"),
+        (lambda: in_lists(coded("x" * 100_000, 10_000)), {}, 5, "decode to too much"),
+        (lambda: pa.table({"message_id": ["a"], "delivered": [True], "note": ["x" * (300 * MB)]}),
+         {"use_dictionary": False}, 5, "a page of column 'note' has 300 MB"),
+    ],
+    ids=["dictionary", "stored", "wide", "huge", "list", "texts", "page"],
+)  # fmt: skip
+def test_parquet_is_measured_by_what_it_decodes_to(
+    make: Callable[[], pa.Table], how: dict[str, Any], code: int, words: str
+):
+    pq.write_table(make(), "bomb.parquet", **{
+        "compression": "zstd", "store_schema": False, "dictionary_pagesize_limit": 1 << 30, **how
+    })  # fmt: skip
+    assert Path("bomb.parquet").stat().st_size < MB
+    found, told, peak = run("validate", "bomb.parquet")
+    assert (found, words in told) == (code, True), told
+    assert peak < 200, told
