@@ -33,8 +33,8 @@ from batchconv.reading.sources import ByteStream, damaged
 _BUFFERS = 16 << 20  # bytes read ahead, in all columns together
 _LEAST_BUFFER, _MOST_BUFFER = 1 << 16, 1 << 20  # bytes read ahead in one column
 # What pyarrow raises for data that make no sense. Some of its errors are Python's own, and have
-# names of their own as well: ArrowInvalid is a ValueError.
-_OF_PYARROW = (pa.ArrowException, OSError)
+# names of their own as well: ArrowInvalid is a ValueError. Names of columns may not be UTF-8.
+_OF_PYARROW = (pa.ArrowException, OSError, UnicodeDecodeError)
 _UNDECODED = re.compile(r"[\udc80-\udcff]")
 
 

@@ -41,6 +41,9 @@ def rows_at_once(file: Any, raw: BinaryIO, group: int) -> int:
     Raises:
         TooLargeError: not even one may.
     """
+    # Rows of none: every column is opened, and a footer that makes no sense is an exception. Asked
+    # for a column's metadata right away, pyarrow would end the process.
+    list(file.reader.iter_batches(0, row_groups=[group], column_indices=None, use_threads=False))
     told = file.metadata.row_group(group)
     columns = [told.column(at) for at in range(told.num_columns)]
     for column in columns:
