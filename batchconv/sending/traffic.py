@@ -76,7 +76,7 @@ class Pause(NamedTuple):
         why: `throttled` or `outage`.
         lasted: seconds so far.
         left: seconds until the next request may leave.
-        what: what came back last, of an outage.
+        what: what came back last, in words.
     """
 
     why: str

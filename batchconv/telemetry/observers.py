@@ -57,7 +57,10 @@ class Observed(Protocol):
 
 
 async def observed(run: Observed, observers: Sequence[Observer]) -> Summary:
-    """Run *run* to its end while *observers* look at it; what goes wrong with them is told."""
+    """Run *run* to its end while *observers* look at it.
+
+    What goes wrong with one of them is told, and changes nothing for the run and the others.
+    """
     following = asyncio.create_task(_follow(run, observers))
     try:
         return await run.run()
@@ -66,18 +69,26 @@ async def observed(run: Observed, observers: Sequence[Observer]) -> Summary:
         ending = [asyncio.to_thread(observer.end, run.sight()) for observer in observers]
         for ended in await asyncio.gather(following, *ending, return_exceptions=True):
             if isinstance(ended, Exception):
-                notice(f"{defect_stop(ended).why}; the run itself is not affected")
+                _tell_defect(ended)
 
 
 async def _follow(run: Observed, observers: Sequence[Observer]) -> None:
+    clock = asyncio.get_running_loop().time
     due = dict.fromkeys(range(len(observers)), 0.0)
-    while observers:
-        sight, now = run.sight(), time.monotonic()
-        for number, observer in enumerate(observers):
-            if now >= due[number]:
-                due[number] = now + observer.every
-                observer.see(sight)
+    while due:
+        sight, now = run.sight(), clock()
+        for number in [one for one, moment in due.items() if moment <= now]:
+            due[number] = now + observers[number].every
+            try:
+                observers[number].see(sight)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+                del due[number]
+                _tell_defect(error)
         await asyncio.sleep(LOOK_EVERY)
+
+
+def _tell_defect(error: Exception) -> None:
+    notice(f"{defect_stop(error).why}; the run itself is not affected")
 
 
 def require_metrics() -> None:

@@ -15,8 +15,8 @@ from batchconv.telemetry.run_snapshot import RunSnapshot
 # An outage is news. Being throttled is daily business, and the books count it.
 _LEVELS = {"outage": logging.WARNING, "throttled": logging.INFO}
 _MEANINGS = {
-    "outage": "the server is down; it is probed until it answers again",
-    "throttled": "the server asks for fewer requests (429)",
+    "outage": "one row is sent now and then until one gets a final answer",
+    "throttled": "too many requests; fewer are sent",
 }
 
 
@@ -46,6 +46,8 @@ class Turns:
         self._stops = max(self._stops, len(sight.stops))
 
     def end(self, sight: RunSnapshot) -> None:
+        if self._pause is not None and self._pause.why == sight.ended_in:
+            self._pause = None  # it is not over because the run is
         self.see(sight._replace(pause=None))
 
     def _look_at_pause(self, pause: Pause | None) -> None:
@@ -62,7 +64,7 @@ class Turns:
             tell(
                 _LEVELS[pause.why],
                 "paused",
-                f"{pause.why}: {_MEANINGS[pause.why]}",
+                f"{pause.why}: {pause.what}; {_MEANINGS[pause.why]}",
                 why=pause.why,
                 seconds_left=round(pause.left, 3),
             )

@@ -37,6 +37,7 @@ class RunSnapshot(NamedTuple):
         expected: rows in all, an int where that is no guess; None when nobody can tell.
         in_flight, width: requests, and how many of them there may be.
         pause: why nothing leaves just now, or None.
+        ended_in: why nothing left when the run ended; None where it had been over before.
         stops: why the run ends before its time; empty when it does not.
         exit_code: None while the run lasts.
     """
@@ -53,6 +54,7 @@ class RunSnapshot(NamedTuple):
     in_flight: int = 0
     width: int = 0
     pause: Pause | None = None
+    ended_in: str | None = None
     stops: Sequence[Stop] = ()
     exit_code: int | None = None
 
@@ -109,6 +111,7 @@ def look(
         expected = read if ended and not stops else guessed and max(guessed, read)
         starved = not (ended or feed.ahead or traffic.waiting)
     in_flight = gate.in_flight if gate else 0
+    pause = gate.pause if gate else None
     return RunSnapshot(
         summary.run,
         summary.started,
@@ -121,7 +124,8 @@ def look(
         expected,
         in_flight,
         gate.width if gate else 0,
-        gate.pause if gate and not finished else None,
+        None if finished else pause,
+        pause.why if finished and pause else None,
         tuple(stops),
         summary.exit_code if finished else None,
     )

@@ -146,7 +146,7 @@ class Summary:
         if traffic.throttled:
             traffic_line += f"; {_many(traffic.throttled, 'time')} throttled"
         if traffic.unknown_repeats:
-            traffic_line += f"; {_many(traffic.unknown_repeats, 'row')} sent again unsure"
+            traffic_line += f"; {_many(traffic.unknown_repeats, 'row')} retried, result unknown"
         median, high = self.latencies.quantile(0.5), self.latencies.quantile(0.95)
         if median is not None and high is not None:
             traffic_line += f"; p50 {show_duration(median)}, p95 {show_duration(high)}"

@@ -204,7 +204,7 @@ async def test_a_proxy_that_cannot_be_reached_is_told_from_the_api(setting, prox
         ended = await here.upload("--proxy", proxy)
         assert ended.code == 1
         assert said in ended.err
-        assert "sent again unsure" not in ended.err
+        assert "result unknown" not in ended.err
 
 
 async def test_an_outage_of_the_proxy_is_told_as_one(setting):

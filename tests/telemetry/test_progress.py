@@ -95,7 +95,7 @@ async def test_it_tells_of_an_outage_while_it_lasts(tmp_path, simulator):
         behave(simulator)
         assert await terminal.end() == 0
         assert "batchconv: outage: over after" in terminal.text
-    assert "batchconv: outage: the server is down" in above
+    assert "batchconv: outage: the server answered 503" in above
 
 
 async def test_it_tells_of_throttling_while_it_lasts(tmp_path, simulator):

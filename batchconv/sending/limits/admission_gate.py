@@ -79,6 +79,7 @@ class AdmissionGate:
         self._wall = wall
         self._line, self._writers = asyncio.Lock(), asyncio.Lock()  # those to be let in; written
         self._preparing = 0  # let in, and not written yet
+        self._refusal = ""
         self._next_probe = 0.0  # monotonic seconds
         self._last_troubles: deque[str] = deque(maxlen=_TOLD)
         self._alarms = Alarms(limits.patience, give_up)
@@ -103,7 +104,8 @@ class AdmissionGate:
             left = max(0.0, self._next_probe - now)
             return Pause("outage", now - self._outage.since, left, self._last_troubles[-1])
         if self._throttle.since is not None:
-            return Pause("throttled", now - self._throttle.since, self._throttle.wait(now))
+            left = self._throttle.wait(now)
+            return Pause("throttled", now - self._throttle.since, left, self._refusal)
         return None
 
     async def afford_retry(self) -> None:
@@ -237,6 +239,7 @@ class AdmissionGate:
         """
         now, left, verdict = self._clock(), admission.left, judged.verdict
         if verdict is Verdict.SLOW_DOWN:
+            self._refusal = describe(judged.reply)
             self._refused(left, now, judged.reply.retry_after, proxy=judged.reply.proxy)
             return
         if self._throttle.since is not None:
