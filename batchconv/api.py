@@ -103,7 +103,28 @@ async def upload(
             stands in the summary's `stops` and `exit_code`.
     """
     run = await _prepare(inputs, settings, environment)
-    return await observed(run, metrics_of(settings or Settings(), run))
+    return await _to_its_end(
+        asyncio.create_task(observed(run, metrics_of(settings or Settings(), run)))
+    )
+
+
+async def _to_its_end(running: asyncio.Task[Summary]) -> Summary:
+    """Wait for a run; when that is cancelled, however often, the run is, once, and waited for."""
+    cancelled = False
+    while not running.done():
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            if running.cancelled():
+                break
+            if not cancelled:
+                running.cancel()
+            cancelled = True
+        except Exception:  # noqa: BLE001 - it is raised below, by whoever's it is
+            break
+    if cancelled:
+        raise asyncio.CancelledError
+    return running.result()
 
 
 async def _prepare(
@@ -185,7 +206,7 @@ class OpenUpload:
         self._room.set()
         if not self._running.done():
             self._upload.stop(Stop(ExitCode.LIMIT, "the program that watched it has seen enough"))
-        await self._running
+        await _to_its_end(self._running)
 
     async def __aiter__(self) -> AsyncIterator[Outcome]:
         while True:

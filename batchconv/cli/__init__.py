@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 import click
@@ -13,7 +12,15 @@ from click.shell_completion import CompletionItem
 
 from batchconv import __version__
 from batchconv.cli.commands import SuggestingGroup
-from batchconv.cli.say import error_lines, fill_descriptors, leave, say, say_aside
+from batchconv.cli.say import (
+    error_lines,
+    fill_descriptors,
+    leave,
+    say,
+    say_aside,
+    say_json_error,
+    wants_json,
+)
 from batchconv.errors import BatchconvError, BooksError, ExitCode, Interrupted
 from batchconv.sending.stops import defect_stop
 
@@ -124,33 +131,17 @@ def _run() -> int:
 
 def _tell_usage_error(error: click.ClickException) -> None:
     context = error.ctx if isinstance(error, click.UsageError) else None
-    if _wants_json(sys.argv[1:], os.environ):
+    if wants_json(sys.argv[1:], os.environ):
         command = context.command_path if context else "batchconv"
-        _tell_json(error.format_message(), f"see {command} --help", 2)
+        say_json_error(error.format_message(), f"see {command} --help", ExitCode.USAGE)
     else:
         error.show()
 
 
 def tell_error(error: BatchconvError, code: int | None = None) -> None:
     """What happened, and what to do next, on standard error."""
-    if _wants_json(sys.argv[1:], os.environ):
-        _tell_json(str(error), error.hint, code or error.exit_code)
+    if wants_json(sys.argv[1:], os.environ):
+        say_json_error(str(error), error.hint, code or error.exit_code)
     else:
         for line in error_lines(str(error), error.hint):
             say_aside(line)
-
-
-def _tell_json(message: str, hint: str | None, exit_code: int) -> None:
-    from batchconv.cli.logs import error_line  # noqa: PLC0415 - start-up: `--help` needs no logging
-
-    say_aside(error_line(message, hint, exit_code))
-
-
-def _wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """Whether errors are told as JSON, where the command line may not have been understood."""
-    for at, argument in reversed(list(enumerate(arguments))):
-        if argument == "--log-format":
-            return [*arguments, ""][at + 1] == "json"
-        if argument.startswith("--log-format="):
-            return argument.endswith("=json")
-    return environment.get("BATCHCONV_LOG_FORMAT") == "json"

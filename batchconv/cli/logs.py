@@ -6,10 +6,12 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from batchconv.errors import OutputError, UsageError, printable
+from batchconv.journal.append_only_file import AppendOnlyFile, ends_with_a_line
 from batchconv.telemetry.events import log
 
 _NOTHING = logging.CRITICAL + 1
@@ -69,6 +71,48 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         _, message, _ = _told(record)
         return f"batchconv: {message}" if record.levelno >= logging.WARNING else message
+
+
+class LogFile:
+    """Lines with times, added to a file; when that fails, it is said once and the run goes on.
+
+    Args:
+        path: of the file.
+        as_json: its lines are events, which have their times already.
+        tell: told what goes wrong.
+
+    Raises:
+        UsageError: it cannot be opened, or its last line has no end: it is no log.
+    """
+
+    def __init__(self, path: str, tell: Callable[[str], None], *, as_json: bool) -> None:
+        self._file = AppendOnlyFile(path, option="--log-file")
+        self._as_json = as_json
+        self._tell = tell
+        self._lost = False
+        if not ends_with_a_line(path):
+            self._file.close()
+            raise UsageError(
+                f"--log-file {path} does not end with a whole line: it is no log",
+                hint="name another file",
+            )
+
+    def line(self, text: str) -> None:
+        """Add a line."""
+        if self._lost:
+            return
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z "
+        line = printable(text) if self._as_json else at + printable(text)
+        try:
+            self._file.write(line.encode(errors="backslashreplace") + b"\n")
+        except OutputError as error:
+            self._lost = True
+            self._tell(f"batchconv: {error}; the run goes on without its log")
+
+    def close(self) -> None:
+        """Let go of it."""
+        with suppress(OutputError):
+            self._file.close()
 
 
 def _told(record: logging.LogRecord) -> tuple[str, str, dict[str, Any]]:

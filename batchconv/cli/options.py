@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
@@ -11,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from batchconv.cli.commands import Command
 from batchconv.cli.layers import FLAG, account_of, layers_of, profiles_of, remember, told_of
-from batchconv.cli.say import say_aside
+from batchconv.cli.say import say_notice, wants_json
 from batchconv.settings.layers import Value
 from batchconv.settings.option_types import CONFIGURATION, Option, by_group
 from batchconv.settings.options import Settings
@@ -186,9 +188,6 @@ _profile_option = click.option(
 def make_settings(settings: type[S], values: dict[str, Any]) -> S:
     """The settings that were given; those that were not keep their defaults."""
     context = click.get_current_context()
-    if not context.params.get("quiet"):
-        for notice in layers_of(context).notices:
-            say_aside(f"batchconv: {notice}")
     given = {
         name: value
         for name, value in values.items()
@@ -197,4 +196,9 @@ def make_settings(settings: type[S], values: dict[str, Any]) -> S:
     account = account_of(context)
     if account is not None and issubclass(settings, Settings):
         given |= {"account_from": account.place, **account.secrets}
-    return settings(**given)
+    made = settings(**given)
+    if not context.params.get("quiet"):
+        as_json = getattr(made, "log_format", "") == "json" or wants_json(sys.argv[1:], os.environ)
+        for notice in layers_of(context).notices:
+            say_notice(notice, json=as_json)
+    return made

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gc
+import os
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -20,6 +22,7 @@ from batchconv.errors import BatchconvError
 from batchconv.sending.open_files import raise_limit
 from batchconv.sending.signals import SIGNALS
 from batchconv.settings.options import Settings
+from batchconv.simulator import PROFILES
 
 if TYPE_CHECKING:
     from batchconv.journal.outcome_writer import Watch
@@ -33,6 +36,9 @@ class SendingCommand(GroupedCommand):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take a profile only behind "=": an input that follows `--simulate` is an input."""
+        for flag, behind in pairwise(args):
+            if flag == "--simulate" and behind in PROFILES and not os.path.lexists(behind):
+                ctx.fail(f"There is no file {behind!r}. Did you mean --simulate={behind}?")
         given = ["--simulate=calm" if arg == "--simulate" else arg for arg in args]
         ctx.meta[_PARSED] = given
         return super().parse_args(ctx, list(given))

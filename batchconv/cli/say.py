@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -44,6 +44,32 @@ def say_aside(text: str) -> None:
         click.echo(printable(text), err=True)
     except OSError:
         silence(2)
+
+
+def say_notice(text: str, *, json: bool) -> None:
+    """The same for a sentence of this program: as an event where all is JSON."""
+    if json:
+        from batchconv.cli.logs import json_line  # noqa: PLC0415 - start-up: no logging for --help
+
+        text = json_line("warning", "notice", text)
+    say_aside(text if json else f"batchconv: {text}")
+
+
+def say_json_error(message: str, hint: str | None, exit_code: int) -> None:
+    """An error that ends the program, as an event."""
+    from batchconv.cli.logs import error_line  # noqa: PLC0415 - start-up: no logging for --help
+
+    say_aside(error_line(message, hint, exit_code))
+
+
+def wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether errors are told as JSON, where the command line may not have been understood."""
+    for at, argument in reversed(list(enumerate(arguments))):
+        if argument == "--log-format":
+            return [*arguments, ""][at + 1] == "json"
+        if argument.startswith("--log-format="):
+            return argument.endswith("=json")
+    return environment.get("BATCHCONV_LOG_FORMAT") == "json"
 
 
 def error_lines(text: str, hint: str | None) -> Iterator[str]:

@@ -6,12 +6,13 @@ import os
 import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from batchconv.cli.final_summary import fields, final_summary
+from batchconv.cli.final_summary import Line, fields, final_summary
 from batchconv.cli.logs import (
     JsonFormatter,
+    LogFile,
     TextFormatter,
     error_line,
     json_line,
@@ -20,6 +21,7 @@ from batchconv.cli.logs import (
 from batchconv.cli.say import columns_of, error_lines, fitted
 from batchconv.cli.stderr import Stderr
 from batchconv.errors import BatchconvError
+from batchconv.journal.append_only_file import refuse_inputs
 from batchconv.settings.options import Settings
 from batchconv.telemetry.events import notice
 from batchconv.telemetry.observers import LOOK_EVERY, Observer, metrics_of
@@ -44,11 +46,15 @@ class RunOutput:
         settings: of the run.
         stderr: where it speaks.
         progress: `bar`, `plain` or `none`.
+        log: a file that gets all of it, too.
     """
 
-    def __init__(self, settings: Settings, stderr: Stderr, progress: str) -> None:
+    def __init__(
+        self, settings: Settings, stderr: Stderr, progress: str, log: LogFile | None = None
+    ) -> None:
         self._settings = settings
         self._stderr = stderr
+        self._log = log
         self._json = JsonFormatter() if settings.log_format == "json" else None
         self.formatter = self._json or TextFormatter()
         self.watch = RowsNotAccepted() if settings.verbose else None
@@ -77,7 +83,7 @@ class RunOutput:
                 f"{summary.results}: a torn last line of {summary.torn} bytes was cut off; "
                 "its row is sent again"
             )
-        if not self._settings.quiet or self.watch is not None:
+        if not self._settings.quiet or self.watch is not None or self._log is not None:
             observers.append(Turns(results=summary.results, options=summary.options))
         if self._progress == "bar":
             observers.append(_Bar(self._stderr))
@@ -88,18 +94,22 @@ class RunOutput:
     def final_summary(self, summary: Summary, given: Given) -> None:
         """What became of it; with *quiet* only when that is not all well."""
         code = summary.exit_code
-        if self._settings.quiet and not code:
-            return
         if self._json is not None:
             level = "error" if code > 1 else "warning" if code else "info"
             books = summary.lines()[0]
             told = fields(summary, given)
-            self._stderr.line(json_line(level, "run-ended", books, run=summary.run, **told))
-            return
+            lines = [
+                Line(json_line(level, "run-ended", books, run=summary.run, **told), whole=True)
+            ]
+        else:
+            lines = list(final_summary(summary, given))
         columns = columns_of(2)
-        for line in final_summary(summary, given):
-            for text in [line.text] if line.whole else fitted(line.text, columns):
-                self._stderr.line(text)
+        for line in lines:
+            if self._log is not None:
+                self._log.line(line.text)
+            if code or not self._settings.quiet:
+                for text in [line.text] if line.whole else fitted(line.text, columns):
+                    self._stderr.line(text)
 
     def error(self, error: BatchconvError) -> None:
         """What is wrong before the run has begun."""
@@ -109,21 +119,28 @@ class RunOutput:
             lines = list(error_lines(str(error), error.hint))
         for line in lines:
             self._stderr.line(line)
+            if self._log is not None:
+                self._log.line(line)
 
 
 @contextmanager
 def telling(settings: Settings, inputs: Sequence[str]) -> Iterator[RunOutput]:
     """A voice for one run; when the context has been left, all of it has been said."""
     progress = progress_kind(settings, os.environ, typed="-" in inputs and os.isatty(0))
-    stderr = Stderr()
-    try:
-        voice = RunOutput(settings, stderr, progress)
-        with logging_to(
-            stderr.line, voice.formatter, quiet=settings.quiet, verbose=settings.verbose
-        ):
-            yield voice
-    finally:
-        stderr.close()
+    log: LogFile | None = None
+    with ExitStack() as stack:
+        stderr = Stderr()
+        stack.callback(stderr.close)
+        if settings.log_file is not None:
+            refuse_inputs([settings.log_file], inputs)
+            log = LogFile(settings.log_file, stderr.line, as_json=settings.log_format == "json")
+            stack.callback(log.close)
+        voice = RunOutput(settings, stderr, progress, log)
+        quiet, verbose = settings.quiet, settings.verbose
+        stack.enter_context(logging_to(stderr.line, voice.formatter, quiet=quiet, verbose=verbose))
+        if log is not None:
+            stack.enter_context(logging_to(log.line, voice.formatter, quiet=False, verbose=verbose))
+        yield voice
 
 
 class _Bar:

@@ -210,6 +210,18 @@ def _cannot(path: str, error: OSError) -> OutputError:
     )
 
 
+def ends_with_a_line(path: str) -> bool:
+    """Whether a regular file is empty or ends with a line break; true of whatever else it is."""
+    try:
+        if not os.path.isfile(path) or not os.path.getsize(path):  # noqa: PTH113, PTH202 - any text
+            return True
+        with open(path, "rb") as file:  # noqa: PTH123 - any text
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+    except OSError:
+        return True
+
+
 def refuse_inputs(outputs: Iterable[str], inputs: Iterable[str]) -> None:
     """Refuse an output that is one of the inputs, links and all, or that is another output.
 

@@ -55,7 +55,7 @@ class Outputs:
         self._settings = settings
         self._stamp = stamp
         self._inputs = inputs
-        named = (path, settings.summary, settings.ledger, settings.metrics_file)
+        named = (path, settings.summary, settings.ledger, settings.metrics_file, settings.log_file)
         self._named = [name for name in named if name]
         self._failed: FailedRows | None = None
         self._results: Results

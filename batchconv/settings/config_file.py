@@ -67,7 +67,7 @@ def read_config(path: str, known: Mapping[str, Option]) -> ConfigFile:
         known: the settings there are, by name.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError, PermissionError: there is none, or it cannot be reached.
         UsageError: it cannot be read, or something in it is wrong; no value of a secret is told.
     """
     data, mode = _read(path)
@@ -82,6 +82,8 @@ def _read(path: str) -> tuple[bytes, int]:
             data = file.read(_MOST_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(path) from None
+    except PermissionError as error:
+        raise PermissionError(error.strerror) from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "the name cannot be one"
         raise UsageError(

@@ -49,6 +49,7 @@ _EXAMPLES = {
     "failed": "failed-rows",
     "summary": "summary.json",
     "ledger": "accepted.ledger",
+    "log_file": "batchconv.log",
     "api_key": "abcd1234",
     "api_key_prefix": "Token",
     "api_secret_file": "~/.config/batchconv/api-secret",

@@ -29,7 +29,7 @@ _ACCOUNT = ("api_key", "api_secret_file", "signature_secret_file")
 # A setting counts for nothing where one that excludes it is set in a higher place. A rehearsal
 # keeps its hands off the files that a lower place names for the real runs.
 _RIVALS = {"failed": "no_failed", "no_failed": "failed"} | dict.fromkeys(
-    ("results", "summary", "ledger", "metrics_file"), "simulate"
+    ("results", "summary", "ledger", "metrics_file", "log_file"), "simulate"
 )
 _NO = ("false", "none")
 # What Kubernetes adds to the environment when a service is called batchconv.
@@ -205,9 +205,13 @@ def open_config(
     path = named or default_path(environment)
     try:
         return None if path is None else read_config(path, known)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError) as error:
+        # A service often sees no home (systemd's ProtectHome=yes): then there is nothing to read.
         if named is None:
             return None
+        why = error
+    if isinstance(why, PermissionError):
+        raise UsageError(f"{named} cannot be read: {why}", hint="correct its permissions")
     raise UsageError(
         f"{named}: there is no such file of settings", hint=f"`batchconv config init {named}`"
     )

@@ -197,6 +197,10 @@ class Settings(ReadSettings):
         False, "-v", "--verbose", group=OUTPUT,
         help="Tell of every attempt that was not accepted.",
     )  # fmt: skip
+    log_file: str | None = option(
+        None, "--log-file", group=OUTPUT, metavar="PATH",
+        help="Add to this file, with times, all that is told; -q changes nothing about it.",
+    )  # fmt: skip
     metrics_file: str | None = option(
         None, "--metrics-file", group=OUTPUT, metavar="PATH",
         help="Write figures for Prometheus, every 10 seconds and at the end.",

@@ -262,3 +262,16 @@ def test_a_simulation_forgets_the_ledger_of_a_lower_place(layers):
     assert value(layers(f'{file}simulate = "calm"'), "ledger") == "l"
     # And a ledger does not make a simulated run a real one.
     assert value(layers("simulate = true"), "simulate", ["ledger"]) == "calm"
+
+
+def test_a_home_that_cannot_be_reached_counts_as_absent_unless_it_was_named(monkeypatch):
+    """As systemd's ProtectHome=yes has it."""
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    environment = {"HOME": "/nobody"}
+    assert load(KNOWN, environment, config=None, profile=None).config is None
+    with pytest.raises(UsageError, match=r"mine\.toml cannot be read: Permission denied"):
+        load(KNOWN, environment, config="mine.toml", profile=None)
