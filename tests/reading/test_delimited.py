@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from batchconv.errors import UsageError
-from batchconv.model import Fields, Row
+from batchconv.journal.failed_rows import lines as failed_lines
+from batchconv.model import Fields, Outcome, PackedCells, Result, Row
 from batchconv.reading.columns import ColumnError
 from batchconv.reading.formats import Layout, ReadOptions, open_rows
 from batchconv.reading.formats.records import is_blank
@@ -105,9 +106,14 @@ def test_a_cell_is_kept_as_it_is(read, written, cell):
 
 
 def test_a_field_beyond_the_csv_modules_own_limit_is_read(read):
-    (row,) = read(f"message_id,delivered,note\na,true,{'x' * 200_000}\n")
-    assert row.cells is not None
-    assert len(row.cells[2]) == 200_000
+    layout = Layout("csv", ["message_id", "delivered", "note"], ",", "utf-8")
+    note = "é😀" + "x" * 200_000
+    (row,) = read(f"message_id,delivered,note\na,true,{note}\n")
+    assert isinstance(row.cells, PackedCells)
+    assert row.cells.unpack() == ["a", "true", note]
+    again = failed_lines.line(layout, Outcome(row, None, Result.FAILED))
+    assert again is not None
+    assert f"a,true,{note},failed" in again.decode()
 
 
 @pytest.mark.parametrize("data", ["", "\n\n", HEADER, HEADER.rstrip(), "\ufeff"])

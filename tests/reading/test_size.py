@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import chain
 
 import pytest
 
@@ -24,8 +25,13 @@ finally:
 
 def validated(pieces: Iterator[bytes], *options: str) -> tuple[str, float]:
     """What `validate -` says of what comes through a pipe, and its peak in MiB."""
+    return done(pieces, "validate", "-", *options)
+
+
+def done(pieces: Iterator[bytes], *arguments: str) -> tuple[str, float]:
+    """What a command says of what comes through a pipe, and its peak in MiB."""
     with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, "validate", "-", *options],
+        [sys.executable, "-c", SCRIPT, *arguments],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
     ) as process:  # fmt: skip
         assert process.stdin is not None
@@ -35,7 +41,7 @@ def validated(pieces: Iterator[bytes], *options: str) -> tuple[str, float]:
     found = re.search(rb"PEAK (\d+)", err)
     assert found, err
     assert b"Traceback" not in err
-    return out.decode(), int(found[1]) / 1024
+    return (out + err).decode(), int(found[1]) / 1024
 
 
 def csv_around(middle: bytes, times: int) -> Iterator[bytes]:
@@ -84,3 +90,21 @@ def test_many_lines_behind_an_open_quote_take_as_much_memory_as_one_record_may()
     assert said.startswith("300001 rows read, 300000 can be sent")
     assert "1 invalid: too-long" in said
     assert peak < small + 48
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is told by /proc")
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_long_rows_go_through_a_whole_upload_in_little_memory(tmp_path, kind):
+    """Four bytes a character as long as one of them is an emoji; a hundred rows would be 400 MB."""
+    note = b"x" * (MIB - 100) + "\U0001f600".encode()
+    before, row = {
+        "csv": (b"message_id,delivered,note\n", b"id%d,1,%b\n"),
+        "json": (b"", b'{"message_id": "id%d", "delivered": 1, "note": "%b"}\n'),
+    }[kind]
+    pieces = (row % (number, note) for number in range(100))
+    said, peak = done(
+        chain([before], pieces), "upload", "-", "--simulate", "--no-failed",
+        "-o", str(tmp_path / "r.jsonl"),
+    )  # fmt: skip
+    assert "accepted 100" in said
+    assert peak < 200

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from batchconv.errors import InputError
-from batchconv.model import Outcome, Row
+from batchconv.model import Outcome, PackedCells, Row
 from batchconv.reading.columns import ADDED_COLUMNS
 from batchconv.reading.formats import Layout
 from batchconv.reading.formats.decoding import to_bytes
@@ -42,13 +42,14 @@ def line(layout: Layout, outcome: Outcome) -> bytes | None:
         outcome.attempts,
         row.number,
     )
-    if isinstance(row.cells, tuple):
+    cells = row.cells.unpack() if isinstance(row.cells, PackedCells) else row.cells
+    if isinstance(cells, tuple):
         from batchconv.reading.formats.arrow import json_record  # noqa: PLC0415 - an extra
 
-        return _object(json_record(row.cells), layout, added)
-    if row.cells is not None:
+        return _object(json_record(cells), layout, added)
+    if cells is not None:
         folders = [value for _, value in layout.folder_values]
-        return _csv_line(layout, [*_own(layout, row.cells), *folders, *added])
+        return _csv_line(layout, [*_own(layout, cells), *folders, *added])
     return None if row.raw is None else _object(row.raw, layout, added)
 
 
@@ -59,6 +60,8 @@ def number_of(path: Path, row: Row) -> int:
         InputError: it does not say it.
     """
     try:
+        if isinstance(row.cells, PackedCells):
+            return int(row.cells.parts[-1])
         if isinstance(row.cells, list):
             return int(row.cells[-1])
         return int(json.loads(row.raw or "")["_row"])
