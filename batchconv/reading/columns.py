@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -13,6 +15,9 @@ ADDED_COLUMNS = ("_outcome", "_reason", "_status", "_attempts", "_row")
 """What a failed-rows file adds to the input's own columns; ignored when it is fed back."""
 
 _MOST_SHOWN = 30  # names in an error; a file may have thousands of columns
+_LIKE_IDS = re.compile(r"(?:message|msg|sms|call|event|uu)\w*id|\w*messageid|uuid|^id$")
+_LIKE_STATES = re.compile(r"status|state$|^dlr|^stat$|receipt|deliveryre")
+_LIKE_DELIVERED = re.compile(r"deliver|convert|conversion|success|acted|clicked|responded|verified")
 # Case, `-`, `_` and camelCase are one.
 _TAKEN_BY_THEMSELVES = {
     "messageid": "message_id",
@@ -138,11 +143,31 @@ def require_columns(
     if places.message_id is None:
         raise ColumnError(
             f"no column holds the message id; the columns are: {seen}",
-            hint="name it with --map message_id=COLUMN",
+            hint=f"name it with --map message_id={_probable(names, _LIKE_IDS)}",
         )
     if places.delivered is None and not delivered_given:
         raise ColumnError(
             f"no column says whether it was delivered; the columns are: {seen}",
-            hint="name it with --map delivered=COLUMN, or say it for all rows with "
-            "--delivered true",
+            hint=_hint_for_delivered(names),
         )
+
+
+def _probable(names: Sequence[str], like: re.Pattern[str]) -> str:
+    """The one column whose name is like that, quoted for a shell; else the word COLUMN."""
+    found = [name for name in names[:1000] if like.search(_plain(name))]
+    return shlex.quote(found[0]) if len(found) == 1 and found[0].isprintable() else "COLUMN"
+
+
+def _hint_for_delivered(names: Sequence[str]) -> str:
+    states = [name for name in names[:1000] if _LIKE_STATES.search(_plain(name))]
+    if states:  # whoever follows "--delivered true" here reports failed messages as acted upon
+        return (
+            f"{_shown(states[0])!r} may tell what became of the message; the API asks whether the "
+            "user did what it asked for: name the column that says that with "
+            "--map delivered=COLUMN, and words that mean yes and no with --true and --false"
+        )
+    column = _probable(names, _LIKE_DELIVERED)
+    return (
+        f"name it with --map delivered={column}, or say it for all rows with --delivered true "
+        "or false"
+    )

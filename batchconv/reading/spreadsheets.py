@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
-from itertools import product
 
+from batchconv.reading.timestamp_guess import CANDIDATES, as_options, fitting
 from batchconv.reading.timestamps import is_usual
 
 _FEWEST = 10  # ids from which a pattern can be seen
@@ -14,11 +13,7 @@ _NARROWEST = 8  # digits; shorter ids are numbers that somebody counts up
 _WIDEST = 40  # digits; longer ones are no ids that a spreadsheet would read as numbers
 _ALL_DIGITS, _OF_FULL_WIDTH = 0.95, 0.8  # shares from which ids look alike
 
-_DATES = (
-    "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y-%m-%d",
-    "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y",
-)  # fmt: skip
-_TIMES = (" %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", ", %H:%M:%S", ", %H:%M", "")
+_MOST_TOLD = 3  # formats in a sentence
 _MOST_DATES = 10_000  # values that are looked at; each takes microseconds
 
 
@@ -76,7 +71,7 @@ class DateNotations:
 
     def __init__(self) -> None:
         self.count = 0
-        self._fitting = [date + time for date, time in product(_DATES, _TIMES)]
+        self._fitting = list(CANDIDATES)
 
     def add(self, text: str) -> None:
         """Take in a time that is bad: of a notation that is not known, or an impossible one."""
@@ -84,8 +79,7 @@ class DateNotations:
             return
         self.count += 1
         if self._fitting and self.count <= _MOST_DATES:
-            text = text.strip()
-            self._fitting = [one for one in self._fitting if _fits(text, one)]
+            self._fitting = fitting([text], self._fitting)
 
     def warning(self, *, others: bool) -> str | None:
         """A sentence that names the `--timestamp-format`, where there is one.
@@ -98,24 +92,12 @@ class DateNotations:
         what = f"every time that is not understood ({self.count}) fits"
         if self.count > _MOST_DATES:
             what = f"each of the first {_MOST_DATES} times that are not understood fits"
+        options = as_options(self._fitting[:_MOST_TOLD])
         if len(self._fitting) > 1:
-            first, *more = (f"'{one}'" for one in self._fitting)
-            return (
-                f"{what} --timestamp-format {first} and {' and '.join(more)} alike: which it is, "
-                "only the program tells that wrote them"
-            )
-        option = f"--timestamp-format '{self._fitting[0]}'"
+            return f"{what} {options} alike: which it is, only the program tells that wrote them"
         if others:
             return (
-                f"{what} {option}, and others do not: a spreadsheet may have rewritten some; "
-                f"have these rows written with --invalid, and give {option} for that file alone"
+                f"{what} {options}, and others do not: a spreadsheet may have rewritten some; "
+                f"have these rows written with --invalid, and give {options} for that file alone"
             )
-        return f"{what} {option}"
-
-
-def _fits(text: str, notation: str) -> bool:
-    try:
-        datetime.strptime(text, notation)  # noqa: DTZ007 - only whether it can be read matters
-    except ValueError:
-        return False
-    return True
+        return f"{what} {options}"

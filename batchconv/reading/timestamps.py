@@ -24,6 +24,7 @@ from batchconv.reading.timestamp_formats import (
     moment_of,
     zone_of,
 )
+from batchconv.reading.timestamp_guess import as_options, fitting
 from batchconv.reading.unsendable import NULL_MARKERS, UnsendableError, number_text
 
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
@@ -33,6 +34,7 @@ _PLAIN = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME}(?:[.,][0-9]+)?"
 _ALL_LOCAL = re.compile(rf"(?:{_PLAIN}\n)*")
 _ALL_UTC = re.compile(rf"(?:{_PLAIN}(?:Z|[+]00:00| UTC)\n)*")
 _ALL_EPOCH = re.compile(r"(?:[0-9]{10}(?:[0-9]{3}|[0-9]{6})?\n)*")
+_MOST_TOLD = 3  # formats in a sentence
 _SECOND = timedelta(seconds=1)
 
 _ISO = re.compile(
@@ -158,11 +160,13 @@ class TimestampRules:
                 Reason.BAD_TIMESTAMP,
                 f"{show(raw)} does not have the --timestamp-format {self._notation!r}",
             )
+        formats = fitting([raw])[:_MOST_TOLD] if isinstance(raw, str) else []
+        remedy = f"give {as_options(formats)}" if formats else (
+            "write yyyy-MM-dd HH:mm:ss, ISO 8601 with a time of day, or an epoch of 10, 13 or 16 "
+            "digits, or name its --timestamp-format"
+        )  # fmt: skip
         raise UnsendableError(
-            Reason.BAD_TIMESTAMP,
-            f"{show(raw)} is an unrecognised timestamp format; write yyyy-MM-dd HH:mm:ss, ISO "
-            "8601 with a time of day, or an epoch of 10, 13 or 16 digits, or name its "
-            "--timestamp-format",
+            Reason.BAD_TIMESTAMP, f"{show(raw)} is an unrecognised timestamp format; {remedy}"
         )
 
 

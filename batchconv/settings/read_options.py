@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
+from batchconv.errors import UsageError
 from batchconv.model import Channel
 from batchconv.reading.formats import FORMATS, FormatName, ReadOptions
 from batchconv.reading.formats.decoding import check_encoding
@@ -117,7 +118,7 @@ class ReadSettings:
 def read_options_of(settings: ReadSettings) -> ReadOptions:
     """How readers have it; raises UsageError for an encoding that there is not."""
     return ReadOptions(
-        mapped=dict(settings.map),
+        mapped=columns_named(settings),
         header=not settings.no_header,
         delimiter=settings.delimiter,
         escape=settings.escape,
@@ -129,6 +130,19 @@ def read_options_of(settings: ReadSettings) -> ReadOptions:
         encoding=settings.encoding and check_encoding(settings.encoding),
         notation=settings.timestamp_format,
     )
+
+
+def columns_named(settings: ReadSettings) -> dict[str, str]:
+    """Field → the column that `--map` names; raises UsageError where it names two."""
+    named: dict[str, str] = {}
+    for field, column in settings.map:
+        if named.setdefault(field, column) != column:
+            raise UsageError(
+                f"--map {field}={named[field]} and --map {field}={column} name two columns for "
+                f"{field}",
+                hint="leave one of them out",
+            )
+    return named
 
 
 def mapper_of(settings: ReadSettings, *, timestamps: bool = True) -> Mapper:
@@ -151,5 +165,5 @@ def mapper_of(settings: ReadSettings, *, timestamps: bool = True) -> Mapper:
         false=settings.false,
         nulls=settings.null,
         any_id=settings.any_id,
-        id_column=dict(settings.map).get("message_id"),
+        id_column=columns_named(settings).get("message_id"),
     )

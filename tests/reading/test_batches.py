@@ -4,9 +4,11 @@ import io
 import itertools
 import json
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from hashlib import blake2b
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given, settings
@@ -186,8 +188,11 @@ def _exactly(rows: Any) -> Any:
 ids = st.one_of(
     st.text("abc123-", min_size=1), st.text(max_size=3), st.integers(),
     st.sampled_from([None, 1.5, True, "", " ", " a", "\u00a0", "1.23E+15", "E+1", "a\u200d"]),
+    st.sampled_from(['="1"', "NULL", "message_id", "447700900123.0", "'1", "#REF!", "\ufeff1"]),
+    st.just(2**60),
     st.sampled_from(["\ud800", "\x7f", "\x85", "\u2028"]),
 )  # fmt: skip
+SPRING, AUTUMN = datetime(2026, 3, 29), datetime(2026, 10, 26)  # noqa: DTZ001 - local ones
 booleans = st.sampled_from(
     [
         "true",
@@ -237,7 +242,10 @@ def _mostly(strategy: Any, usual: Any) -> Any:
     st.tuples(
         _mostly(ids, st.text("abc123- é", min_size=1)),
         _mostly(booleans, st.sampled_from(["true", "False", "1"])),
-        _mostly(times, st.sampled_from(["2026-11-20 06:08:15", "2024-02-29T23:59:59Z"])),
+        _mostly(times, st.sampled_from(["2026-11-20 06:08:15", "2024-02-29T23:59:59Z"]))
+        | _mostly(times, st.integers(10**9, 10**10 - 1))
+        | _mostly(times, st.integers(10**12, 10**13 - 1).map(str))
+        | _mostly(times, st.datetimes(SPRING, AUTUMN).map(lambda at: at.isoformat(" ", "seconds"))),
         _mostly(channels, st.none()),
     ),
     st.sampled_from(
@@ -246,6 +254,8 @@ def _mostly(strategy: Any, usual: Any) -> Any:
             Mapper(delivered=False, channel="voice"),
             Mapper(timestamps=False),
             Mapper(notation="%Y-%m-%d %H:%M:%S"),
+            Mapper(zone=ZoneInfo("Europe/Berlin")),
+            Mapper(true=["maybe"], nulls=["a"], any_id=True),
         ]
     ),
 )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from batchconv.errors import UsageError
 from batchconv.reading.columns import (
     ADDED_COLUMNS,
     FIELDS,
@@ -9,6 +10,7 @@ from batchconv.reading.columns import (
     find_columns,
     require_columns,
 )
+from batchconv.settings.read_options import ReadSettings, columns_named
 
 
 @pytest.mark.parametrize(
@@ -139,13 +141,14 @@ def require(
             ["id", "delivered"],
             {},
             "no column holds the message id; the columns are: id, delivered",
-            "name it with --map message_id=COLUMN",
+            "name it with --map message_id=id",
         ),
         (
             ["message_id", "ok"],
             {},
             "no column says whether it was delivered; the columns are: message_id, ok",
-            "name it with --map delivered=COLUMN, or say it for all rows with --delivered true",
+            "name it with --map delivered=COLUMN, or say it for all rows with --delivered true "
+            "or false",
         ),
         (
             ["reference", "delivered"],
@@ -173,3 +176,37 @@ def test_delivered_may_be_given_for_all_rows():
 
 def test_timestamp_and_channel_may_be_missing():
     require(["delivered", "message_id"])
+
+
+def _hint(names, mapped=None):
+    with pytest.raises(ColumnError) as caught:
+        require_columns(find_columns(names, {}), names, mapped or {}, delivered_given=False)
+    return caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("names", "option"),
+    [
+        (["SMS Message Id", "delivered"], "--map message_id='SMS Message Id'"),
+        (["uuid", "name", "delivered"], "--map message_id=uuid"),
+        (["sms_id", "call_uid", "uuid", "delivered"], "--map message_id=COLUMN"),
+        (["message_id", "converted"], "--map delivered=converted"),
+        (["message_id", "is delivered"], "--map delivered='is delivered'"),
+    ],
+)
+def test_the_probable_column_is_proposed(names, option):
+    assert option in _hint(names)
+
+
+@pytest.mark.parametrize("name", ["status", "delivery_status", "DLR", "state", "MessageStatus"])
+def test_a_column_of_delivery_states_is_never_answered_with_delivered_true(name):
+    hint = _hint(["message_id", name])
+    assert "--delivered" not in hint
+    assert "--true and --false" in hint
+    assert "whether the user did" in hint
+
+
+def test_one_field_mapped_twice_is_an_error_that_names_both():
+    settings = ReadSettings(map=(("message_id", "a"), ("delivered", "b"), ("message_id", "c")))
+    with pytest.raises(UsageError, match="--map message_id=a and --map message_id=c"):
+        columns_named(settings)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from batchconv.errors import UsageError
 from batchconv.model import Raw
-from batchconv.reading.timestamp_formats import compile_format
 from batchconv.reading.timestamps import TimestampRules
 from batchconv.reading.unsendable import UnsendableError
 
@@ -311,10 +310,140 @@ def test_a_time_that_does_not_have_the_named_format_is_invalid(raw, notation, zo
     assert reason(raw, zone, notation) == why
 
 
-@pytest.mark.parametrize("notation", ["", "abc", "%", "%s", "%Q", "%Y %Y", "%H:%M:%S", "%Y-%m"])
-def test_a_format_that_no_time_can_have_is_a_usage_error(notation):
-    with pytest.raises(UsageError, match="--timestamp-format"):
-        compile_format(notation)
+@pytest.mark.parametrize(
+    ("notation", "why"),
+    [
+        ("", "does not say year, month and day"),
+        ("abc", "does not say year, month and day"),
+        ("%H:%M:%S", "does not say year, month and day"),
+        ("%Y-%m", "does not say year, month and day"),
+        ("%d/%m %H:%M", "does not say year, month and day"),
+        ("%Y-%m-%j", "does not say year, month and day"),
+        ("%G-%m-%d", "does not say year, month and day"),
+        ("%Y-%V-%u", "does not say year, month and day"),
+        ("%", "% is no directive"),
+        ("%Q", "%Q is no directive"),
+        ("%s", "epochs are understood by themselves"),
+        ("%c", "depends on the machine's language"),
+        ("%Y-%U", "leaves the day open"),
+        ("%Y %Y", "%Y and %Y both tell the year"),
+        ("%d/%m/%Y %b", "%m and %b both tell the month"),
+        ("%d/%m/%Y %I:%M", "%I needs %p"),
+        ("%d/%m/%Y %H:%M %p", "%p has an effect with %I only"),
+        ("%d/%m/%Y %H:%I %p", "%H and %I both tell the hour"),
+        ("%d/%m/%Y :%M", "the minutes without the hour"),
+        ("%d/%m/%Y %H:%S", "the seconds without the minutes"),
+        ("%f%Y-%m-%d %H:%M:%S", "where the fraction ends"),
+    ],
+)
+def test_a_format_that_leaves_the_time_open_is_a_usage_error(notation, why):
+    with pytest.raises(UsageError, match="--timestamp-format") as refused:
+        TimestampRules(UTC, notation)
+    assert why in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("raw", "notation", "sent"),
+    [
+        ("2/1/2026 9:05", "%d/%m/%Y %H:%M", "2026-01-02 09:05:00"),
+        ("2012026", "%d%m%Y", None),  # a zero was eaten
+        ("02012026", "%d%m%Y", "2026-01-02 00:00:00"),
+        ("2026366", "%Y%j", None),
+        ("2026-366", "%Y-%j", None),
+        ("2024-366", "%Y-%j", "2024-12-31 00:00:00"),
+        ("2026-2", "%Y-%j", None),
+        ("2026-W01-5", "%G-W%V-%u", "2026-01-02 00:00:00"),
+        ("2026-W54-5", "%G-W%V-%u", None),
+        ("Fri 02/01/2026", "%a %d/%m/%Y", "2026-01-02 00:00:00"),
+        ("Mon 02/01/2026", "%a %d/%m/%Y", None),
+        ("02/01/2026 12:00 AM", "%d/%m/%Y %I:%M %p", "2026-01-02 00:00:00"),
+        ("02/01/2026 12:00 pm", "%d/%m/%Y %I:%M %p", NOON),
+        ("02/01/2026 13:00 PM", "%d/%m/%Y %I:%M %p", None),
+        ("02/01/2026 00:00 AM", "%d/%m/%Y %I:%M %p", None),
+        ("1/2/2026 1:03\u202fPM", "%m/%d/%Y %I:%M %p", "2026-01-02 13:03:00"),
+        ("02/01/69", "%d/%m/%y", "1969-01-02 00:00:00"),
+        ("02/01/68", "%d/%m/%y", "2068-01-02 00:00:00"),
+        ("02/01/2026 12:5", "%d/%m/%Y %H:%M", None),
+        ("02/01/2026 24:00", "%d/%m/%Y %H:%M", None),
+        ("02/01/2026 23:59:60", "%d/%m/%Y %T", None),
+        ("2026-01-02T12:00", "%FT%R", NOON),
+        ("100% 2026-01-02", "100%% %F", "2026-01-02 00:00:00"),
+        ("\uff12026-01-02", "%Y-%m-%d", None),
+        ("Fri Jan  2 12:00:00 2026", "%a %b %d %H:%M:%S %Y", NOON),
+        ("2 january 2026", "%d %B %Y", "2026-01-02 00:00:00"),
+    ],
+)
+def test_a_value_must_be_what_the_format_writes(raw, notation, sent):
+    if sent is None:
+        assert reason(raw, UTC, notation) == "bad-timestamp"
+    else:
+        assert to_api(raw, UTC, notation) == sent
+
+
+@pytest.mark.parametrize(
+    ("zone", "sent"),
+    [
+        ("UTC", NOON), ("gmt", NOON), ("Z", NOON), ("+01:00", "2026-01-02 11:00:00"),
+        ("UTC+2", "2026-01-02 10:00:00"), ("GMT-0530", "2026-01-02 17:30:00"),
+        ("Europe/Berlin", "2026-01-02 11:00:00"), ("America/New_York", "2026-01-02 17:00:00"),
+        ("EST", None), ("EDT", None), ("CET", None), ("CEST", None), ("IST", None),
+        ("Mars/Olympus", None), ("Nowhere", None), ("+99:00", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("machine", ["America/New_York", "Europe/Berlin", "UTC"])
+def test_a_zone_is_what_it_says_whatever_the_zone_of_the_machine(zone, sent, machine, monkeypatch):
+    monkeypatch.setenv("TZ", machine)
+    time.tzset()
+    try:
+        text, notation = f"Fri Jan 02 12:00:00 {zone} 2026", "%a %b %d %H:%M:%S %Z %Y"
+        if sent is None:
+            assert reason(text, BERLIN, notation) == "bad-timestamp"
+        else:
+            assert to_api(text, BERLIN, notation) == sent
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["2026-01-02T24:00:00", "2026-01-02T24:00:00Z", "20260102T2400", "2026-01-02 24:00:00 UTC"],
+)
+def test_there_is_no_hour_24_in_any_version_of_python(raw):
+    assert reason(raw) == "bad-timestamp"
+    with pytest.raises(UnsendableError):
+        TimestampRules().all([raw] * 20)
+
+
+@pytest.mark.parametrize(
+    ("raw", "formats"),
+    [
+        ("20/11/2026 10:03", ["%d/%m/%Y %H:%M"]),
+        ("20.11.26 10:03:20", ["%d.%m.%y %H:%M:%S"]),
+        ("01/02/2026 11:00", ["%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M"]),
+        ("Fri Nov 20 06:08:15 CET 2026", ["%a %b %d %H:%M:%S %Z %Y"]),
+        ("20/Nov/2026:06:08:15 +0000", ["%d/%b/%Y:%H:%M:%S %z"]),
+        ("soon", []),
+    ],
+)
+def test_the_format_that_fits_is_named(raw, formats):
+    with pytest.raises(UnsendableError) as caught:
+        to_api(raw)
+    told = caught.value.fault.detail
+    assert [one for one in told.split("'") if one.startswith("%")] == formats
+
+
+numeric = st.sampled_from(
+    ["%d/%m/%Y %H:%M:%S", "%Y%m%d%H%M%S", "%m/%d/%y %I:%M:%S %p", "%d-%b-%Y %T", "%Y-%j %H.%M.%S",
+     "%A %d %B %Y %H:%M:%S", "%G-W%V-%u %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"]
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.datetimes(datetime(1970, 1, 1), datetime(2068, 1, 1)), numeric)  # noqa: DTZ001 - in UTC
+def test_what_a_format_writes_it_reads(moment, notation):
+    expected = moment.isoformat(" ", "seconds")
+    assert to_api(moment.strftime(notation), UTC, notation) == expected
 
 
 # -- property --------------------------------------------------------------------------------------
