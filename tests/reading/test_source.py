@@ -64,6 +64,55 @@ def test_a_name_that_no_file_can_have_is_an_unreadable_input(name):
         ByteStream(name)
 
 
+def rewrite(path: Path) -> None:
+    path.write_bytes(TEXT.replace(b"id", b"ID"))
+
+
+def cut_short(path: Path) -> None:
+    os.truncate(path, 10)
+
+
+def write_longer(path: Path) -> None:
+    path.write_bytes(TEXT.replace(b"id", b"a longer id"))
+
+
+@pytest.mark.parametrize("change", [rewrite, cut_short, write_longer])
+def test_a_file_that_is_written_anew_while_it_is_read_is_damage(path, change):
+    """The rest of another version would make rows that stand in neither."""
+    path.write_bytes(TEXT)
+    os.utime(path, ns=(0, 0))
+    with ByteStream(str(path)) as stream:
+        pieces = iter(stream)
+        first = next(pieces)
+        change(path)
+        with pytest.raises(InputError, match="rewritten or cut short while it was read"):
+            list(pieces)
+    assert TEXT.startswith(first)
+
+
+def test_a_file_that_grows_is_read_to_its_end(path):
+    """A log is often written to while it is read."""
+    path.write_bytes(TEXT)
+    os.utime(path, ns=(0, 0))
+    with ByteStream(str(path)) as stream:
+        pieces = iter(stream)
+        first = next(pieces)
+        with path.open("ab") as file:
+            file.write(b"more,true\n")
+        assert first + b"".join(pieces) == TEXT + b"more,true\n"
+
+
+def test_a_file_that_is_replaced_by_another_is_read_as_it_was(path, tmp_path):
+    """Who writes a new file and renames it changes nothing for those who read the old one."""
+    path.write_bytes(TEXT)
+    with ByteStream(str(path)) as stream:
+        pieces = iter(stream)
+        first = next(pieces)
+        (tmp_path / "new").write_bytes(b"x")
+        (tmp_path / "new").rename(path)
+        assert first + b"".join(pieces) == TEXT
+
+
 # -- as it arrives ---------------------------------------------------------------------------------
 
 

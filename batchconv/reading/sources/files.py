@@ -62,11 +62,17 @@ class File:
             raise missing(name) from None
         except (OSError, ValueError) as error:
             raise unreadable(name, error) from None
+        self._last = b""  # the piece that was read last, which ends at `_at`
+        self._at = 0
+        self._changed = self._stat().st_mtime_ns
+
+    def _stat(self) -> os.stat_result:
+        return os.fstat(self._file.fileno())
 
     @property
     def size(self) -> int | None:
         """The file's bytes; None for a pipe."""
-        found = os.fstat(self._file.fileno())
+        found = self._stat()
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def read(self) -> bytes:
@@ -76,9 +82,28 @@ class File:
                 poller = select.poll()
                 poller.register(self._file, select.POLLIN)
                 poller.poll()
+            self._refuse_rewritten()
         except OSError as error:
             raise unreadable(self._name, error) from None
+        self._last, self._at = piece, self._at + len(piece)
         return piece
+
+    def _refuse_rewritten(self) -> None:
+        """Raise when what has been read no longer stands there; more behind it is no matter.
+
+        What was read of a file that is written anew in its place is the end of one version and
+        the middle of another: rows that stand in neither.
+        """
+        found = self._stat()
+        if not stat.S_ISREG(found.st_mode) or found.st_mtime_ns == self._changed:
+            return
+        self._changed = found.st_mtime_ns
+        begin = self._at - len(self._last)
+        if os.pread(self._file.fileno(), len(self._last), begin) != self._last:
+            raise InputError(
+                f"{self._name} is damaged: it was rewritten or cut short while it was read",
+                hint="the rows before that were read; --resume sends the others",
+            )
 
     def arrives(self, seconds: float) -> bool:
         """Whether a pipe gives something within *seconds*; a file always does."""
@@ -90,7 +115,7 @@ class File:
 
     def jumping(self) -> BinaryIO | None:
         """The file itself, from its beginning; None for a pipe."""
-        if not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+        if not stat.S_ISREG(self._stat().st_mode):
             return None
         self._file.seek(0)
         return cast("BinaryIO", self._file)
