@@ -93,7 +93,7 @@ def prepare_upload(
             connect=connect,
             clock=clock,
         )
-        run.summary.note = expanded.note()
+        run.summary.note = expanded.note(reader.left_out)
         return run
 
 

@@ -55,7 +55,7 @@ def validate(
     findings.columns = reader.columns
     findings.damages = reader.damages
     findings.aside = reader.aside
-    findings.note = expanded.note()
+    findings.note = expanded.note(reader.left_out)
     return findings
 
 

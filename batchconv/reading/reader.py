@@ -20,7 +20,13 @@ from batchconv.reading.formats import (
     RowStream,
     open_rows,
 )
-from batchconv.reading.sources import ByteStream, Compression, can_reopen
+from batchconv.reading.sources import (
+    ByteStream,
+    Compression,
+    Input,
+    OwnResultsError,
+    can_reopen,
+)
 
 
 class _Place(NamedTuple):
@@ -39,6 +45,7 @@ class Reader:
         columns: for each of them, what its columns hold.
         aside: what stood in them and was no row, as far as they have been read.
         damages: inputs that broke off half-way, in order; the next input was still read.
+        left_out: results files of our own that were found, and are no inputs.
     """
 
     def __init__(
@@ -63,24 +70,45 @@ class Reader:
         self.columns: dict[str, Recognised] = {}
         self.aside = Aside()
         self.damages: list[BatchconvError] = []
+        self.left_out: list[str] = []
 
     def check(self) -> None:
         """Open every input and check its header.
 
         Raises:
             InputError: one is missing, unreadable, or damaged in its header.
-            UsageError: a column is wrong.
+            UsageError: a column is wrong. Of files that were found in a folder or by a pattern,
+                only when all of them are so: else they are among the damages, and left out.
         """
+        wrong: dict[str, BatchconvError] = {}
         try:
             for name in dict.fromkeys(self._inputs):
-                stream, rows = self._open(name)
+                try:
+                    stream, rows = self._open(name)
+                except (InputError, UsageError) as error:
+                    if not (isinstance(name, Input) and name.found):
+                        raise
+                    wrong[name] = error
+                    continue
                 if can_reopen(name):
                     stream.close()  # a thousand open inputs would run into the system's limit
                 else:
                     self._keep(name, stream, rows)
+            self._leave_out(wrong)
         except BaseException:
             self._close_kept()
             raise
+
+    def _leave_out(self, wrong: dict[str, BatchconvError]) -> None:
+        """Go on without files that nobody named and that cannot be read, unless that is all."""
+        mistakes = {
+            name: error for name, error in wrong.items() if not isinstance(error, OwnResultsError)
+        }
+        self._inputs = [name for name in self._inputs if name not in wrong]
+        if mistakes and not self._inputs:
+            raise next(iter(mistakes.values()))
+        self.damages += mistakes.values()
+        self.left_out += [name for name in wrong if name not in mistakes]
 
     def _keep(self, name: str, stream: ByteStream, rows: RowStream) -> None:
         self._kept[name] = stream, rows

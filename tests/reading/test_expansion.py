@@ -1,5 +1,6 @@
 """Folders and patterns → files: which, in what order, and under which names."""
 
+import gzip
 import os
 import shutil
 import subprocess
@@ -30,6 +31,11 @@ def fill(*names: str) -> None:
     for name in names:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(ROWS.format(Path(name).name))
+
+
+def write(name: str, text: str) -> None:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text(text)
 
 
 def found(*names: str) -> list[str]:
@@ -262,6 +268,52 @@ def test_what_was_expanded_is_not_expanded_again():
     once = expand(["part-*.csv"]).inputs
     Path("part-*.csv").unlink()
     assert expand(once).inputs == ["part-*.csv"]
+
+
+# -- files that were found and cannot be read ------------------------------------------------------
+
+
+@pytest.mark.parametrize("named", ["ex", "ex/*.csv"])
+@pytest.mark.parametrize("content", ["name,delivered\nx,true\n", "%PDF-1.7", ""])
+async def test_a_found_file_that_lacks_a_column_is_told_and_the_others_are_sent(
+    tmp_path, named, content
+):
+    fill("ex/1.csv", "ex/3.csv")
+    write("ex/2.csv", content or '"')
+    async with Simulator(Behaviour()) as simulator:
+        ended = await Shell(tmp_path, simulator.base_url).uploaded(named)
+        assert sorted(simulator.stats.accepted_ids) == ["1.csv", "3.csv"]
+    assert ended.code == 5
+    assert ended.books.accepted == 2
+    assert "ex/2.csv" in ended.err
+
+
+async def test_a_named_file_that_lacks_a_column_stops_the_run_before_it_begins(tmp_path):
+    fill("ex/1.csv")
+    write("ex/2.csv", "name,delivered\nx,true\n")
+    async with Simulator(Behaviour()) as simulator:
+        ended = await Shell(tmp_path, simulator.base_url).uploaded("ex", "ex/2.csv")
+        assert simulator.stats.requests == 0
+    assert ended.code == 2
+
+
+def test_when_no_found_file_can_be_read_the_column_is_what_is_wrong():
+    write("ex/2.csv", "name,delivered\nx,true\n")
+    with pytest.raises(UsageError, match=r"ex/2\.csv: no column holds the message id"):
+        validate(["ex"], ReadSettings())
+
+
+def test_results_of_ours_that_are_found_are_left_out_whatever_their_name_and_packing():
+    """A compressed one was sent as an export the next night."""
+    fill("ex/1.csv")
+    upload_here("ex/1.csv", results="r.jsonl")
+    for name in ("ex/archive.jsonl.gz", "ex/1.simulated.results.jsonl.gz"):
+        Path(name).write_bytes(gzip.compress(Path("r.jsonl").read_bytes()))
+    findings = validate(["ex"], ReadSettings())
+    assert (findings.read, findings.exit_code) == (1, 0)
+    assert findings.note == (
+        "found and not read: ex/1.simulated.results.jsonl.gz, ex/archive.jsonl.gz"
+    )
 
 
 # -- nothing there ---------------------------------------------------------------------------------

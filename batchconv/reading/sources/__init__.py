@@ -18,6 +18,7 @@ from batchconv.reading.sources.names import (
 )
 from batchconv.reading.sources.signatures import (
     BLANK,
+    OwnResultsError,
     is_own_results,
     is_parquet,
     refuse_no_table,
@@ -33,6 +34,7 @@ __all__ = [
     "Compression",
     "Expanded",
     "Input",
+    "OwnResultsError",
     "can_reopen",
     "damaged",
     "expand",

@@ -52,13 +52,13 @@ class Expanded(NamedTuple):
     inputs: list[Input]
     left_out: list[str]
 
-    def note(self) -> str | None:
-        """A sentence about what is left out; None when nothing is."""
-        if not self.left_out:
+    def note(self, more: Sequence[str] = ()) -> str | None:
+        """A sentence about what is left out, and *more* that was; None when nothing is."""
+        names = [*self.left_out, *more]
+        if not names:
             return None
-        more = len(self.left_out) - _SHOWN
-        told = ", ".join(self.left_out[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        return f"found and not read: {told}"
+        rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return f"found and not read: {', '.join(names[:_SHOWN])}{rest}"
 
 
 def expand(names: Sequence[str]) -> Expanded:

@@ -30,6 +30,10 @@ _UNPACKERS = {
 }  # fmt: skip
 
 
+class OwnResultsError(UsageError):
+    """An input is a results file of this program."""
+
+
 class Signature(NamedTuple):
     """How one kind of file begins.
 
@@ -194,11 +198,11 @@ def refuse_results(name: str, compression: Compression, head: bytes) -> None:
     """Refuse a results file of this program: its rows have been decided before.
 
     Raises:
-        UsageError: it is one.
+        OwnResultsError: it is one.
     """
     if is_own_results(head):
         plain = "" if compression == "none" else " (decompress it first)"
-        raise UsageError(
+        raise OwnResultsError(
             f"{name} is a results file of batchconv and no input",
             hint=f"to send its failed rows again{plain}: batchconv resend {shlex.quote(name)}; "
             "or name the input that it tells of, with --resume",
