@@ -75,6 +75,7 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     IN_LEDGER = "in-ledger"
     TOO_OLD = "too-old"
+    DISMISSED = "dismissed"
 
 
 class Fault(NamedTuple):
@@ -106,6 +107,30 @@ class PackedCells(NamedTuple):
         return [part.decode("utf-8", "surrogatepass") for part in self.parts]
 
 
+class Result(StrEnum):
+    """What finally became of a row."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    INVALID = "invalid"
+    SKIPPED = "skipped"
+
+
+class Earlier(NamedTuple):
+    """An outcome in the journal of a job that a later one takes the place of.
+
+    Attributes:
+        outcome: what had become of the row.
+        corrects: the key of that row, where this one has another; None where it is the same row.
+        fed_from: the failed-rows file that this row was read from, else None.
+    """
+
+    outcome: Result
+    corrects: bytes | None = None
+    fed_from: str | None = None
+
+
 class Row(NamedTuple):
     """A raw record with its number from 1.
 
@@ -120,7 +145,7 @@ class Row(NamedTuple):
         raw: the record's own text (undecodable bytes as lone surrogates), None where `cells`
             says it all.
         fault: why the record could not be read, else None.
-        known_key: the key, where it comes from an earlier run's results.
+        earlier: the outcome in the same job that this row's takes the place of, else None.
     """
 
     source: str
@@ -130,31 +155,35 @@ class Row(NamedTuple):
     cells: list[str] | PackedCells | tuple[object, int] | None
     raw: str | None
     fault: Fault | None
-    known_key: str | None = None
+    earlier: Earlier | None = None
 
-    def key(self) -> str:
-        """The hash by which a resume knows the row again: 128 bits, in hex.
+    def invalid_key(self) -> bytes:
+        """The key of a row that cannot be sent: of its four cells, or of the raw record.
 
-        Of the raw mapped values, or of the raw record where it could not be read. Values are
-        joined by NUL and null, booleans and integers are marked by other control characters:
-        rows that hold such characters themselves are invalid, so no two rows that are sent can
-        share a key by it.
+        Both are in spaces of their own: no row that is sent can share a key by them. A blank
+        cell and a missing one are the same.
         """
-        if self.known_key is not None:
-            return self.known_key
         if self.fault is not None and self.raw is not None:
-            text = "\x05" + self.raw
-        else:
-            text = "\0".join([v if v.__class__ is str else _marked(v) for v in self.fields])
-        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+            return _hash(self.raw.rstrip("\r\n"), b"batchconv record")
+        cells = [v.strip() or None if isinstance(v, str) else v for v in self.fields]
+        return _hash(json.dumps(cells), b"batchconv cells")
 
 
-def _marked(value: Raw) -> str:
-    if value is None:
-        return "\x01"
-    if isinstance(value, bool):
-        return "\x02" if value else "\x03"
-    return "\x04" + json.dumps(value)
+def _hash(text: str, space: bytes = b"") -> bytes:
+    data = text.encode("utf-8", "surrogatepass")
+    return blake2b(data, digest_size=16, person=space).digest()
+
+
+def show_key(key: bytes) -> str:
+    """A key as it stands in files: `k` and 32 hexadecimal digits, which no spreadsheet rounds."""
+    return f"k{key.hex()}"
+
+
+def read_key(text: str) -> bytes:
+    """The key that `show_key` has shown; raises ValueError for anything else."""
+    if len(text) != 33 or text[0] != "k":
+        raise ValueError(text)
+    return bytes.fromhex(text[1:])
 
 
 class Conversion(NamedTuple):
@@ -170,6 +199,15 @@ class Conversion(NamedTuple):
     delivered: bool
     timestamp: str | None
     channel: Channel
+
+    def key(self) -> bytes:
+        """128 bits that equal rows share: of what the API is told, and of nothing else.
+
+        A resume, a ledger and `--duplicates` know a row again by it, in whatever notation it is
+        written. No id holds a NUL: such rows are invalid.
+        """
+        text = f"{self.channel}\0{self.delivered}\0{self.timestamp}\0{self.message_id}"
+        return blake2b(text.encode(), digest_size=16).digest()
 
 
 class Reply(NamedTuple):
@@ -194,16 +232,6 @@ class Reply(NamedTuple):
     written: bool = True
 
 
-class Result(StrEnum):
-    """What finally became of a row."""
-
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    FAILED = "failed"
-    INVALID = "invalid"
-    SKIPPED = "skipped"
-
-
 class Outcome(NamedTuple):
     """What finally became of a row, with what was sent.
 
@@ -224,3 +252,7 @@ class Outcome(NamedTuple):
     elapsed: float | None = None
     reason: Reason | None = None
     detail: str | None = None
+
+    def key(self) -> bytes:
+        """The key of the row: of what is sent, or of an invalid one its own."""
+        return self.row.invalid_key() if self.conversion is None else self.conversion.key()

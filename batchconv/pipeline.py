@@ -9,11 +9,12 @@ from batchconv.errors import BatchconvError, OutputError
 from batchconv.journal.deduplication import Deduplicator
 from batchconv.journal.outcome_writer import OutcomeWriter, Watch
 from batchconv.journal.outputs import Outputs
-from batchconv.journal.settled_index import Settled
-from batchconv.model import Conversion, Outcome, Reply, Result, Row
+from batchconv.journal.runs_file import RunEnd
+from batchconv.journal.settled_index import Item, Settled
+from batchconv.model import Conversion, Outcome, Reply, Row
 from batchconv.reading.prefetch import Prefetcher
 from batchconv.reading.reader import Reader
-from batchconv.sending.age_limit import age_limit
+from batchconv.sending.age_limit import age_limit, was_too_old
 from batchconv.sending.retry import Backoff
 from batchconv.sending.stops import Stop, duration_stop, file_stop, signal_stop
 from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport
@@ -26,9 +27,6 @@ from batchconv.telemetry.summary import Summary
 from batchconv.vonage.verdicts import Judged, ReplyJudge
 
 _MOST_HELD = 1_000  # duplicates that wait for an equal row before reading pauses
-
-Item = Conversion | Outcome | Settled
-"""What the first half of the pipeline makes of rows: to send, `invalid`, or settled before."""
 
 
 def read(
@@ -83,6 +81,7 @@ class Run:
         once: keeps equal rows from being sent again; None to send them.
         watch: told of every outcome, and waited for.
         expect: tells how many rows there are.
+        unsure: rows that earlier runs may have sent without knowing what became of them.
         judge: what to do about a reply; by default the API's verdict table.
 
     Attributes:
@@ -101,6 +100,7 @@ class Run:
         once: Deduplicator | None = None,
         watch: Watch | None = None,
         expect: Expectation | None = None,
+        unsure: int = 0,
         judge: Callable[[Reply], Judged] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -115,6 +115,7 @@ class Run:
         self._turn_away = age_limit(settings.max_age, clock.wall)
         self._watch = watch
         self._expect = expect
+        self._unsure = unsure
         self.summary = Summary(run_id, clock.wall(), settings.shown(), results=outputs.path)
         self._feed: Prefetcher[Item]
         self._settling: OutcomeWriter
@@ -138,7 +139,6 @@ class Run:
                 send_also=self._send_also,
                 clock=clock.monotonic,
             )
-            accepted_before = self.summary.earlier[Result.ACCEPTED] > 0
             pool = self._pool = Pool(
                 client.exchange,
                 settling.settle,
@@ -148,7 +148,7 @@ class Run:
                 limits=settings.limits,
                 rate=settings.rate,
                 backoff=Backoff(settings.backoff_base, settings.backoff_max, clock.wall),
-                judge=self._judge or ReplyJudge(accepted_before=accepted_before),
+                judge=self._judge or ReplyJudge(accepted_before=self.summary.accepted_before),
                 turn_away=self._turn_away,
                 clock=clock.monotonic,
                 wall=clock.wall,
@@ -218,16 +218,19 @@ class Run:
     def _admit(self, item: Item) -> Conversion | None:
         if isinstance(item, Settled):
             self.summary.books.settled += item.rows
-            if item.restore is not None:
-                self._outputs.restore_failed(item.restore)
             return None
         turned_away = self._turn_away(item) if isinstance(item, Conversion) else None
+        if turned_away is not None and was_too_old(turned_away.row):
+            return self._admit(Settled())
         admitted: Conversion | Outcome | None = turned_away or item
         if self._once is not None and isinstance(admitted, Conversion):
             admitted = self._once.admit(admitted)
         if isinstance(admitted, Outcome):
             self._settling.note(admitted)
             return None
+        if admitted is not None and self._unsure and admitted.row.earlier is None:
+            self._unsure -= 1
+            self.summary.traffic.unknown_repeats += 1
         return admitted
 
     def _send_also(self, conversion: Conversion) -> None:
@@ -261,16 +264,22 @@ class Run:
     async def _finish(self, pool: Pool) -> None:
         """Close the files and prove the books; whatever fails becomes part of the summary."""
         summary = self.summary
-        for files in [self._outputs] + ([] if self._once is None else [self._once]):
+        for finish in [self._outputs.finish, *([self._once.close] if self._once else [])]:
             try:
-                await asyncio.to_thread(files.close)
+                await asyncio.to_thread(finish)
             except OutputError as error:
                 pool.stop(file_stop(error))
         summary.books.unsent += 0 if self._once is None else self._once.held
         summary.finish(self._clock.wall(), pool.traffic, pool.stops, self._damages)
         summary.failed = self._outputs.failed_paths
-        if self._settings.summary is not None:
-            try:
+        summary.failed_of_job = list(map(str, self._outputs.files.failed_files()))
+        try:
+            if self._settings.summary is not None:
                 summary.write(self._settings.summary)
-            except OutputError as error:
-                summary.stops.append(file_stop(error))
+        except OutputError as error:
+            summary.stops.append(file_stop(error))
+        try:
+            end = RunEnd(summary.run, summary.as_dict(), pool.traffic.unsure)
+            await asyncio.to_thread(self._outputs.end, end)
+        except OutputError as error:
+            summary.stops.append(file_stop(error))

@@ -1,60 +1,83 @@
-"""`batchconv audit`: the books, proved from the files."""
+"""`batchconv audit`: the books of a job, proved from its files."""
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from batchconv.cli.options import FileName, GroupedCommand, make_settings, settings_options
 from batchconv.cli.say import say, say_aside
+from batchconv.errors import printable
 from batchconv.settings.read_options import ReadSettings
 
 if TYPE_CHECKING:
-    from batchconv.journal.quick_entries import Entry
-    from batchconv.model import Row
+    from batchconv.operations.audit import Audit, Place
 
 
 @click.command("audit", cls=GroupedCommand)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=FileName())
 @click.option(
-    "--results",
-    "results_files",
-    metavar="FILE",
-    type=FileName(),
-    multiple=True,
-    required=True,
-    help="Results of the upload, then of each resend, in order. Repeatable.",
+    "--results", metavar="FILE", type=FileName(), required=True, help="The results file of the job."
 )
+@click.option(
+    "--allow-gone", is_flag=True,
+    help="Accepted rows may have left the inputs: exports that roll on.",
+)  # fmt: skip
+@click.option("--all", "name_all", is_flag=True, help="Name every row, not the first 20.")
+@click.option("--json", "as_json", is_flag=True, help="All of it as one JSON object.")
 @settings_options(ReadSettings)
-def audit(inputs: Sequence[str], results_files: Sequence[str], **values: Any) -> None:
-    """Check that every row of INPUT has an outcome and no outcome lacks a row.
+def audit(
+    inputs: Sequence[str],
+    results: str,
+    allow_gone: bool,
+    name_all: bool,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Check that every row of INPUT has an outcome and no accepted outcome lacks a row.
 
-    Names each row and each outcome that does not fit. Exits with 0 when all fit, else with 1.
-    Give the options about rows that the upload was given.
+    Names the rows and outcomes that do not fit. Exits with 0 when all fit, else with 1. Give the
+    options about rows that the upload was given.
     """
-    from batchconv.operations.audit import audit as reconcile  # noqa: PLC0415 - start-up
+    from batchconv.operations import audit as operation  # noqa: PLC0415 - start-up
 
-    found = reconcile(
-        inputs, results_files, make_settings(ReadSettings, values),
-        tell_missing=_tell_missing, tell_orphan=_tell_orphan,
+    found = operation.audit(
+        inputs, results, make_settings(ReadSettings, values),
+        allow_gone=allow_gone, most_named=None if name_all else operation.MOST_NAMED,
     )  # fmt: skip
-    told = ", ".join(f"{result.value} {count}" for result, count in found.outcomes.items())
-    say(
-        f"{found.rows} rows: {told or 'no outcomes'}; {found.missing} without an outcome; "
-        f"{found.orphans} outcomes without a row"
-    )
+    for note in found.notes:
+        say_aside(note)
+    if as_json:
+        say(json.dumps(found.as_dict(), indent=2))
+    else:
+        for line in _lines(found):
+            say(printable(line))
     for damage in found.damages:
         say_aside(f"batchconv: {damage}")
     sys.exit(found.exit_code)
 
 
-def _tell_missing(row: Row) -> None:
-    line = "" if row.line is None else f", line {row.line}"
-    say(f"no outcome: {row.source} row {row.number}{line}")
+def _lines(found: Audit) -> Iterator[str]:
+    yield from _named("no outcome", found.missing_rows, found.missing)
+    gone = "accepted, and no row" + (" (allowed)" if found.allow_gone else "")
+    yield from _named(gone, found.gone_rows, found.gone)
+    told = ", ".join(f"{count} {standing.value}" for standing, count in found.standings.items())
+    rows = "1 row" if found.rows == 1 else f"{found.rows} rows"
+    yield (
+        f"{rows}: {told or 'no outcomes'}; {found.missing} without an outcome; "
+        f"{found.gone} accepted without a row"
+    )
+    if found.superseded:
+        are = "outcome is" if found.superseded == 1 else "outcomes are"
+        yield f"{found.superseded} bad {are} of rows that are not in the inputs any more"
 
 
-def _tell_orphan(path: str, entry: Entry) -> None:
-    say(f"no row: {entry.source} row {entry.row}, {entry.outcome} in {path}")
+def _named(what: str, places: Sequence[Place], count: int) -> Iterator[str]:
+    for source, row, line in places:
+        yield f"{what}: {source} row {row}" + ("" if line is None else f", line {line}")
+    if count > len(places):
+        yield f"{what}: {count - len(places)} more; --all names them"

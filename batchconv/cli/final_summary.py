@@ -45,8 +45,6 @@ def final_summary(summary: Summary, given: Given) -> Iterator[Line]:
     books, *others = summary.lines()
     yield Line(books, whole=True)
     yield from map(Line, others)
-    if summary.note:
-        yield Line(summary.note)
     yield from (Line(f"batchconv: {damage}") for damage in summary.damages)
     for stop in summary.stops:
         yield Line(f"batchconv: stopped: {stop.why}")
@@ -56,7 +54,7 @@ def final_summary(summary: Summary, given: Given) -> Iterator[Line]:
         yield Line("nothing to do: every row was settled before")
     if summary.results != "-":
         yield Line(f"results: {summary.results}", whole=True)
-    for path in summary.failed:
+    for path in summary.failed_of_job if summary.outstanding_rows else summary.failed:
         yield Line(f"failed rows: {path}", whole=True)
     for step in next_steps(summary, given):
         yield Line(f"{step.how}: {step.command}", whole=True)
@@ -75,16 +73,13 @@ def next_steps(summary: Summary, given: Given) -> Iterator[Step]:
     if resumable(summary):
         yield Step("resume with", given.resume())
         return
-    results = summary.books.results + summary.earlier
-    failed = results[Result.FAILED] > 0 and summary.results != "-"
+    left = summary.outstanding
+    failed = left[Result.FAILED] > 0 and summary.results != "-"
     if failed:
-        yield Step("resend with", given.resend(summary.results))
-    to_mend = [path for path in summary.failed if not path.endswith(".raw")]
-    if to_mend and results[Result.REJECTED] + results[Result.INVALID]:
-        yield Step(
-            "or mend the failed rows, then" if failed else "mend the failed rows, then",
-            given.feed_back(to_mend, summary.results),
-        )
+        yield Step("send the failed rows again with", given.resend(summary.results))
+    if summary.failed_of_job and left[Result.REJECTED] + left[Result.INVALID] > 0:
+        how = "correct the failed rows, then" if not failed else "or correct the failed rows, then"
+        yield Step(how, given.feed_back(summary.failed_of_job, summary.results))
 
 
 def fields(summary: Summary, given: Given) -> dict[str, Any]:
@@ -101,5 +96,6 @@ def fields(summary: Summary, given: Given) -> dict[str, Any]:
         "damages": summary.damages,
         "results": summary.results,
         "failed_rows": summary.failed,
+        "failed_rows_of_job": summary.failed_of_job,
         "next": [step.command for step in next_steps(summary, given)],
     }

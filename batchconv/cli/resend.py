@@ -13,7 +13,10 @@ from batchconv.settings.option_types import options_of
 from batchconv.settings.options import Settings
 from batchconv.settings.read_options import ReadSettings
 
-_ABOUT_INPUTS = {*options_of(ReadSettings), "max_age", "failed", "no_failed"}
+_ABOUT_INPUTS = {
+    *options_of(ReadSettings), "max_age", "results", "failed", "no_failed", "resume", "retry",
+    "overwrite",
+}  # fmt: skip
 
 
 @click.command("resend", cls=SendingCommand)
@@ -24,15 +27,15 @@ _ABOUT_INPUTS = {*options_of(ReadSettings), "max_age", "failed", "no_failed"}
 @settings_options(
     Settings,
     only=[n for n in options_of(Settings) if n not in _ABOUT_INPUTS],
-    flag_only=("results",),  # in a file it names the upload's, which are the input here
 )
 def resend(earlier: str, include: str | None, **values: Any) -> None:
-    """Send the rows again that failed in RESULTS, into a results file of their own.
+    """Send the failed rows of a job again, from the values in its journal.
+
+    For when the input is gone: with the input, `upload --resume` does the same. The outcomes are
+    added to RESULTS.
 
     \b
       batchconv resend export.results.jsonl
-      batchconv audit export.csv --results export.results.jsonl \\
-        --results export.resend.results.jsonl
     """
     settings = sending_settings(values)
 

@@ -78,6 +78,8 @@ class RunOutput:
         if self._json is not None:
             self._json.run = summary.run
         observers: list[Observer] = metrics_of(self._settings, run)
+        for note in summary.notes:
+            notice(note)
         if summary.torn:
             notice(
                 f"{summary.results}: a torn last line of {summary.torn} bytes was cut off; "

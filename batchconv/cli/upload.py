@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from batchconv.cli.layers import FLAG, told_of
 from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_settings
 from batchconv.settings.options import Settings
@@ -25,7 +26,9 @@ def upload(inputs: Sequence[str], **values: Any) -> None:
     \b
       batchconv upload export.csv
       batchconv upload --simulate export.csv
-      batchconv upload --resume exports/ 'old/part-*.csv.gz'
+      batchconv upload --resume export.csv
+      batchconv upload export.failed.csv
+      batchconv upload 'old/part-*.csv.gz'
       tail -n 0 -F events.jsonl | batchconv upload -
 
     Options can also stand in a file and in the environment (BATCHCONV_RATE=50): see
@@ -35,7 +38,9 @@ def upload(inputs: Sequence[str], **values: Any) -> None:
 
     from batchconv.operations.upload import prepare_upload  # noqa: PLC0415 - start-up
 
+    told = told_of(click.get_current_context())
+    given = {name for name, value in told.items() if value.origin == FLAG}
     run_and_exit(
-        lambda watch: prepare_upload(inputs, settings, os.environ, watch),
+        lambda watch: prepare_upload(inputs, settings, os.environ, watch, given=given),
         settings,
     )

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from batchconv.errors import BooksError
 from batchconv.model import Result
 
-BAD_RESULTS = frozenset({Result.REJECTED, Result.FAILED, Result.INVALID})
+OUTSTANDING = (Result.REJECTED, Result.FAILED, Result.INVALID)
+"""Outcomes of rows that came to nothing, in the order in which they are told."""
+BAD_RESULTS = frozenset(OUTSTANDING)
 
 
 @dataclass(slots=True)

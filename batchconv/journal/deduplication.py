@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
 from batchconv.errors import BatchconvError
 from batchconv.journal.key_multiset import KeyMultiset
-from batchconv.model import Conversion, Outcome, Reason, Result
+from batchconv.journal.reader import Keys, ResultsReader
+from batchconv.model import Conversion, Outcome, Reason, Result, read_key
 
 _SHOWN = {True: "True", False: "False"}  # a boolean in an f-string costs as much as all the rest
 
@@ -26,7 +26,7 @@ class Origin(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """An identity that was accepted, and the row whose it was."""
+    """The key of a conversion that was accepted, and the row whose it was."""
 
     identity: bytes
     run: str
@@ -54,17 +54,8 @@ class Memory(Protocol):
         ...
 
 
-def identity(
-    message_id: str, delivered: bool | None, timestamp: str | None, channel: str | None
-) -> bytes:
-    """128 bits that equal rows share: what the API would be told is the same."""
-    # No id holds a NUL: such rows are invalid.
-    text = f"{channel}\0{delivered}\0{timestamp}\0{message_id}"
-    return blake2b(text.encode(), digest_size=16).digest()
-
-
 def told(conversions: Iterable[Conversion]) -> list[str]:
-    """What the API would be told of each, in a text that equal rows share, as `identity` has it."""
+    """What the API would be told of each, in a text that equal rows share, as their key has it."""
     return [
         f"{channel}\0{_SHOWN[delivered]}\0{timestamp}\0{message_id}"
         for _, message_id, delivered, timestamp, channel in conversions
@@ -91,6 +82,15 @@ class RunMemory:
         """Remember many."""
         for one in accepted:
             self.add(one)
+
+    def load(self, results: ResultsReader) -> None:
+        """Remember what a results file tells; raises InputError when it is none."""
+        for one in results.fold():
+            if isinstance(one, Keys):
+                if one.kind.outcome == Result.ACCEPTED:
+                    self._accepted.add_all(one.keys)
+            elif one.outcome == Result.ACCEPTED:
+                self._accepted.add_all(read_key(one.key))
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -119,7 +119,7 @@ class Deduplicator:
         Raises:
             OutputError: the memory cannot be read; the row is held to the end of the run.
         """
-        key = identity(*conversion[1:])
+        key = conversion.key()
         waiting = self._under_way.get(key)
         if waiting is not None:
             waiting.append(conversion)
@@ -143,14 +143,14 @@ class Deduplicator:
         """
         if outcome.result is Result.ACCEPTED and outcome.conversion is not None:
             row = outcome.row
-            key = identity(*outcome.conversion[1:])
+            key = outcome.conversion.key()
             self._memory.add(Accepted(key, self._run, row.source, row.number))
 
     def settled(self, outcome: Outcome) -> tuple[list[Outcome], Conversion | None]:
         """After a row's line was written: outcomes of rows it spares, or the next one to send."""
         if outcome.conversion is None or outcome.result is Result.SKIPPED:
             return [], None
-        key = identity(*outcome.conversion[1:])
+        key = outcome.conversion.key()
         waiting = self._under_way.pop(key, None)
         if not waiting:
             return [], None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from itertools import chain, repeat
+from collections.abc import Iterator
+from itertools import chain
 from struct import Struct
 from typing import Final
 
@@ -108,11 +108,6 @@ class KeyMultiset:
         self._in_memory -= 1
         return note
 
-    def absorb(self, other: KeyMultiset) -> None:
-        """Take over everything that *other* holds, which is empty afterwards."""
-        for key, note in other.drain():
-            self.add(key, note)
-
     def drain(self) -> Iterator[tuple[bytes, bytes]]:
         """Hand out all keys with their notes, and forget them."""
         self._index()
@@ -210,40 +205,3 @@ class _InOrder:
         while self._blocks:
             yield self._blocks.popleft()
         self._empty = True
-
-
-class Namespaces:
-    """Keys of rows from different inputs kept apart in one bag.
-
-    Inputs that are none of *sources* share one namespace of their own.
-    """
-
-    def __init__(self, sources: Iterable[str]) -> None:
-        # The first input's keys stay as they are: most runs have one input.
-        self._salts = {
-            source: number * _SCATTER % _SPAN
-            for number, source in enumerate(dict.fromkeys(sources))
-        }
-
-    def __contains__(self, source: str) -> bool:
-        return source in self._salts
-
-    def keyed(self, source: str, keys: bytes) -> bytes:
-        """One key or several, one behind the other, in the namespace of their source."""
-        salt = self._salts.get(source, _OTHERS)
-        return _salted(keys, salt) if salt else keys
-
-    def other(self, key: bytes) -> bytes:
-        """The key in the namespace of all sources that are no inputs."""
-        return _salted(key, _OTHERS)
-
-
-_SPAN: Final = 1 << 8 * KEY
-_SCATTER: Final = 0x9E3779B97F4A7C15F39CC0605CEDC835  # odd, so that no two numbers share a salt
-_OTHERS: Final = _SPAN - 1
-
-
-def _salted(keys: bytes, salt: int) -> bytes:
-    size = len(keys)
-    salts = b"".join(repeat(salt.to_bytes(KEY), size // KEY))
-    return (int.from_bytes(keys) ^ int.from_bytes(salts)).to_bytes(size)

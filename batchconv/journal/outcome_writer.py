@@ -112,13 +112,12 @@ class OutcomeWriter:
 
     def _write(self, finished: deque[_Finished]) -> None:
         """Write and count; what is left of *finished* after an exception is not settled."""
-        if self._once is not None:
-            remembered = [one for one in finished if self._remembered(self._once, one)]
-            finished.clear()
-            finished.extend(remembered)
+        noted = [one for one in finished if self._noted(one)]
+        finished.clear()
+        finished.extend(noted)
         if not finished:
             return
-        self._outputs.write_results([one.outcome for one in finished])
+        self._outputs.write([one.outcome for one in finished])
         while finished:
             outcome, written = finished[0]
             self._count(outcome)
@@ -131,9 +130,13 @@ class OutcomeWriter:
         while self._finished:
             self.flush()
 
-    def _remembered(self, once: Deduplicator, finished: _Finished) -> bool:
+    def _noted(self, finished: _Finished) -> bool:
+        """Write what has to stand elsewhere before the row's line; False when that fails."""
         try:
-            once.remember(finished.outcome)
+            if finished.outcome.reason is not None:
+                self._outputs.write_failed(finished.outcome)
+            if self._once is not None:
+                self._once.remember(finished.outcome)
         except OutputError as error:
             self._refuse(finished, error)
             return False
@@ -149,12 +152,6 @@ class OutcomeWriter:
     def _count(self, outcome: Outcome) -> None:
         self._count_outcome(outcome)
         self._count_errors(outcome)
-        if outcome.reason is not None:
-            try:
-                self._outputs.write_failed(outcome)
-            except OutputError as error:
-                # The row has its outcome all the same; a resume adds its copy to the failed rows.
-                self._stop(file_stop(error))
         if self._watch is not None:
             self._watch.observe(outcome)
         if self._once is not None:

@@ -1,171 +1,202 @@
-"""The files of one run, opened together: results, and the failed rows beside them."""
+"""The files of one run, opened together: the journal of its job, and the failed rows beside it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from batchconv.errors import InputError, UsageError
+from batchconv.errors import OutputError, UsageError
 from batchconv.journal.append_only_file import STDOUT, AppendOnlyFile, refuse_inputs
-from batchconv.journal.failed_rows.lines import Reread
-from batchconv.journal.failed_rows.names import Plan, Planner, name_files
-from batchconv.journal.failed_rows.owner import Claims, find_claims
-from batchconv.journal.failed_rows.writer import FailedRows
-from batchconv.journal.result_lines import read_lines
-from batchconv.journal.results import ResultLine, Results, Stamp, is_csv
+from batchconv.journal.failed_rows.writer import FailedRows, Look
+from batchconv.journal.job_files import JobFiles, check_folder, check_own, set_aside
+from batchconv.journal.reader import ResultsReader, Tail
+from batchconv.journal.results import Results, Stamp, is_csv
+from batchconv.journal.runs_file import RunEnd, RunsFile, RunStart
 from batchconv.journal.settled_index import Journal
 from batchconv.journal.stdout import Stdout
-from batchconv.model import Outcome, Result
-from batchconv.reading.formats import Layout
-from batchconv.settings.options import Settings, same_folder
+from batchconv.model import Outcome
+from batchconv.settings.options import Settings
 
-_ACCEPTED = frozenset({Result.ACCEPTED.value})
 _SYNC_EVERY = 0.5  # seconds between two calls of fsync, at most
+_PROBE = 4096  # bytes: a disk that has no room for these has none for lines
 
 
 class Outputs:
     """Where outcomes are written.
 
-    Constructing it takes the results file, before anything is read: a second run on the same
-    file is told so at once. `open_failed` follows when the inputs are known, and `load` when all
-    is well with them: until then no file is changed.
+    Constructing it takes the job, before anything is read: a second run on it is told so at once.
+    `open_failed` follows when the inputs are known, then `load`, and `begin` when all is well:
+    until then no file is changed.
 
     Args:
-        path: of the results; `-` for standard output.
+        files: of the job.
         inputs: none of them may be an output.
-        settings: say what may be replaced or gone on with.
+        settings: say what may be set aside.
         stamp: what the run adds to each line.
+        goes_on: the run adds to a job that may be there already.
 
     Attributes:
-        has_journal: the results file tells of earlier runs.
-        torn: bytes of a torn last line that were cut off.
+        files: of the job.
+        has_journal: the job tells of earlier runs.
+        tail: how the journal of those ends.
+        set_aside: old and new names of files that `--overwrite` has renamed.
 
     Raises:
-        UsageError: the path is an input or another output, or is there already.
-        HeldError: another run holds it.
+        UsageError: a file is an input or another output, or the job is there already.
+        HeldError: another run holds the job.
         OutputError: it cannot be opened.
     """
 
-    def __init__(self, path: str, inputs: Sequence[str], settings: Settings, stamp: Stamp) -> None:
-        self.path = path
-        self.torn = 0
-        self.has_journal = False
+    def __init__(
+        self,
+        files: JobFiles,
+        inputs: Sequence[str],
+        settings: Settings,
+        stamp: Stamp,
+        *,
+        goes_on: bool,
+    ) -> None:
+        self.files = files
+        self.tail = Tail(0, 0)
+        self.set_aside: list[tuple[str, str]] = []
         self._settings = settings
         self._stamp = stamp
         self._inputs = inputs
-        named = (path, settings.summary, settings.ledger, settings.metrics_file, settings.log_file)
+        named = (
+            files.results,
+            files.runs,
+            settings.summary,
+            settings.ledger,
+            settings.metrics_file,
+            settings.log_file,
+        )
         self._named = [name for name in named if name]
         self._failed: FailedRows | None = None
         self._results: Results
+        self._place: tuple[int, int] | None = None
+        self._runs = None if files.runs is None else RunsFile(files.runs)
         refuse_inputs(self._named, inputs)
-        self._sink: AppendOnlyFile | Stdout
-        if path == STDOUT:
-            if settings.resume:
-                raise UsageError("--resume needs a results file, and standard output is none")
-            self._sink = Stdout()
-        else:
-            self._sink = AppendOnlyFile(path, lock=True)
-            self.has_journal = settings.resume and self._sink.size > 0
-            if self._sink.size and not (settings.resume or settings.overwrite):
-                self._sink.close()
-                raise UsageError(
-                    f"{path} exists and is not empty",
-                    hint="go on with that run by --resume, replace it with --overwrite, or name "
-                    "another file with -o",
-                )
+        self._refuse(goes_on=goes_on)
+        self._sink = Stdout() if files.results == STDOUT else self._open()
+        self.has_journal = goes_on and self._size > 0
 
-    def open_failed(self, layouts: Mapping[str, Layout], reread: Reread) -> None:
+    @property
+    def path(self) -> str:
+        """Of the results."""
+        return self.files.results
+
+    @property
+    def results(self) -> ResultsReader:
+        """Reads what stands in the journal."""
+        return ResultsReader(self.path)
+
+    @property
+    def _size(self) -> int:
+        return self._sink.size if isinstance(self._sink, AppendOnlyFile) else 0
+
+    def _refuse(self, *, goes_on: bool) -> None:
+        files = self.files
+        if files.runs is None:
+            if goes_on:
+                raise UsageError(
+                    f"--resume needs a results file, and {files.results} keeps none",
+                    hint="name a file with -o",
+                )
+            return
+        check_folder(files)
+        if not files.exists:
+            return
+        if not (goes_on or self._settings.overwrite):
+            raise UsageError(
+                f"{files.results} exists: there is a job of that name",
+                hint="go on with it by --resume, set it aside and begin anew by --overwrite, or "
+                "name another file with -o",
+            )
+        check_own(files)
+
+    def _open(self) -> AppendOnlyFile:
+        sink = AppendOnlyFile(self.path, lock=self._runs is not None)
+        if self._runs is not None:
+            found = os.stat(self.path)  # noqa: PTH116 - a path may be any text here
+            self._place = found.st_dev, found.st_ino
+        return sink
+
+    def open_failed(
+        self, looks: Mapping[str, Look], name: Callable[[str, str], Path], run: str
+    ) -> None:
         """Plan the failed-rows files of inputs.
 
         Args:
-            layouts: how each input looks.
-            reread: reads a failed-rows file as the inputs are read.
+            looks: how the rows of each input look.
+            name: tells the first name for an input and a suffix.
+            run: the id of the run.
 
         Raises:
-            UsageError: a file is an input or another output, or is there already.
-            InputError: the results file that the run goes on with is none.
+            UsageError: a file is an input or another output.
         """
         settings = self._settings
-        if settings.no_failed:
+        if settings.no_failed or (self._runs is None and settings.failed is None):
             return
-        folder = same_folder(self.path)
-        named: Plan | Path = folder
-        if settings.failed is not None:
-            ours = self.has_journal or settings.overwrite
-            named = name_files(settings.failed, layouts, ours=ours)
-        if isinstance(named, Plan):
-            plan = named
-        else:
-            looks = {name: layout.of_failed_rows for name, layout in layouts.items()}
-            plan = self._plan(Planner(looks, named), reread)
-        paths = (str(path) for files in plan.files.values() for path in files)
-        refuse_inputs([*self._named, *paths], self._inputs)
-        self._failed = FailedRows(plan, layouts, reread)
-
-    def _plan(self, planner: Planner, reread: Reread) -> Plan:
-        claims: Claims | None = None
-        if isinstance(self._sink, AppendOnlyFile) and self._sink.size:
-            try:
-                claims = find_claims(self.path, planner.candidates(), reread)
-            except InputError:
-                if self.has_journal:
-                    raise  # what is to be replaced may be anything
-        return planner.plan(claims)
+        if settings.failed is not None and len(looks) == 1:
+            refuse_inputs([*self._named, settings.failed], self._inputs)
+        self._failed = FailedRows(looks, name, run)
 
     def load(self, journal: Journal) -> None:
-        """Let *journal* know what earlier runs in the same file settled; make all files ready.
+        """Let *journal* know what earlier runs of the job have settled.
 
         Raises:
-            UsageError: the results file tells of another target.
-            InputError: it is none, or a failed-rows file is none.
-            OutputError: a file cannot be changed.
+            InputError: the results file is none.
         """
         if self.has_journal:
-            if self._failed is not None:
-                self._failed.read_back()
-            tail = journal.load(self.path, self._has_failed)
-            self.torn = tail.torn
-            if isinstance(self._sink, AppendOnlyFile):
-                self._sink.cut(tail.end)
-                if tail.unended:
-                    self._sink.write(b"\n")
-                self.has_journal = self._sink.size > 0
-        elif self._settings.overwrite:
-            if self._failed is not None:
-                self._failed.clear()
-            if isinstance(self._sink, AppendOnlyFile):
-                self._sink.cut(0)
+            self.tail = self.results.tail()
+            journal.load(self.results)
+
+    def begin(self, start: RunStart) -> None:
+        """Make all files ready and tell of the run that starts.
+
+        Raises:
+            UsageError: what would be set aside is no job.
+            OutputError: a file cannot be changed, or the disk is full.
+        """
+        if self._settings.overwrite and self._runs is not None and not self.has_journal:
+            self._begin_anew()
+        if isinstance(self._sink, AppendOnlyFile) and self.has_journal:
+            self._sink.cut(self.tail.end)
+            if self.tail.unended:
+                self._sink.write(b"\n")
+            end = self._sink.size
+            self._sink.write(b" " * _PROBE + b"\n")
+            self._sink.cut(end)
+        if self._runs is not None:
+            self._runs.begin(start)
         self._results = Results(
-            self._sink, self._stamp, as_csv=is_csv(self.path), begin=not self.has_journal
+            self._sink, self._stamp, as_csv=is_csv(self.path), begin=not self._size
         )
 
-    def accepted_before(self) -> Iterator[ResultLine]:
-        """What earlier runs in the same file had accepted."""
-        return read_lines(self.path, _ACCEPTED) if self.has_journal else iter(())
+    def _begin_anew(self) -> None:
+        old = self._sink
+        if isinstance(old, AppendOnlyFile) and not old.size:
+            old.discard()
+        self.set_aside = set_aside(self.files)
+        self._sink = self._open()
+        old.close()
 
-    def _has_failed(self, source: str, row: int, key: bytes) -> bool:
-        return self._failed is None or self._failed.has_row(source, row, key)
-
-    @property
-    def failed_paths(self) -> list[str]:
-        """The failed-rows files that this run has written to."""
-        return [] if self._failed is None else self._failed.written
-
-    def write_results(self, outcomes: Sequence[Outcome]) -> None:
+    def write(self, outcomes: Sequence[Outcome]) -> None:
         """Write the lines that settle rows, all or none; raises OutputError."""
         self._results.write(outcomes)
 
     def write_failed(self, outcome: Outcome) -> None:
-        """Write the row itself if it was not accepted; raises OutputError."""
+        """Write the row itself if it came to nothing; raises OutputError."""
         if self._failed is not None:
             self._failed.write(outcome)
 
-    def restore_failed(self, outcome: Outcome) -> None:
-        """Write a row that an earlier run settled, if its failed-rows file lacks it."""
-        if self._failed is not None:
-            self._failed.restore(outcome)
+    @property
+    def failed_paths(self) -> list[str]:
+        """The failed-rows files that this run has written."""
+        return [] if self._failed is None else self._failed.written
 
     @property
     def behind(self) -> bool:
@@ -181,28 +212,56 @@ class Outputs:
         """Push what is written to the disk again and again, off the event loop.
 
         Raises:
-            OutputError: it did not get there.
+            OutputError: it did not get there, or the results file is no longer in its place.
         """
         while True:
             await asyncio.sleep(_SYNC_EVERY)
-            await asyncio.to_thread(self._sync)
+            await asyncio.to_thread(self.sync)
 
-    def _sync(self) -> None:
-        self._sink.sync()
+    def sync(self) -> None:
+        """Push what is written to the disk; raises OutputError as `keep_synced`."""
         if self._failed is not None:
             self._failed.sync()
+        self._sink.sync()
+        self._check_place()
+
+    def _check_place(self) -> None:
+        if self._place is None:
+            return
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 - a path may be any text here
+            there = (found.st_dev, found.st_ino) == self._place
+        except OSError:
+            there = False
+        if not there:
+            raise OutputError(
+                f"{self.path} was deleted, moved or replaced while the run was writing to it",
+                hint="put it back in its place if it was moved; a resume sends again what it lacks",
+            )
 
     def abandon(self) -> None:
         """Wait no longer for a reader of standard output."""
         if isinstance(self._sink, Stdout):
             self._sink.abandon()
 
-    def close(self) -> None:
-        """Push everything to the disk and close all; raises OutputError afterwards."""
+    def finish(self) -> None:
+        """Push everything to the disk; raises OutputError when it does not get there."""
         with contextlib.ExitStack() as stack:
+            if isinstance(self._sink, Stdout):
+                stack.callback(self._sink.close)
+            else:
+                stack.callback(self.sync)
             if self._failed is not None:
                 stack.callback(self._failed.close)
-            stack.callback(self._sink.close)
+
+    def end(self, end: RunEnd) -> None:
+        """Tell how the run has ended, and let go of the job; raises OutputError."""
+        try:
+            if self._runs is not None:
+                self._runs.end(end)
+        finally:
+            if isinstance(self._sink, AppendOnlyFile):
+                self._sink.close()
 
     def discard(self) -> None:
         """Let go of the files when the run does not take place after all."""

@@ -62,6 +62,7 @@ _VALUE = {
 _SKIPPED = {
     Reason.DUPLICATE: "equal to a row that was accepted",
     Reason.IN_LEDGER: "accepted before, as the `--ledger` knows",
+    Reason.DISMISSED: "settled as it is, by `batchconv dismiss`",
     Reason.TOO_OLD: "its time is further back than `--max-age`",
 }
 MEANINGS: dict[Reason, Meaning] = {

@@ -1,184 +1,260 @@
-"""Which rows an earlier run has settled."""
+"""What the journal of a job says of each key: how many outcomes are final, and how many are bad.
+
+Of a row's outcomes the last counts. A line that takes the place of an earlier one says so, so that
+all can be counted by key, without knowing whose row is whose: equal rows are alike.
+"""
 
 from __future__ import annotations
 
-import binascii
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from enum import Enum
 from struct import Struct
 from typing import NamedTuple
 
-from batchconv.errors import UsageError
-from batchconv.journal.entries import Tail, find_tail, opened, read_up_to
-from batchconv.journal.key_multiset import KeyMultiset, Namespaces
-from batchconv.journal.quick_entries import Entry, Keys
-from batchconv.model import Outcome, Reason, Result, Row
+from batchconv.journal.books import OUTSTANDING
+from batchconv.journal.key_multiset import KeyMultiset
+from batchconv.journal.reader import Keys, ResultsReader, is_final
+from batchconv.journal.results import ResultLine
+from batchconv.model import Conversion, Earlier, Outcome, Reason, Result, read_key
 
 
 class Settled(NamedTuple):
-    """Rows that an earlier run settled.
-
-    Attributes:
-        rows: how many, one behind the other.
-        restore: the outcome of one whose row the failed-rows file lacks; else None.
-    """
+    """Rows to which this run gives no new outcome: how many, one behind the other."""
 
     rows: int = 1
-    restore: Outcome | None = None
 
 
-_SETTLED = Settled()
+Item = Conversion | Outcome | Settled
+"""What becomes of a row: it is to be sent, it is not to be sent, or nothing is to be done."""
+
+_BAD = (*OUTSTANDING, Result.SKIPPED)  # skipped: as too old, which the next run judges anew
 _MOST_TOGETHER = 500  # settled rows that are told of as one
-_DONE = frozenset({Result.ACCEPTED.value, Result.SKIPPED.value})  # no failed-rows file has these
-_MOST_WANTED = 1_000_000  # notes in memory
+_MOST_SOURCES = 100_000  # inputs that are remembered by name
 
-# What a row's failed-rows line tells: row, status, attempts, outcome, reason. The row comes first:
-# of equal ones that with the same number is found by the beginning of its note.
-_NOTE = Struct(">QHHBB")
-_NUMBER = Struct(">Q")
-_RESULTS = list(Result)
-_REASONS = [None, *Reason]
-_RESULT_NUMBERS = {result.value: number for number, result in enumerate(_RESULTS)}
-_REASON_NUMBERS = {reason and reason.value: number for number, reason in enumerate(_REASONS)}
+# Of a bad outcome it is kept which row it is of: of equal rows one is taken for itself.
+_NOTE = Struct(">B6s6s")
+_TAGS = {outcome: bytes([number]) for number, outcome in enumerate(_BAD)}
+# Why a key has a final outcome: a row of the inputs was accepted or skipped, a corrected row was
+# accepted or skipped, or the row was corrected.
+_ACCEPTED, _SKIPPED, _CORRECTED, _SPARED, _CLOSED = b"a", b"s", b"c", b"d", b"x"
+
+
+class Place(NamedTuple):
+    """Which row an outcome is of: its number, and the line it starts on."""
+
+    row: int
+    line: int | None
+
+
+class Standing(Enum):
+    """What the journal says of a row in the end."""
+
+    ACCEPTED = "accepted"
+    SKIPPED = "skipped"
+    CORRECTED = "corrected"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    INVALID = "invalid"
+    TOO_OLD = "too-old"
 
 
 class Journal:
-    """Counts what is settled; a row that matches is counted off.
-
-    Outcomes are counted by source and key; those whose source is not among the run's inputs (a
-    file that was renamed) by key alone. There may be as many equal rows as there are outcomes.
-
-    Args:
-        sources: the run's inputs.
-        target: where the run sends to.
+    """Counts the outcomes of a job by key; a row that matches one takes it away.
 
     Attributes:
-        outcomes: of the earlier runs, by result.
+        outstanding: rows whose last outcome is rejected, failed or invalid.
+        sources: inputs that the job knows.
+        targets: where the runs sent to.
+        accepted_by: those of them that accepted rows.
+        lines: outcomes in all.
     """
 
-    def __init__(self, sources: Iterable[str], target: str) -> None:
-        self.outcomes: Counter[Result] = Counter()
-        self._namespaces = Namespaces(sources)
-        self._target = target
-        self._bag = KeyMultiset()
-        # Of rows that the failed-rows file may lack, with what is to be written there.
-        self._wanted = KeyMultiset(note=_NOTE.size, most=_MOST_WANTED)
-        self._any_wanted = False
-        self._left = 0  # outcomes that no row has been matched with
-        self._told: set[str] = set()  # inputs that there are outcomes of
-        self._of_others = False  # there are outcomes whose source is no input
+    def __init__(self) -> None:
+        self.outstanding: Counter[Result] = Counter()
+        self.sources: set[str] = set()
+        self.targets: set[str] = set()
+        self.accepted_by: set[str] = set()
+        self.lines = 0
+        self._final = KeyMultiset()
+        self._bad = KeyMultiset(note=_NOTE.size)
+        self._any_invalid = False
 
-    def load(self, path: str, has_failed: Callable[[str, int, bytes], bool]) -> Tail:
-        """Take in a results file, and tell how it ends.
+    def load(self, results: ResultsReader) -> None:
+        """Take in a results file; raises InputError when it is none."""
+        for one in results.fold():
+            if isinstance(one, Keys):
+                accepted = one.kind.outcome == Result.ACCEPTED
+                self.lines += self._final.add_all(one.keys, _ACCEPTED if accepted else _SKIPPED)
+                self._note(one.kind.source, one.kind.outcome, one.kind.target)
+            else:
+                self.add(one)
+
+    def add(self, line: ResultLine) -> None:
+        """Take in one line."""
+        self.lines += 1
+        self._note(line.source, line.outcome, line.target)
+        key = read_key(line.key)
+        outcome = Result(line.outcome)
+        if outcome is Result.INVALID:
+            self._any_invalid = True
+        if line.replaces is not None:
+            self.take_bad(
+                key if line.corrects is None else read_key(line.corrects),
+                Result(line.replaces),
+                line.row,
+            )
+        if line.corrects is not None:
+            self._final.add_all(read_key(line.corrects), _CLOSED)
+        if not is_final(line):
+            self._bad.add(key, _note(outcome, line.row, line.line))
+            self.outstanding[outcome] += 1
+        elif line.corrects is None:
+            self._final.add_all(key, _ACCEPTED if outcome is Result.ACCEPTED else _SKIPPED)
+        elif outcome is Result.ACCEPTED:
+            self._final.add_all(key, _CORRECTED)
+        elif line.reason == Reason.DUPLICATE and self.take_equal(key):
+            # The row of the input that it is equal to has been taken for it now.
+            self._final.add_all(key, _CORRECTED)
+        else:
+            self._final.add_all(key, _SPARED)
+
+    def _note(self, source: str, outcome: str, target: str) -> None:
+        if len(self.sources) < _MOST_SOURCES:
+            self.sources.add(source)
+        self.targets.add(target)
+        if outcome == Result.ACCEPTED:
+            self.accepted_by.add(target)
+
+    def told(self) -> str:
+        """How many outcomes it has, and how many are bad, in words."""
+        bad = sum(self.outstanding[outcome] for outcome in OUTSTANDING)
+        words = "1 outcome" if self.lines == 1 else f"{self.lines} outcomes"
+        return f"{words}, {bad} outstanding"
+
+    def take_bad(self, key: bytes, outcome: Result, row: int = -1) -> Place | None:
+        """Take away a bad outcome of *key*, that of the row of that number if there is one."""
+        tag = _TAGS.get(outcome, b"\xff")
+        note = self._bad.take(key, tag + _number(row)) or self._bad.take(key, tag)
+        if note is None:
+            return None
+        self.outstanding[outcome] -= 1
+        _, number, line = _NOTE.unpack(note)
+        return Place(int.from_bytes(number), int.from_bytes(line) or None)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._final or key in self._bad
+
+    def settle(
+        self, items: Iterable[Conversion | Outcome], retry: frozenset[Result]
+    ) -> Iterator[Item]:
+        """What is to be done with rows of the inputs, less what earlier runs settled.
 
         Args:
-            path: the results file.
-            has_failed: whether the failed-rows file of a source has the row of that number and key.
-
-        Raises:
-            UsageError: it tells of another target.
-            InputError: it is no results file.
+            items: what the rows have become: conversions, or `invalid`.
+            retry: bad outcomes that are not left as they are.
         """
-        self._has_failed = has_failed
-        with opened(path) as file:
-            tail = find_tail(path, file)
-            self._take_in(path, read_up_to(path, file, tail, keys_only=_DONE))
-        return tail
-
-    def _take_in(self, path: str, found: Iterable[Entry | Keys]) -> None:
-        counts: Counter[str] = Counter()
-        for one in found:
-            if one.target != self._target:
-                raise UsageError(
-                    f"{path} tells of a run against {one.target!r}, and this one is against "
-                    f"{self._target!r}",
-                    hint="name another results file with -o, or send to the same target",
-                )
-            if one.source in self._namespaces:
-                self._told.add(one.source)
-            else:
-                self._of_others = True
-            if isinstance(one, Keys):
-                keys = self._namespaces.keyed(one.source, one.keys)
-                counts[one.outcome] += self._bag.add_all(keys)
-            else:
-                key = self._namespaces.keyed(one.source, one.key)
-                counts[one.outcome] += 1
-                if one.outcome in _DONE or self._has_failed(one.source, one.row, one.key):
-                    self._bag.add_all(key)
-                else:
-                    self._wanted.add(key, _note(one))
-        self.outcomes = Counter({Result(name): count for name, count in counts.items()})
-        self._left = counts.total()
-        self._any_wanted = len(self._wanted) > 0
-
-    def settle(self, rows: Iterable[Row]) -> Iterator[Row | Settled]:
-        """The rows that have no outcome; in the place of those that have one, how many."""
         together = 0
-        for row in rows:
-            settled = self.look_up(row)
-            if settled is _SETTLED:
+        for one in items:
+            item = self._look_up(one, retry) if self.lines else one
+            if item is _SETTLED:
                 together += 1
                 if together < _MOST_TOGETHER:
                     continue
             if together:
                 yield Settled(together)
                 together = 0
-            if settled is not _SETTLED:
-                yield settled or row
+            if item is not _SETTLED:
+                yield item
         if together:
             yield Settled(together)
 
-    def look_up(self, row: Row) -> Settled | None:
-        """What an earlier run made of *row*, counting it off; None when it has no outcome."""
-        if not self._left:
-            return None
-        plain = binascii.unhexlify(row.key())
-        settled = None
-        if row.source in self._told:
-            settled = self._take(self._namespaces.keyed(row.source, plain), row)
-        if settled is None and self._of_others:
-            settled = self._take(self._namespaces.other(plain), row)
-            # Of a source that is no input it can be asked only now: its rows' file is another's.
-            restore = settled and settled.restore
-            if restore and self._has_failed(row.source, restore.row.number, plain):
-                settled = _SETTLED
-        if settled is not None:
-            self._left -= 1
-        return settled
-
-    def _take(self, key: bytes, row: Row) -> Settled | None:
-        if not (self._any_wanted and key in self._wanted):
-            return None if self._bag.take(key) is None else _SETTLED
-        # Of equal rows each has its own copy in the failed rows: the one that is missing.
-        note = self._wanted.take(key, _NUMBER.pack(row.number))
-        if note is None and self._bag.take(key) is not None:
+    def _look_up(self, item: Conversion | Outcome, retry: frozenset[Result]) -> Item:
+        if self._any_invalid and (known := self._by_cells(item)) is not None:
+            return known
+        if isinstance(item, Outcome):
+            return item
+        key = item.key()
+        if self._final.take(key) is not None:
             return _SETTLED
-        note = note or self._wanted.take(key)
-        if note is None:
+        if not len(self._bad):
+            return item
+        row = item.row.number
+        again = {*retry, Result.SKIPPED}
+        for outcome in sorted(_BAD, key=lambda one: one not in again):
+            if self.take_bad(key, outcome, row):
+                return taking_place(item, Earlier(outcome)) if outcome in again else _SETTLED
+        return item
+
+    def _by_cells(self, item: Conversion | Outcome) -> Item | None:
+        """What is to be done with a row that was invalid, maybe when the options were others."""
+        key = item.row.invalid_key()
+        final = self._final.take(key)
+        if final is not None:
+            if final == _CLOSED and isinstance(item, Conversion):
+                self._final.take(item.key(), _CORRECTED)
+            return _SETTLED
+        if not self.take_bad(key, Result.INVALID, item.row.number):
             return None
-        number, status, attempts, result, reason = _NOTE.unpack(note)
-        outcome = Outcome(
-            row._replace(number=number),
-            None,
-            _RESULTS[result],
-            status or None,
-            attempts,
-            reason=_REASONS[reason],
-        )
-        return Settled(1, outcome)
+        if isinstance(item, Outcome):
+            return _SETTLED
+        return taking_place(item, Earlier(Result.INVALID, corrects=key))
+
+    def take_up(self, key: bytes, row: int) -> tuple[Result, Place] | None:
+        """The bad outcome of a row that is to be corrected, taken away; None when it has none."""
+        for outcome in OUTSTANDING:
+            place = self.take_bad(key, outcome, row)
+            if place is not None:
+                return outcome, place
+        return None
+
+    def take_equal(self, key: bytes) -> bool:
+        """Whether a row of the inputs has that key and a final outcome; it is taken once."""
+        return any(self._final.take(key, why) is not None for why in (_ACCEPTED, _SKIPPED))
+
+    def match(self, item: Conversion | Outcome) -> Standing | None:
+        """The last outcome of a row, taken away; None when it has none."""
+        keys = [item.row.invalid_key()] * self._any_invalid
+        keys += [item.key()] * isinstance(item, Conversion)
+        for key in keys:
+            final = self._final.take(key)
+            if final is not None:
+                if final == _CLOSED and isinstance(item, Conversion):
+                    self._final.take(item.key(), _CORRECTED)
+                return _STANDINGS[final]
+            for outcome in _BAD if len(self._bad) else ():
+                if self.take_bad(key, outcome, item.row.number):
+                    bad = outcome is not Result.SKIPPED
+                    return Standing(outcome.value) if bad else Standing.TOO_OLD
+        return None
+
+    def take_accepted(self, key: bytes) -> bool:
+        """Whether an accepted outcome of that key is left; it is taken away."""
+        return any(self._final.take(key, why) is not None for why in (_ACCEPTED, _CORRECTED))
 
 
-def _note(entry: Entry) -> bytes:
-    return _NOTE.pack(
-        _within(entry.row, 8),
-        _within(entry.status or 0, 2),
-        _within(entry.attempts, 2),
-        _RESULT_NUMBERS[entry.outcome],
-        _REASON_NUMBERS.get(entry.reason, 0),  # a later version may know other reasons
-    )
+_SETTLED = Settled()
+_STANDINGS = {
+    _ACCEPTED: Standing.ACCEPTED,
+    _SKIPPED: Standing.SKIPPED,
+    _CORRECTED: Standing.ACCEPTED,
+    _SPARED: Standing.SKIPPED,
+    _CLOSED: Standing.CORRECTED,
+}
 
 
-def _within(number: int, size: int) -> int:
-    """The number, or the nearest that so many bytes can hold."""
-    return max(0, min(number, (1 << 8 * size) - 1))
+def taking_place(item: Conversion | Outcome, earlier: Earlier) -> Conversion | Outcome:
+    """The same conversion or outcome, which takes the place of an earlier outcome."""
+    return item._replace(row=item.row._replace(earlier=earlier))
+
+
+def _number(number: int | None) -> bytes:
+    """As the notes have it; a row that no file can have shares the number of the last one."""
+    return min(max(number or 0, 0), _MOST).to_bytes(6)
+
+
+def _note(outcome: Result, row: int, line: int | None) -> bytes:
+    return _TAGS[outcome] + _number(row) + _number(line)
+
+
+_MOST = (1 << 48) - 1

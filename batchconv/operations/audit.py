@@ -1,26 +1,33 @@
-"""The books proved from the files alone: every input row has an outcome, none lacks a row."""
+"""The books of a job, proved from its files: rows and outcomes match one for one."""
 
 from __future__ import annotations
 
-import binascii
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from itertools import chain
+from typing import Any, NamedTuple
 
-from batchconv.errors import BatchconvError
-from batchconv.journal.entries import find_tail, opened, read_entries, read_up_to
-from batchconv.journal.key_multiset import KEY, KeyMultiset, Namespaces
-from batchconv.journal.quick_entries import RESULTS, Entry, Keys
-from batchconv.model import Result, Row
+from batchconv.errors import BatchconvError, UsageError
+from batchconv.journal.key_multiset import KeyMultiset
+from batchconv.journal.reader import ResultsReader
+from batchconv.journal.settled_index import Journal, Standing
+from batchconv.model import Result, read_key
+from batchconv.operations.own_inputs import sort_inputs
 from batchconv.pipeline import read_rows
-from batchconv.reading.sources import expand
-from batchconv.settings.read_options import ReadSettings
+from batchconv.settings.read_options import ReadSettings, mapper_of
 
-_NOTES = {result.value: bytes([number]) for number, result in enumerate(Result)}
-_RESULTS = {note: Result(name) for name, note in _NOTES.items()}
-# A resend sends rows that failed or were rejected: of equal rows those are the ones it replaces.
-_RESENT = (_NOTES[Result.FAILED.value], _NOTES[Result.REJECTED.value])
+MOST_NAMED = 20
+"""Rows of a kind that are named unless all are asked for."""
+
+
+class Place(NamedTuple):
+    """A row, or the row that an outcome is of."""
+
+    source: str
+    row: int
+    line: int | None
 
 
 @dataclass(slots=True)
@@ -29,98 +36,128 @@ class Audit:
 
     Attributes:
         rows: in the inputs.
-        outcomes: of the rows that have one, by the last outcome.
+        standings: of the rows that have an outcome, by the last one.
         missing: rows without an outcome.
-        orphans: outcomes without a row.
+        missing_rows: the first of them.
+        gone: accepted outcomes whose row is not in the inputs.
+        gone_rows: the first of them.
+        superseded: bad outcomes whose row is not in the inputs any more.
+        allow_gone: inputs roll on, and rows may have left them.
         damages: inputs that broke off half-way.
+        notes: sentences about what was found and is not read.
     """
 
     rows: int = 0
-    outcomes: Counter[Result] = field(default_factory=Counter)
+    standings: Counter[Standing] = field(default_factory=Counter)
     missing: int = 0
-    orphans: int = 0
+    missing_rows: list[Place] = field(default_factory=list)
+    gone: int = 0
+    gone_rows: list[Place] = field(default_factory=list)
+    superseded: int = 0
+    allow_gone: bool = False
     damages: list[BatchconvError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """0 when rows and outcomes match one for one; 5 when an input is damaged; else 1."""
+        """0 when rows and outcomes match; 5 when an input is damaged; else 1."""
         if self.damages:
             return 5
-        return 1 if self.missing or self.orphans else 0
+        return 1 if self.missing or (self.gone and not self.allow_gone) else 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, as JSON can hold it."""
+        return {
+            "rows": self.rows,
+            **{standing.value: self.standings[standing] for standing in Standing},
+            "missing": self.missing,
+            "missing_rows": [place._asdict() for place in self.missing_rows],
+            "gone": self.gone,
+            "gone_rows": [place._asdict() for place in self.gone_rows],
+            "superseded": self.superseded,
+            "damages": [str(damage) for damage in self.damages],
+            "exit_code": self.exit_code,
+        }
 
 
 def audit(
     inputs: Sequence[str],
-    results: Sequence[str],
+    results: str,
     settings: ReadSettings,
     *,
-    tell_missing: Callable[[Row], None],
-    tell_orphan: Callable[[str, Entry], None],
+    allow_gone: bool = False,
+    most_named: int | None = MOST_NAMED,
 ) -> Audit:
-    """Reconcile *inputs* with a chain of results files.
+    """Reconcile *inputs* with the journal of a job.
 
-    Rows and outcomes are matched as a resume does it: by source and key, then by key among
-    outcomes whose source is not among the inputs. Outcomes of the same row in a later file of
-    the chain replace those in an earlier one.
+    Rows and outcomes are matched by key, as a resume does it.
 
     Args:
         inputs: as they were uploaded.
-        results: of the upload and of the resends, in that order.
+        results: of the job.
         settings: as the inputs were read.
-        tell_missing: told of each row without an outcome, as it is met.
-        tell_orphan: told of each outcome without a row, and of the file it stands in.
+        allow_gone: accepted outcomes may lack a row.
+        most_named: rows of a kind that are named; None for all.
 
     Raises:
-        UsageError: a setting or a column is wrong.
+        UsageError: a setting or a column is wrong, or the results are of several jobs.
         InputError: a file is missing, unreadable or no results file.
     """
-    inputs = expand(inputs).inputs
-    reader, batches = read_rows(inputs, settings)
-    namespaces = Namespaces(inputs)
-    known = KeyMultiset()
-    for path in results:
-        known = _chain(known, path, namespaces)
-    found = Audit(damages=reader.damages)
-    for row in chain.from_iterable(batches):
+    sorted_inputs = sort_inputs(inputs)
+    if sorted_inputs.failed_rows:
+        raise UsageError(
+            f"{sorted_inputs.failed_rows[0][0]} holds failed rows of a job, and its books are "
+            "proved by the job's inputs",
+            hint="name the files that were uploaded first",
+        )
+    reader, batches = read_rows(sorted_inputs.inputs, settings)
+    journal = _load(results)
+    found = Audit(allow_gone=allow_gone, damages=reader.damages, notes=sorted_inputs.notes)
+    for item in chain.from_iterable(map(mapper_of(settings).all, batches)):
         found.rows += 1
-        note = _take(known, row, namespaces)
-        if note is None:
-            found.missing += 1
-            tell_missing(row)
-        else:
-            found.outcomes[_RESULTS[note]] += 1
-    found.orphans = len(known)
-    for path in reversed(results):
-        # Only now, and only if there are any, are their names looked up.
-        for entry in read_entries(path) if len(known) else ():
-            if known.take(namespaces.keyed(entry.source, entry.key)) is not None:
-                tell_orphan(path, entry)
+        standing = journal.match(item)
+        if standing is not None:
+            found.standings[standing] += 1
+            continue
+        found.missing += 1
+        if most_named is None or len(found.missing_rows) < most_named:
+            row = item.row
+            found.missing_rows.append(Place(row.source, row.number, row.line))
+    found.superseded = sum(journal.outstanding.values()) - journal.outstanding[Result.SKIPPED]
+    # A correction that was accepted is of the row that it corrects.
+    spare = found.standings[Standing.CORRECTED]
+    for line in ResultsReader(results).lines():
+        if line.outcome != Result.ACCEPTED or not journal.take_accepted(read_key(line.key)):
+            continue
+        if line.corrects is not None and spare:
+            spare -= 1
+            continue
+        found.gone += 1
+        if most_named is None or len(found.gone_rows) < most_named:
+            found.gone_rows.append(Place(line.source, line.row, line.line))
     return found
 
 
-def _chain(known: KeyMultiset, path: str, namespaces: Namespaces) -> KeyMultiset:
-    """What is known after one more file: its outcomes replace those of the same rows."""
-    later = KeyMultiset()
-    with opened(path) as file:
-        for one in read_up_to(path, file, find_tail(path, file), keys_only=RESULTS):
-            keys = one.keys if isinstance(one, Keys) else one.key
-            keys = namespaces.keyed(one.source, keys)
-            later.add_all(keys, _NOTES[one.outcome])
-            if known:
-                _forget(known, keys)
-    if len(later) < len(known):
-        known, later = later, known
-    later.absorb(known)
-    return later
-
-
-def _forget(known: KeyMultiset, keys: bytes) -> None:
-    for at in range(0, len(keys), KEY):
-        key = keys[at : at + KEY]
-        any(known.take(key, note) for note in (*_RESENT, b""))
-
-
-def _take(known: KeyMultiset, row: Row, namespaces: Namespaces) -> bytes | None:
-    plain = binascii.unhexlify(row.key())
-    note = known.take(namespaces.keyed(row.source, plain))
-    return known.take(namespaces.other(plain)) if note is None else note
+def _load(results: str) -> Journal:
+    """The journal of one job, in which each line stands once; raises UsageError."""
+    seen = KeyMultiset()
+    targets: set[str] = set()
+    for number, line in enumerate(ResultsReader(results).lines(), 1):
+        digest = blake2b(repr(line).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if digest in seen:
+            raise UsageError(
+                f"{results}: line {number} stands there twice: {line.source} row {line.row}, "
+                f"settled at {line.at}",
+                hint="an outcome is written once: look how the file came to be",
+            )
+        seen.add(digest)
+        if line.outcome == Result.ACCEPTED:
+            targets.add(line.target)
+        if len(targets) > 1:
+            raise UsageError(
+                f"{results} tells of several targets: {' and '.join(sorted(targets))}",
+                hint="audit the jobs one by one",
+            )
+    journal = Journal()
+    journal.load(ResultsReader(results))
+    return journal

@@ -1,22 +1,22 @@
-"""The rows of an earlier run that failed, sent again into a results file of their own."""
+"""The failed rows of a job, sent again from the values in its journal."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 from batchconv.errors import UsageError
-from batchconv.journal.append_only_file import AppendOnlyFile
+from batchconv.journal.job_files import named_job
 from batchconv.journal.outcome_writer import Watch
 from batchconv.journal.outputs import Outputs
-from batchconv.journal.result_lines import read_lines
+from batchconv.journal.reader import ResultsReader
 from batchconv.journal.results import ResultLine, Stamp
-from batchconv.model import Conversion, Fields, Outcome, Result, Row
+from batchconv.journal.settled_index import Item, Journal
+from batchconv.model import Conversion, Earlier, Fields, Result, Row, read_key
+from batchconv.operations.job import Job, Source, check_flags, discarded_on_error, new_run_id
 from batchconv.operations.target import Target
-from batchconv.operations.upload import check_flags, discarded_on_error, new_run_id, open_run
 from batchconv.pipeline import Run
 from batchconv.settings.options import Settings
 
@@ -33,84 +33,60 @@ def prepare_resend(
 ) -> Run:
     """Check everything about a resend and open its files.
 
-    Source, row, line and key of each row stay as they are, so that `audit` can follow it.
+    The outcomes are added to the same job, and take the place of the earlier ones.
 
     Args:
-        path: results of an upload or of an earlier resend.
+        path: the results file of the job.
         settings: every option; those about reading rows are not used.
         environment: where credentials are looked for.
         include_rejected: send rejected rows, too.
         watch: told of every outcome.
 
     Raises:
-        UsageError: the settings or the account is wrong, or the results tell of another target.
+        UsageError: the settings or the account is wrong, or the job was sent somewhere else.
         InputError: *path* is no results file.
-        OutputError: an output cannot be opened.
-        HeldError: another run holds one of the two results files.
+        OutputError: a file cannot be written.
+        HeldError: another run holds the job.
     """
-    settings = replace(settings, max_age=None)  # what failed was young enough when it was read
+    # What failed was young enough when it was read, and stands among the failed rows already.
+    settings = replace(
+        settings, max_age=None, failed=None, no_failed=True, results=None, resume=False,
+        overwrite=False,
+    )  # fmt: skip
     check_flags(settings)
+    files = named_job(path)
+    ResultsReader(path).tail()  # says best what is wrong with it
+    if files.runs is None:
+        raise UsageError(f"{path} is no file that a run could add to")
     target = Target(settings, environment)
-    wanted = {Result.FAILED.value} | ({Result.REJECTED.value} if include_rejected else set())
-    AppendOnlyFile.check_free(path)
-    sources, rows = _check(path, frozenset(wanted), target.name)
     run_id = new_run_id()
-    outputs = Outputs(
-        settings.results or resend_path(path),
-        [path],
-        settings,
-        Stamp(run_id, target.name, time.time),
-    )
+    outputs = Outputs(files, [], settings, Stamp(run_id, target.name, time.time), goes_on=True)
     with discarded_on_error(outputs):
-        return open_run(
-            settings,
-            target=target,
-            outputs=outputs,
-            sources=sources,
-            batches=_batches(path, frozenset(wanted)),
-            convert=_conversions,
-            damages=[],
-            run_id=run_id,
-            watch=watch,
-            expect=lambda _: rows,
+        job = Job(outputs, target, target.client)
+        wanted = [Result.FAILED, *[Result.REJECTED] * include_rejected]
+        rows = sum(job.journal.outstanding[outcome] for outcome in wanted)
+        batches = _batches(outputs.results, job.journal, frozenset(wanted))
+        source = Source(batches, [], {}, lambda _: rows)
+        return job.run(
+            settings, source, run_id=run_id, inputs=[path], command="resend", watch=watch
         )
 
 
-def resend_path(path: str) -> str:
-    """Where a resend's outcomes go: `export.results.jsonl` → `export.resend.results.jsonl`."""
-    name = Path(path).name
-    for ending in (".results.jsonl", ".results.csv"):
-        if name.lower().endswith(ending):
-            return f"{name[: -len(ending)]}.resend{name[-len(ending) :]}"
-    return f"{Path(name).stem}.resend.results.jsonl"
-
-
-def _check(path: str, wanted: frozenset[str], target: str) -> tuple[list[str], int]:
-    """The inputs that the rows come from, and how many rows there are; each is looked at."""
-    sources: dict[str, None] = {}
-    rows = 0
-    for line in read_lines(path, wanted):
-        if line.target != target:
-            raise UsageError(
-                f"{path} tells of a run against {line.target!r}, and this one is against "
-                f"{target!r}",
-                hint="send to the same target, or feed the failed-rows file to upload",
-            )
-        sources[line.source] = None
-        rows += 1
-    return list(sources), rows
-
-
-def _batches(path: str, wanted: frozenset[str]) -> Iterator[list[Row]]:
-    lines = read_lines(path, wanted)
-    while batch := list(map(_row, islice(lines, _BATCH))):
+def _batches(
+    results: ResultsReader, journal: Journal, wanted: frozenset[Result]
+) -> Iterator[list[Item]]:
+    items = _items(results.lines(), journal, wanted)
+    while batch := list(islice(items, _BATCH)):
         yield batch
 
 
-def _row(line: ResultLine) -> Row:
-    fields = Fields(line.message_id, line.delivered, line.timestamp, line.channel)
-    return Row(line.source, line.row, line.line, fields, None, None, None, line.key)
-
-
-def _conversions(rows: Iterable[Row]) -> list[Conversion | Outcome]:
-    return [Conversion(row, *row.fields) for row in rows]  # type: ignore[arg-type]  # what was sent once has an id, a boolean and a channel
+def _items(
+    lines: Iterator[ResultLine], journal: Journal, wanted: frozenset[Result]
+) -> Iterator[Item]:
+    for line in lines:
+        outcome = Result(line.outcome)
+        if outcome in wanted and journal.take_bad(read_key(line.key), outcome, line.row):
+            fields = Fields(line.message_id, line.delivered, line.timestamp, line.channel)
+            row = Row(line.source, line.row, line.line, fields, None, None, None, Earlier(outcome))
+            # What was sent once has an id, a boolean and a channel.
+            yield Conversion(row, *fields)  # type: ignore[arg-type]  # as the line above says

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 from batchconv.errors import UsageError
 from batchconv.sending.client import HttpClient, check_proxy, trust
@@ -16,13 +16,16 @@ from batchconv.simulator import API_KEY, API_SECRET, PROFILES, Simulator
 from batchconv.vonage.authentication import Auth, QueryAuth, Secret
 from batchconv.vonage.endpoint import check_base_url
 
+SIMULATED = "simulated"
+"""The target of runs against the embedded simulator."""
+
 
 class Target:
     """The address and the account that a run speaks to.
 
     Attributes:
-        name: what results are marked with: the origin and the key's first two characters, or
-            `simulated`.
+        name: what results are marked with: the normalised address, the key's first two
+            characters and a short hash of it; or `simulated`.
 
     Raises:
         UsageError: from the constructor, when the account or the address is wrong.
@@ -39,7 +42,7 @@ class Target:
                     hint=f"the profiles are: {', '.join(PROFILES)}",
                 )
             self._auth = QueryAuth(API_KEY, Secret(API_SECRET))
-            self.name = "simulated"
+            self.name = SIMULATED
             return
         base_url = check_base_url(settings.base_url)
         if settings.ca_file is not None:
@@ -47,8 +50,9 @@ class Target:
         self._proxy = find_proxy(settings.proxy, base_url, environment)
         check_proxy(self._proxy, base_url)
         self._auth = find_auth(settings, environment, time.time)
-        parts = urlsplit(base_url)
-        self.name = f"{parts.scheme}://{parts.netloc} {self._auth.shown_key}"
+        key = self._auth.api_key
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        self.name = f"{base_url} {key[:2]}-{digest[:8]}"
 
     @property
     def api_key(self) -> str:

@@ -45,9 +45,9 @@ def validate(
         OutputError: the invalid rows could not be written.
     """
     expanded = expand(inputs)
-    inputs = expanded.inputs
+    names, inputs = inputs, expanded.inputs
     reader, batches = read(inputs, settings)
-    rows = None if invalid is None else open_invalid(invalid, inputs, reader.layouts)
+    rows = None if invalid is None else open_invalid(invalid, names, reader.layouts, reader.columns)
     look = _Look(TimeSpan(clock(), max_age), rows)
     with nullcontext() if rows is None else closing(rows):
         look.at(batches)

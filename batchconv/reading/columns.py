@@ -11,7 +11,9 @@ from typing import NamedTuple
 from batchconv.errors import UsageError
 
 FIELDS = ("message_id", "delivered", "timestamp", "channel")
-ADDED_COLUMNS = ("_outcome", "_reason", "_status", "_attempts", "_row")
+ADDED_COLUMNS = (
+    "_outcome", "_reason", "_status", "_attempts", "_source", "_row", "_key", "_run", "_raw",
+)  # fmt: skip
 """What a failed-rows file adds to the input's own columns; ignored when it is fed back."""
 
 _MOST_SHOWN = 30  # names in an error; a file may have thousands of columns

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -76,11 +75,8 @@ def _resend(file: FileReport, run: RunReport) -> Iterator[Step]:
         return
     command = None
     if file.path != STDOUT:
-        from batchconv.operations.resend import resend_path  # noqa: PLC0415 - start-up
-
-        begun = os.path.exists(resend_path(file.path))  # noqa: PTH110 - a path may be any text
         skip = _FILES | _ABOUT_ROWS
-        command = _command("resend", run, [], [file.path], skip=skip, last="--resume" * begun)
+        command = _command("resend", run, [], [file.path], skip=skip)
     yield Step(f"{many(failed, 'row')} failed, their attempts used up: send them again", command)
 
 

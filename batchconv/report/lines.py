@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, NamedTuple
 from batchconv.errors import InputError
 from batchconv.journal.append_only_file import STDOUT
 from batchconv.journal.results import CSV_HEADER, ResultLine, no_result
-from batchconv.model import Result
+from batchconv.model import Result, read_key
 
 _BLOCK = 1 << 20  # bytes
 _LONGEST_LINE = 1 << 26  # bytes
@@ -32,8 +32,10 @@ _JSON_BEGIN = b'{"source":"'
 _RESULTS = frozenset(Result)
 _TEXT = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _OWN_LINE = re.compile(
-    r'^\{"source":(' + _TEXT + r'),"row":\d+,"line":(?:\d+|null),"key":"([0-9a-f]{32})",'
-    r'"message_id":(?:null|' + _TEXT + r'),"delivered":(?:true|false|null),'
+    r'^\{"source":(' + _TEXT + r'),"row":\d+,"line":(?:\d+|null),"key":"k([0-9a-f]{32})",'
+    r'"replaces":(?:null|"[a-z]*"),"corrects":(?:null|"k[0-9a-f]{32}"),"message_id":(?:null|'
+    + _TEXT
+    + r'),"delivered":(?:true|false|null),'
     r'"timestamp":(?:null|"[^"\\]*"),"channel":(?:null|"[a-z]*"),'
     r'"outcome":"(accepted|rejected|failed|invalid|skipped)",'
     r'"status":(?:null|(\d{1,4})),"attempts":(\d{1,4}),"elapsed_ms":(?:null|(\d{1,15}\.\d)),'
@@ -248,7 +250,7 @@ def _seen(found: dict[str, Any]) -> Seen:
     source, run, target = map(json.dumps, texts)
     return Seen(
         source,
-        f"{int(found['key'], 16):032x}",
+        read_key(found["key"]).hex(),
         outcome,
         status,
         attempts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from batchconv.model import Conversion, Outcome, Reason, Result
+from batchconv.model import Conversion, Outcome, Reason, Result, Row
 from batchconv.sending.durations import show_duration
 
 
@@ -68,3 +68,8 @@ class AgeLimit:
             detail=f"its time is {timestamp} UTC, further back than the "
             f"{show_duration(self._most)} of --max-age",
         )
+
+
+def was_too_old(row: Row) -> bool:
+    """Whether an earlier run has skipped the row for its age already."""
+    return row.earlier is not None and row.earlier.outcome is Result.SKIPPED

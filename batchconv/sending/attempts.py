@@ -126,6 +126,7 @@ class Attempts:
             if delivery.unknown and not delivery.repeated:
                 delivery.repeated = True
                 self._traffic.unknown_repeats += 1
+            delivery.unheard = True
 
         if delivery.lost:
             reply = await self._send(conversion, turn, fresh=True)
@@ -135,6 +136,7 @@ class Attempts:
             self._count(delivery)  # it came to nothing before it could be written
         judged = self._judge(reply)
         if judged.verdict is not Verdict.ACCEPT:
+            delivery.unheard = False
             delivery.unknown = delivery.unknown or outcome_unknown(reply)
             delivery.lost = reply.trouble is Reason.CONNECTION_LOST
             self._note(judged, delivery)

@@ -29,6 +29,7 @@ class Delivery:
         attempts: those of them that count.
         settled: its outcome has been written.
         unknown: the API may have taken it although no answer says so.
+        unheard: it was written and no answer has come, or one whose line is not written.
         repeated: it was sent again all the same.
         lost: its last connection was lost.
         judged: the first attempt, until tenacity has heard of it.
@@ -42,6 +43,7 @@ class Delivery:
     attempts: int = 0
     settled: bool = False
     unknown: bool = False
+    unheard: bool = False
     repeated: bool = False
     lost: bool = False
     judged: Judged | None = None

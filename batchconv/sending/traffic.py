@@ -87,13 +87,18 @@ class Pause(NamedTuple):
 
 @dataclass(slots=True)
 class Traffic:
-    """What went over the line, counted as it goes."""
+    """What went over the line, counted as it goes.
+
+    Attributes:
+        unsure: rows among the unsent ones that the API may have accepted all the same.
+    """
 
     requests: int = 0
     retries: int = 0
     throttled: int = 0
     unknown_repeats: int = 0
     unsent: int = 0
+    unsure: int = 0
     waiting: int = 0
     pauses: list[tuple[float, float, str]] = field(default_factory=list)  # Unix seconds, and why
 

@@ -63,7 +63,8 @@ class Settings(ReadSettings):
     failed: str | None = option(
         None, "--failed", group=FILES, metavar="PATH",
         shown="STEM.failed.csv beside the results",
-        help="Where rows that were not accepted go; a folder if there are several inputs.",
+        help="Where rows that came to nothing go, or the first free name like it (X.2.csv); a "
+        "folder if there are several inputs.",
     )  # fmt: skip
     no_failed: bool = option(
         False, "--no-failed", group=FILES, help="Write no failed-rows files.",
@@ -73,11 +74,19 @@ class Settings(ReadSettings):
     )  # fmt: skip
     resume: bool = option(
         False, "--resume", group=FILES, flag_only=True,
-        help="Go on where earlier runs in the results file stopped; start one if there is none.",
+        help="Go on with the job of these inputs: send what has no outcome, and what failed; "
+        "begin a job if there is none.",
+    )  # fmt: skip
+    retry: str | None = option(
+        None, "--retry", group=FILES, flag_only=True, choices=("failed", "rejected", "none"),
+        shown="failed",
+        help="With --resume: which rows that came to nothing are sent again; rejected adds those "
+        "to the failed ones.",
     )  # fmt: skip
     overwrite: bool = option(
         False, "--overwrite", group=FILES, flag_only=True,
-        help="Replace results and failed rows that exist.",
+        help="Begin a new job; the files of the old one are set aside under a name with their "
+        "time.",
     )  # fmt: skip
     max_age: float | None = option(
         None, "--max-age", group=INPUT, parse=or_none(read_positive_duration), metavar="DURATION",

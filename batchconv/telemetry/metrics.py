@@ -180,6 +180,8 @@ def _families(sight: RunSnapshot) -> Iterator[Metric]:
     yield _counter("batchconv_rows_read", "Rows read.", books.read)
     yield _counter("batchconv_rows_settled", "Rows that earlier runs had settled.", books.settled)
     yield _gauge("batchconv_rows_unsent", "Rows read and left without an outcome.", books.unsent)
+    text = "Rows of the job whose last outcome is bad."
+    yield _gauge("batchconv_rows_outstanding", text, sight.outstanding, "outcome")
     if sight.expected is not None:
         text = "Rows in all inputs, as far as can be told."
         yield _gauge("batchconv_rows_expected", text, round(sight.expected))

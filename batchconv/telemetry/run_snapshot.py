@@ -6,9 +6,10 @@ import dataclasses
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from batchconv.journal.books import Books
+from batchconv.journal.books import OUTSTANDING, Books
 from batchconv.sending.stops import Stop
 from batchconv.sending.traffic import Pause, Traffic
 from batchconv.telemetry.latency_histogram import LatencyHistogram
@@ -33,6 +34,7 @@ class RunSnapshot(NamedTuple):
         traffic: what went over the line so far.
         latencies: of the rows' last requests.
         reasons: rows, by why they were not accepted.
+        outstanding: rows of the job that came to nothing so far, by outcome.
         starved: all that was read has been sent, and more is to come.
         expected: rows in all, an int where that is no guess; None when nobody can tell.
         in_flight, width: requests, and how many of them there may be.
@@ -49,6 +51,7 @@ class RunSnapshot(NamedTuple):
     traffic: Traffic
     latencies: LatencyHistogram
     reasons: Mapping[str, int]
+    outstanding: Mapping[str, int] = MappingProxyType({})
     starved: bool = False
     expected: float | None = None
     in_flight: int = 0
@@ -120,6 +123,7 @@ def look(
         dataclasses.replace(traffic, pauses=traffic.pauses.copy()),
         summary.latencies.copy(),
         summary.reasons.copy(),
+        {result.value: summary.outstanding[result] for result in OUTSTANDING},
         starved and not in_flight and not finished,
         expected,
         in_flight,

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from batchconv.errors import BatchconvError, BooksError, ExitCode
 from batchconv.journal.atomic_write import atomic_write
-from batchconv.journal.books import BAD_RESULTS, Books
+from batchconv.journal.books import BAD_RESULTS, OUTSTANDING, Books
+from batchconv.journal.runs_file import moment
 from batchconv.model import Outcome, Result, show
+from batchconv.reading.columns import Recognised
 from batchconv.sending.durations import show_duration
 from batchconv.sending.stops import Stop, file_stop
 from batchconv.sending.traffic import Traffic
 from batchconv.telemetry.latency_histogram import LatencyHistogram
+
+_MOST_SOURCES = 20  # inputs that are named for what their columns hold
 
 
 @dataclass(slots=True)
@@ -25,9 +30,13 @@ class Summary:
     Attributes:
         started, finished: Unix seconds.
         rate: requests a second between them.
-        earlier: outcomes of earlier runs in the same results file, by result.
+        accepted_before: earlier runs of the job had rows accepted.
+        outstanding: rows of the job whose last outcome is rejected, failed or invalid, by that.
+        columns: input → what its columns hold.
+        failed: the failed-rows files that this run has written.
+        failed_of_job: those of the whole job.
         torn: bytes of a torn last line that a resume cut off the results file.
-        note: a sentence about files in folders that are not read, or None.
+        notes: sentences about the files, for people.
         stops: why it ended before its time, in order; empty when it did not.
         damages: inputs that broke off half-way.
     """
@@ -41,17 +50,25 @@ class Summary:
     latencies: LatencyHistogram = field(default_factory=LatencyHistogram)
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
-    earlier: Counter[Result] = field(default_factory=Counter)
+    accepted_before: bool = False
+    outstanding: Counter[Result] = field(default_factory=Counter)
+    columns: Mapping[str, Recognised] = field(default_factory=dict)
     stops: list[Stop] = field(default_factory=list)
     damages: list[str] = field(default_factory=list)
     results: str = ""
     torn: int = 0
-    note: str | None = None
+    notes: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    failed_of_job: list[str] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome that has been written."""
         self.books.results[outcome.result] += 1
+        if outcome.result in BAD_RESULTS:
+            self.outstanding[outcome.result] += 1
+        earlier = outcome.row.earlier
+        if earlier is not None and earlier.outcome in BAD_RESULTS:
+            self.outstanding[earlier.outcome] -= 1
         if outcome.elapsed is not None:
             self.latencies.add(outcome.elapsed)
         if outcome.reason is not None:
@@ -67,16 +84,29 @@ class Summary:
 
     @property
     def exit_code(self) -> ExitCode:
-        """The contract's code for all of this; it speaks of the whole results file."""
+        """The contract's code for all of this; it speaks of this run alone."""
         at_once = [stop.exit_code for stop in self.stops if stop.at_once]
         if at_once:
             return at_once[0]
         codes = [stop.exit_code for stop in self.stops]
         codes += [ExitCode.FILE] * bool(self.damages)
-        codes += [ExitCode.BAD_ROWS] * any(
-            self.books.results[result] or self.earlier[result] for result in BAD_RESULTS
-        )
+        codes += [ExitCode.BAD_ROWS] * (self.books.bad > 0)
         return ExitCode.first_of(codes)
+
+    @property
+    def outstanding_rows(self) -> int:
+        """Rows of the job that came to nothing so far."""
+        return sum(self.outstanding[result] for result in OUTSTANDING)
+
+    def _columns(self) -> list[dict[str, Any]]:
+        """What the columns hold, with the inputs of which it is true; of many, the first ones."""
+        groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+        for source, columns in self.columns.items():
+            groups.setdefault(tuple(columns.fields.items()), []).append(source)
+        return [
+            {"sources": sources[:_MOST_SOURCES], "inputs": len(sources), "fields": dict(fields)}
+            for fields, sources in islice(groups.items(), _MOST_SOURCES)
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """The summary file's object; no secret is in it."""
@@ -87,10 +117,14 @@ class Summary:
         traffic = self.traffic
         return {
             "run": self.run,
-            "started": _moment(self.started),
-            "finished": _moment(self.finished),
+            "started": moment(self.started),
+            "finished": moment(self.finished),
             "exit_code": self.exit_code,
             **self.books.counts(),
+            "outstanding": self.outstanding_rows,
+            "outstanding_by_outcome": {
+                result.value: self.outstanding[result] for result in OUTSTANDING
+            },
             "requests": traffic.requests,
             "retries": traffic.retries,
             "throttled": traffic.throttled,
@@ -99,9 +133,10 @@ class Summary:
             "latency_ms": {**quantiles, "max": _milliseconds(self.latencies.longest or None)},
             "reasons": dict(self.reasons.most_common()),
             "pauses": [
-                {"from": _moment(begin), "to": _moment(end), "why": why}
+                {"from": moment(begin), "to": moment(end), "why": why}
                 for begin, end, why in traffic.pauses
             ],
+            "columns": self._columns(),
             "options": self.options,
         }
 
@@ -151,6 +186,13 @@ class Summary:
         if median is not None and high is not None:
             traffic_line += f"; p50 {show_duration(median)}, p95 {show_duration(high)}"
         said.append(traffic_line)
+        if self.outstanding_rows:
+            by = ", ".join(
+                f"{self.outstanding[one]} {one.value}"
+                for one in OUTSTANDING
+                if self.outstanding[one]
+            )
+            said.append(f"outstanding in the job: {_many(self.outstanding_rows, 'row')} ({by})")
         for reason, count in self.reasons.most_common():
             said.append(f"  {count} x {reason}, first {self.examples[reason]}")
         return said
@@ -170,7 +212,3 @@ def _many(count: int, one: str, more: str | None = None) -> str:
 
 def _milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 1)
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -5,89 +5,82 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-from batchconv.errors import InputError
-from batchconv.model import Outcome, PackedCells, Row
+from batchconv.model import Outcome, PackedCells, show_key
 from batchconv.reading.columns import ADDED_COLUMNS
 from batchconv.reading.formats import Layout
-from batchconv.reading.formats.decoding import to_bytes
 
 _raw_decode = json.JSONDecoder().raw_decode
 _JSON_SPACE = " \t\r\n"
-_Added = tuple[str | int | None, ...]
-
-Reread = Callable[[Path, Layout], Iterable[Row]]
-"""Reads a failed-rows file as an input is read that looks like this."""
+_Added = Mapping[str, str | int | None]
+_OF_A_JOB = ("_key", "_run")
 
 
-def header(layout: Layout) -> bytes:
-    """The first line of a file for an input that looks like *layout*; nothing without a header."""
-    if layout.header is None:
+def header(layout: Layout, run: str | None) -> bytes:
+    """The first line of a file for an input that looks like *layout*; nothing for JSON Lines."""
+    if is_json(layout):
         return b""
     folders = [name for name, _ in layout.folder_values]
-    return _csv_line(layout, [*_own(layout, layout.header), *folders, *ADDED_COLUMNS])
+    return _csv_line(layout, [*_own(layout, layout.header or []), *folders, *_added_names(run)])
 
 
-def line(layout: Layout, outcome: Outcome) -> bytes | None:
-    """The row of *outcome* with its columns; None for a record that carries none."""
+def _added_names(run: str | None) -> list[str]:
+    """The added columns; rows of no job do not say that they belong to one."""
+    return [name for name in ADDED_COLUMNS if run is not None or name not in _OF_A_JOB]
+
+
+def is_json(layout: Layout) -> bool:
+    """Whether rows of that input are written as JSON Lines."""
+    return layout.format not in ("csv", "tsv")
+
+
+def line(layout: Layout, outcome: Outcome, run: str | None, names: Sequence[str]) -> bytes:
+    """The row of *outcome* with what became of it.
+
+    Args:
+        layout: of the input.
+        outcome: of the row.
+        run: the id of the run; None where the rows belong to no job.
+        names: the columns that hold a field, for a record that could not be taken apart.
+    """
     row = outcome.row
-    if row.fault is not None and layout.format != "parquet":
-        return None
-    added = (
+    unread = row.fault is not None or (row.cells is None and row.raw is None)
+    told = (
         outcome.result.value,
         outcome.reason.value if outcome.reason else "",
         outcome.status,
         outcome.attempts,
+        row.source,
         row.number,
+        show_key(outcome.key()),
+        run,
+        (row.raw or "").rstrip("\r\n") if unread else None,
     )
+    everything = dict(zip(ADDED_COLUMNS, told, strict=True))
+    added = {name: everything[name] for name in _added_names(run)}
     cells = row.cells.unpack() if isinstance(row.cells, PackedCells) else row.cells
-    if isinstance(cells, tuple):
+    if isinstance(cells, tuple) and layout.format == "parquet":
         from batchconv.reading.formats.arrow import json_record  # noqa: PLC0415 - an extra
 
         return _object(json_record(cells), layout, added)
-    if cells is not None:
+    if not is_json(layout):
+        own = cells if isinstance(cells, list) and not unread else None
+        own = [""] * len(layout.header or []) if own is None else own
         folders = [value for _, value in layout.folder_values]
-        return _csv_line(layout, [*_own(layout, cells), *folders, *added])
-    return None if row.raw is None else _object(row.raw, layout, added)
-
-
-def number_of(path: Path, row: Row) -> int:
-    """What a failed-rows file says that the row's number was in its input.
-
-    Raises:
-        InputError: it does not say it.
-    """
-    try:
-        if isinstance(row.cells, PackedCells):
-            return int(row.cells.parts[-1])
-        if isinstance(row.cells, list):
-            return int(row.cells[-1])
-        return int(json.loads(row.raw or "")["_row"])
-    except (ValueError, KeyError, TypeError):
-        raise foreign(path) from None
-
-
-def foreign(path: Path) -> InputError:
-    """What to say of a file that is not what it has to be."""
-    return InputError(
-        f"{path} is no failed-rows file of an earlier run",
-        hint="move it away, or name another with --failed",
-    )
-
-
-def raw_record(layout: Layout, row: Row) -> bytes:
-    """The record as it was."""
-    return to_bytes((row.raw or "").rstrip("\r\n") + "\n", layout.encoding)
+        return _csv_line(layout, [*_own(layout, own), *folders, *added.values()])
+    if unread or row.raw is None:
+        empty = dict.fromkeys(name for name in names if not {".", "="} & {*name})
+        return _object(json.dumps(empty), layout, added)
+    return _object(row.raw, layout, added)
 
 
 def _own(layout: Layout, cells: list[str]) -> list[str]:
     """The input's own cells: what an earlier failed-rows file added is replaced, not repeated."""
-    if layout.header is None:
-        return cells
     return [
-        cell for name, cell in zip(layout.header, cells, strict=True) if name not in ADDED_COLUMNS
+        cell
+        for name, cell in zip(layout.header or [], cells, strict=True)
+        if name.strip() not in ADDED_COLUMNS
     ]
 
 
@@ -95,7 +88,7 @@ def _csv_line(layout: Layout, cells: Sequence[str | int | None]) -> bytes:
     text = io.StringIO()
     # Python 3.11 puts quotes around a CR only when the line's end has one, too.
     csv.writer(text, delimiter=layout.delimiter, lineterminator="\r\n").writerow(cells)
-    return text.getvalue().removesuffix("\r\n").encode() + b"\n"
+    return text.getvalue().removesuffix("\r\n").encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _object(raw: str, layout: Layout, added: _Added) -> bytes:
@@ -104,10 +97,9 @@ def _object(raw: str, layout: Layout, added: _Added) -> bytes:
     names = {name for name, _ in own}
     folders = [one for one in layout.folder_values if one[0] not in names]
     members = [text for _, text in own] + [
-        f"{json.dumps(name)}: {json.dumps(value)}"
-        for name, value in (*folders, *zip(ADDED_COLUMNS, added, strict=True))
+        f"{json.dumps(name)}: {json.dumps(value)}" for name, value in (*folders, *added.items())
     ]
-    return ("{" + ", ".join(members) + "}\n").encode()
+    return ("{" + ", ".join(members) + "}\n").encode("utf-8", "backslashreplace")
 
 
 def _members(text: str) -> list[tuple[str, str]]:

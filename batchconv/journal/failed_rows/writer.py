@@ -1,114 +1,104 @@
-"""The failed-rows files: the rows that were not accepted, as they were, ready to feed back."""
+"""The failed-rows files: the rows that came to nothing, as they were, ready to be corrected."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
-from batchconv.errors import HeldError
-from batchconv.journal.append_only_file import AppendOnlyFile
-from batchconv.journal.failed_rows.index import FailedIndex
-from batchconv.journal.failed_rows.lines import Reread, header, line, raw_record
-from batchconv.journal.failed_rows.names import Plan, following
-from batchconv.model import Outcome, Result
+from batchconv.errors import OutputError
+from batchconv.journal.append_only_file import PRIVATE, AppendOnlyFile
+from batchconv.journal.books import BAD_RESULTS
+from batchconv.journal.failed_rows.lines import header, is_json, line
+from batchconv.model import Outcome
+from batchconv.reading.columns import Recognised
 from batchconv.reading.formats import Layout
 
-_WRITTEN = frozenset({Result.FAILED, Result.REJECTED, Result.INVALID})
+
+class Look(NamedTuple):
+    """How the rows of an input are written.
+
+    Attributes:
+        layout: of the input.
+        names: columns that hold a field.
+    """
+
+    layout: Layout
+    names: tuple[str, ...]
+
+    @property
+    def suffix(self) -> str:
+        """Of the file."""
+        return ".jsonl" if is_json(self.layout) else f".{self.layout.format}"
+
+
+def looks(layouts: Mapping[str, Layout], columns: Mapping[str, Recognised]) -> dict[str, Look]:
+    """How the rows of each input are written."""
+    return {
+        name: Look(layout, tuple(columns[name].fields.values())) for name, layout in layouts.items()
+    }
 
 
 class FailedRows:
-    """Writes each row that was not accepted to the file of its input; makes none until then.
+    """Writes each row that came to nothing to a file for its input; makes none until then.
+
+    A file is always a new one: the first free name of `X.failed.csv`, `X.failed.2.csv` and so on.
+    Only what is no regular file, a device or a pipe that was named, is written to as it is.
 
     Args:
-        plan: the files.
-        layouts: how each input looks.
-        reread: for files of earlier runs.
+        looks: how the rows of each input look.
+        name: tells the first name for an input and a suffix.
+        run: the id of the run; None where the rows belong to no job.
     """
 
-    def __init__(self, plan: Plan, layouts: Mapping[str, Layout], reread: Reread) -> None:
-        self._plan = plan
-        self._layouts = layouts
-        self._reread = reread
-        self._indexes: dict[str, FailedIndex] = {}
-        self._files: dict[Path, AppendOnlyFile] = {}
-
-    def read_back(self) -> None:
-        """Learn what earlier runs wrote; their torn last records are cut off."""
-        ours = self._plan.ours
-        for source, (rows, raw) in self._plan.files.items():
-            self._indexes[source] = FailedIndex(
-                rows if rows in ours else None,
-                raw if raw in ours else None,
-                self._layouts[source].of_failed_rows,
-                self._reread,
-            )
-
-    def has_row(self, source: str, number: int, key: bytes) -> bool:
-        """Whether an earlier run wrote the row of that number and key, with its columns."""
-        return source in self._indexes and self._indexes[source].has_row(number, key)
-
-    def restore(self, outcome: Outcome) -> None:
-        """Write the row of an earlier run's *outcome* unless its raw record is there."""
-        row = outcome.row
-        unreadable = row.fault is not None and row.raw is not None
-        raw = raw_record(self._layouts[row.source], row) if unreadable else None
-        if raw is None or not self._indexes[row.source].take_raw(raw):
-            self.write(outcome)
-
-    def clear(self) -> None:
-        """Remove what earlier runs with the same results left."""
-        for path in self._plan.ours:
-            path.unlink(missing_ok=True)
+    def __init__(
+        self, looks: Mapping[str, Look], name: Callable[[str, str], Path], run: str | None
+    ) -> None:
+        self._looks = looks
+        self._name = name
+        self._run = run
+        self._files: dict[str, AppendOnlyFile] = {}
 
     @property
     def written(self) -> list[str]:
         """The files that hold rows of this run."""
-        return [file.path for file in self._files.values()]
+        return [file.path for file in self._files.values() if file.size]
 
     def write(self, outcome: Outcome) -> None:
-        """Write the row of *outcome* if it was not accepted.
+        """Write the row of *outcome* if it came to nothing.
+
+        A row that was outstanding before and is still the same stands in an earlier file.
 
         Raises:
             OutputError: it could not be written.
         """
-        if outcome.result not in _WRITTEN:
-            return
         row = outcome.row
-        layout, files = self._layouts[row.source], self._plan.files[row.source]
-        text = line(layout, outcome)
-        if text is None:
-            self._file(files.raw, b"").write(raw_record(layout, row))
-        else:
-            self._file(files.rows, header(layout.of_failed_rows)).write(text)
+        earlier = row.earlier
+        if outcome.result not in BAD_RESULTS:
+            return
+        if earlier is not None and earlier.corrects is None and earlier.outcome in BAD_RESULTS:
+            return
+        source = earlier.fed_from if earlier and earlier.fed_from else row.source
+        look = self._looks[source]
+        text = line(look.layout, outcome, self._run, look.names)
+        self._file(source, look).write(text)
 
-    def _file(self, path: Path, begin: bytes) -> AppendOnlyFile:
-        file = self._files.get(path)
+    def _file(self, source: str, look: Look) -> AppendOnlyFile:
+        file = self._files.get(source)
         if file is None:
-            file = self._open(path)
-            if not file.size and begin:
-                try:
-                    file.write(begin)
-                except BaseException:
-                    file.discard()  # a later row must not go in without it
-                    raise
-            self._files[path] = file
-        return file
-
-    def _open(self, path: Path) -> AppendOnlyFile:
-        if self._plan.named:
-            return AppendOnlyFile(str(path))
-        while True:
+            path = first_free(self._name(source, look.suffix))
+            file = AppendOnlyFile(str(path), lock=True)
             try:
-                file = AppendOnlyFile(str(path), lock=True)
-            except HeldError:
-                pass
-            else:
-                if not file.size or path in self._plan.ours:
-                    return file
-                file.close()
-            # A run beside this one, with other results, has made a file of that name meanwhile.
-            path = following(path)
+                if begin := header(look.layout, self._run):
+                    file.write(begin)
+            except BaseException:
+                file.discard()  # a later row must not go in without it
+                raise
+            self._files[source] = file
+        return file
 
     def sync(self) -> None:
         """Push all files to the disk."""
@@ -120,3 +110,28 @@ class FailedRows:
         with ExitStack() as stack:
             for file in self._files.values():
                 stack.callback(file.close)
+
+
+def first_free(path: Path) -> Path:
+    """The first of `x.csv`, `x.2.csv`, … under which nothing is; an empty file is made there.
+
+    Raises:
+        OutputError: none can be made.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            name = path if number == 1 else path.with_suffix(f".{number}{path.suffix}")
+            try:
+                os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
+            except FileExistsError:
+                continue
+            return name
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror}",
+            hint="make room or mend the permissions, or name another file with --failed",
+        ) from None
+    raise AssertionError("numbers do not end")

@@ -25,7 +25,8 @@ class Layout(NamedTuple):
 
     Attributes:
         format: of the input.
-        header: the input's column names, None where it has no header.
+        header: the input's column names, numbers from 1 where it has no header; None where each
+            record has its own.
         delimiter: what stands between cells; empty where they are not text.
         encoding: what a raw record is turned back into bytes with.
         folder_values: columns that stand in no record, but in the names of the folders around the

@@ -85,9 +85,7 @@ class DelimitedRows(LineRows):
         self._records.places = self._places
         self._records.header = names if options.header and names else None
         self.columns = recognise([(names, self._places)])
-        self.layout = Layout(
-            name, names if options.header else None, self._dialect.delimiter, self._lines.encoding
-        )
+        self.layout = Layout(name, names, self._dialect.delimiter, self._lines.encoding)
         self._head = [] if options.header else [self._row(record) for record in begun]
 
     def _find_delimiter(self, name: FormatName) -> str:

@@ -1,0 +1,125 @@
+"""The runs file of a job: a line when a run starts, and one when it ends.
+
+A start without an end is a crash. What cannot be read of it is passed over: it proves nothing
+about rows, for which the journal alone counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from batchconv.journal.append_only_file import AppendOnlyFile
+from batchconv.journal.reader import end_of_lines
+
+_LONGEST = 1 << 26  # bytes of a file that is read
+
+
+class RunStart(NamedTuple):
+    """What a run was asked to do.
+
+    Attributes:
+        at: when it started, RFC 3339 in UTC.
+        command: `upload`, `resend`, `dismiss`.
+        inputs: as they were named.
+        options: by name; no secrets.
+    """
+
+    run: str
+    at: str
+    command: str
+    inputs: list[str]
+    target: str
+    options: dict[str, Any]
+
+
+class RunEnd(NamedTuple):
+    """How a run ended.
+
+    Attributes:
+        summary: as `--summary` writes it.
+        unsure: rows left unsent that the API may have accepted all the same.
+    """
+
+    run: str
+    summary: Mapping[str, Any]
+    unsure: int = 0
+
+
+class JobRun(NamedTuple):
+    """A run of a job; one without an end has crashed, unless it is at work still."""
+
+    start: RunStart
+    end: RunEnd | None
+
+
+class RunsFile:
+    """The runs of a job.
+
+    Args:
+        path: of the file; it is made with the first line that is written.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def read(self) -> list[JobRun]:
+        """All runs, in the order in which they started; none where there is no such file."""
+        runs: dict[str, JobRun] = {}
+        for line in self._lines():
+            if isinstance(line, RunStart):
+                runs[line.run] = JobRun(line, None)
+            elif line.run in runs:
+                runs[line.run] = runs[line.run]._replace(end=line)
+        return list(runs.values())
+
+    def _lines(self) -> Iterator[RunStart | RunEnd]:
+        try:
+            with open(self.path, "rb") as file:  # noqa: PTH123 - a path may be any text here
+                text = file.read(_LONGEST)
+        except OSError:
+            return
+        for line in text.split(b"\n"):
+            try:
+                found = json.loads(line)
+                if "finished" in found:
+                    yield RunEnd(str(found["run"]), found, int(found.get("unsure", 0)))
+                else:
+                    yield RunStart(*(found[name] for name in RunStart._fields))
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue
+
+    def begin(self, start: RunStart) -> None:
+        """Write that a run starts; raises OutputError."""
+        self._write(start._asdict())
+
+    def end(self, end: RunEnd) -> None:
+        """Write that a run has ended; raises OutputError."""
+        self._write({**end.summary, "unsure": end.unsure})
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        file = AppendOnlyFile(self.path)
+        try:
+            file.cut(self._end_of_lines())  # a crash may have torn the last one
+            file.write(json.dumps(line).encode() + b"\n")
+        finally:
+            file.close()
+
+    def _end_of_lines(self) -> int:
+        try:
+            with open(self.path, "rb") as file:  # noqa: PTH123 - as above
+                return end_of_lines(file, file.seek(0, 2))
+        except OSError:
+            return 0
+
+
+def moment(seconds: float) -> str:
+    """A moment as the files of a job have it: RFC 3339 in UTC, with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def runs_told(runs: list[JobRun], run: str) -> RunStart | None:
+    """How a run was started, by its id; None when the job does not know it."""
+    return next((one.start for one in runs if one.start.run == run), None)

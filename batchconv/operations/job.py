@@ -1,0 +1,238 @@
+"""A job that is gone on with: what its journal says, and a run that adds to it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from batchconv.errors import BatchconvError, UsageError
+from batchconv.journal.append_only_file import refuse_remote
+from batchconv.journal.atomic_write import probe
+from batchconv.journal.deduplication import Accepted, Deduplicator, Memory, RunMemory
+from batchconv.journal.ledger import Ledger
+from batchconv.journal.outcome_writer import Watch
+from batchconv.journal.outputs import Outputs
+from batchconv.journal.runs_file import JobRun, RunsFile, RunStart, moment
+from batchconv.journal.settled_index import Item, Journal, Settled
+from batchconv.model import Result, read_key
+from batchconv.operations.target import SIMULATED, Target
+from batchconv.pipeline import Run
+from batchconv.reading.columns import Recognised
+from batchconv.sending.open_files import check_concurrency
+from batchconv.sending.traffic import MOST_FOUND
+from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport
+from batchconv.settings.options import Settings
+from batchconv.telemetry.observers import require_metrics
+from batchconv.telemetry.run_snapshot import Expectation
+
+
+class Source(NamedTuple):
+    """Where the rows of a run come from.
+
+    Attributes:
+        batches: what is to be done with each row; iterated in a thread.
+        damages: filled by the iteration.
+        columns: of each input.
+        expect: tells how many rows there are.
+    """
+
+    batches: Iterable[Sequence[Item]]
+    damages: list[BatchconvError]
+    columns: Mapping[str, Recognised]
+    expect: Expectation
+
+
+class Job:
+    """A job that was opened: what its earlier runs settled, and where they sent it.
+
+    Args:
+        outputs: its files.
+        target: where the run sends.
+        connect: opens what conversions are sent through.
+        clock: what time it is.
+
+    Raises:
+        UsageError: the job was sent somewhere else.
+        InputError: its results file is none.
+    """
+
+    def __init__(
+        self, outputs: Outputs, target: Target, connect: OpenTransport, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self.outputs = outputs
+        self.journal = Journal()
+        outputs.load(self.journal)
+        runs = outputs.files.runs if outputs.has_journal else None
+        self.runs: list[JobRun] = RunsFile(runs).read() if runs else []
+        self._target = target
+        self._connect = connect
+        self._clock = clock
+        self._check_target()
+
+    def _check_target(self) -> None:
+        name = self._target.name
+        others = self.journal.accepted_by - {name}
+        if self.journal.targets and (SIMULATED in self.journal.targets) != (name == SIMULATED):
+            others |= self.journal.targets - {name}
+        if others:
+            raise UsageError(
+                f"{self.outputs.path} tells of rows that went to {min(others)}, and this "
+                f"run sends to {name}",
+                hint="send to the same target, or name another results file with -o",
+            )
+
+    def run(
+        self,
+        settings: Settings,
+        source: Source,
+        *,
+        run_id: str,
+        inputs: Sequence[str],
+        command: str,
+        watch: Watch | None,
+    ) -> Run:
+        """A run of the job, told of in its files; all that can be wrong has been looked at.
+
+        Raises:
+            UsageError: the ledger is none.
+            HeldError: another run holds the ledger.
+            OutputError: a file cannot be written.
+        """
+        start = RunStart(
+            run_id,
+            moment(self._clock.wall()),
+            command,
+            list(map(str, inputs)),
+            self._target.name,
+            settings.shown(),
+        )
+        once = self._open_once(settings, run_id)
+        try:
+            self.outputs.begin(start)
+        except BaseException:
+            if once is not None:
+                once.close()
+            raise
+        run = Run(
+            settings,
+            connect=self._connect,
+            clock=self._clock,
+            outputs=self.outputs,
+            batches=source.batches,
+            damages=source.damages,
+            run_id=run_id,
+            once=once,
+            watch=watch,
+            expect=source.expect,
+            unsure=unsure_rows(self.runs),
+        )
+        summary = run.summary
+        summary.columns = source.columns
+        summary.torn = self.outputs.tail.torn
+        summary.outstanding += self.journal.outstanding
+        summary.accepted_before = bool(self.journal.accepted_by)
+        summary.notes += [f"{old} is set aside as {new}" for old, new in self.outputs.set_aside]
+        return run
+
+    def _open_once(self, settings: Settings, run_id: str) -> Deduplicator | None:
+        """What keeps equal rows from being sent again, knowing what earlier runs had accepted."""
+        memory: Memory
+        if settings.ledger is not None:
+            memory = Ledger(settings.ledger, settings.base_url, self._target.api_key, run_id)
+        elif settings.duplicates == "skip":
+            memory = RunMemory()
+        else:
+            return None
+        try:
+            if not self.outputs.has_journal:
+                pass
+            elif isinstance(memory, RunMemory):
+                memory.load(self.outputs.results)
+            else:
+                memory.add_all(
+                    Accepted(read_key(line.key), line.run, line.source, line.row)
+                    for line in self.outputs.results.lines()
+                    if line.outcome == Result.ACCEPTED
+                )
+        except BaseException:
+            memory.close()
+            raise
+        return Deduplicator(memory, run_id)
+
+
+def unsure_rows(runs: Iterable[JobRun]) -> int:
+    """Rows that earlier runs may have sent without knowing what became of them, at most.
+
+    A run that ended has counted them; one that crashed had no more than were in flight.
+    """
+    unsure = 0
+    for run in runs:
+        if run.end is not None:
+            unsure = run.end.unsure
+        else:
+            in_flight = run.start.options.get("concurrency")
+            unsure += in_flight if isinstance(in_flight, int) else MOST_FOUND
+    return unsure
+
+
+@contextmanager
+def discarded_on_error(outputs: Outputs) -> Iterator[None]:
+    """Let go of the outputs when the run does not take place after all."""
+    try:
+        yield
+    except BaseException:
+        outputs.discard()
+        raise
+
+
+def check_flags(settings: Settings) -> None:
+    """Refuse flags that contradict each other with a UsageError."""
+    if settings.simulate and settings.ledger:
+        raise UsageError("--simulate sends nothing that a --ledger could remember: give only one")
+    refuse_remote(
+        {
+            "--results": settings.results,
+            "--failed": settings.failed,
+            "--summary": settings.summary,
+            "--ledger": settings.ledger,
+        }
+    )
+    if settings.summary is not None:
+        probe(settings.summary, "--summary")
+    if settings.metrics_file is not None:
+        probe(settings.metrics_file, "--metrics-file")
+    if settings.concurrency is not None:
+        check_concurrency(settings.concurrency, embedded=settings.simulate is not None)
+    if settings.resume and settings.overwrite:
+        raise UsageError("--resume goes on with a job and --overwrite begins anew: give only one")
+    if settings.retry is not None and not settings.resume:
+        raise UsageError("--retry is about the rows of an earlier run: give --resume as well")
+    if settings.failed is not None and settings.no_failed:
+        raise UsageError("--failed names a file and --no-failed wants none: give only one")
+    if settings.metrics_file is not None:
+        require_metrics()
+
+
+def new_run_id() -> str:
+    """Sorts by time, and differs between runs of one second."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def limited(batches: Iterator[list[Item]], limit: int | None) -> Iterator[list[Item]]:
+    """The first *limit* items that are not settled; nothing is read once they are there."""
+    if limit is None:
+        yield from batches
+        return
+    for batch in batches:
+        kept = 0
+        for item in batch:
+            kept += 1
+            limit -= not isinstance(item, Settled)
+            if not limit:
+                break
+        yield batch[:kept]
+        if not limit:
+            return
