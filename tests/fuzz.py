@@ -191,7 +191,7 @@ def _read(case: Case) -> list[Conversion | Outcome] | str:
     assert lines == sorted(distinct), "two rows begin on one line"
     for item in items:
         assert isinstance(item, Conversion) or (item.reason and item.detail)
-        assert len(item.row.key()) == 32
+        assert len(item.key()) == 16
     assert all(str(damage) for damage in reader.damages)
     return items
 

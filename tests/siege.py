@@ -132,10 +132,10 @@ class Server(Wire):
         await turn(lambda: True)
         if self.keys.total() == self.accident.after:
             self.accident.befall()
-        self.keys[conversion.row.key()] += 1
+        self.keys[conversion.key().hex()] += 1
         letter = conversion.message_id[0]
         status = 200 if self.mended else {"n": 420, "f": 500}.get(letter, 200)
-        self.failed[conversion.row.key()] += status == 500
+        self.failed[conversion.key().hex()] += status == 500
         return Reply(status, 0.001)
 
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from batchconv.journal.entries import read_entries
-from batchconv.journal.quick_entries import Entry
+from batchconv.journal.reader import ResultsReader
+from batchconv.journal.results import ResultLine
 from batchconv.simulator import Behaviour, FaultRule, Simulator
 from tests.shells import Ended, Running, Shell
 
@@ -167,7 +167,7 @@ class Ordeal:
         data = text.encode()
         path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
 
-    def of(self, entry: Entry) -> str:
+    def of(self, entry: ResultLine) -> str:
         """The id of the row that an entry tells of."""
         return self.places[entry.source, entry.row]
 
@@ -264,9 +264,9 @@ class Ordeal:
             self.score.torn += not data.endswith(b"\n")
             self.entries()
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[ResultLine]:
         try:
-            return list(read_entries(str(self.results)))
+            return list(ResultsReader(str(self.results)).lines())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a breach
             self.breach(f"the results cannot be read: {error!r}")
             return []
@@ -289,14 +289,14 @@ class Ordeal:
         if score.repeated > score.bound:
             self.breach(f"{score.repeated} repeated, {score.bound} can be explained")
 
-    def check_keys(self, entries: list[Entry]) -> None:
+    def check_keys(self, entries: list[ResultLine]) -> None:
         """Of equal rows one may be settled by the other's outcome."""
         wanted = Counter(self.ids)
         told = Counter(map(self.of, entries))
         if told != wanted:
             self.breach(f"rows {dict(wanted - told)} lack an outcome, {dict(told - wanted)} a row")
 
-    def check_ids(self, entries: list[Entry]) -> None:
+    def check_ids(self, entries: list[ResultLine]) -> None:
         """Each row was accepted by the server, if the results say so and only then."""
         accepted = self.simulator.stats.accepted_ids
         told = Counter(self.of(entry) for entry in entries if entry.outcome == "accepted")
@@ -316,7 +316,7 @@ class Ordeal:
         if accepted.keys() - set(map(self.of, entries)):
             self.breach("a row was accepted, and nothing tells of it")
 
-    def check_failed(self, entries: list[Entry]) -> None:
+    def check_failed(self, entries: list[ResultLine]) -> None:
         """Each row that was not accepted stands among the failed rows, and once."""
         wanted = Counter(
             self.of(entry) for entry in entries if entry.outcome not in ("accepted", "skipped")

@@ -7,15 +7,16 @@ import time
 from collections import deque
 from pathlib import Path
 
-from batchconv.model import Fields, Row
+from batchconv.model import NO_FIELDS, Conversion, Row, show_key
 from batchconv.pipeline import read_rows
 from batchconv.settings.read_options import ReadSettings
 from tests.bench.data import rows, write_csv
 from tests.bench.figures import Figure, Scale
 from tests.bench.processes import BATCHCONV, Usage, run
 
+_ROW = Row("", 1, None, NO_FIELDS, None, None, None)
 _LINE = (
-    '{"source":%s,"row":%d,"line":%d,"key":"%s","message_id":"%s","delivered":%s,"timestamp":"%s",'
+    '{"source":%s,"row":%d,"line":%d,"key":"%s","replaces":null,"corrects":null,"message_id":"%s","delivered":%s,"timestamp":"%s",'
     '"channel":"sms","outcome":"accepted","status":200,"attempts":1,"elapsed_ms":20.5,'
     '"reason":null,"detail":null,"at":"2024-04-01T02:00:00.000Z","run":"20240401T020000Z-abcdef",'
     '"target":"simulated"}\n'
@@ -78,11 +79,11 @@ def _resume(folder: Path, inputs: str, results: str, limit: str) -> Usage:
 
 
 def _write_results(folder: Path, source: str, count: int) -> Path:
-    path = folder / "results.jsonl"
+    path = folder / "r.simulated.jsonl"
     name = json.dumps(source)
     with path.open("w", encoding="ascii") as file:
         for number, (message_id, delivered, timestamp) in enumerate(rows(count), 1):
-            fields = Fields(message_id, delivered, timestamp, None)
-            key = Row(source, number, number + 1, fields, None, None, None).key()
+            sent = Conversion(_ROW, message_id, delivered == "true", timestamp, "sms")
+            key = show_key(sent.key())
             file.write(_LINE % (name, number, number + 1, key, message_id, delivered, timestamp))
     return path

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from batchconv.journal import key_multiset as module
-from batchconv.journal.key_multiset import KeyMultiset, Namespaces
+from batchconv.journal.key_multiset import KeyMultiset
 
 # Few bytes in many places: keys share buckets, and matches straddle their neighbours.
 keys = st.tuples(
@@ -78,16 +78,6 @@ class _Machine(RuleBasedStateMachine):
     @rule(key=keys)
     def ask(self, key):
         assert (key in self.bag) == bool(self.there(key))
-
-    @rule(pairs=st.lists(st.tuples(keys, notes), max_size=8), most=st.sampled_from([2, 5, 1000]))
-    def absorb(self, pairs, most):
-        other = KeyMultiset(2, most)
-        for number, (key, note) in enumerate(pairs):
-            (other.add_all if number % 2 else other.add)(key, note)
-        self.bag.absorb(other)
-        self.counted(pairs)
-        assert len(other) == 0
-        assert all(key not in other for key, _ in pairs)
 
     @rule()
     def drain(self):
@@ -165,14 +155,3 @@ def test_a_match_that_straddles_two_keys_is_none():
     bag.add(straddling, b"\7")
     assert bag.take(straddling) == b"\7"
     assert len(bag) == 2
-
-
-def test_a_block_of_keys_is_in_the_namespace_that_each_of_them_is_in():
-    namespaces = Namespaces(["a", "b", "c", "a"])
-    many = [bytes(range(number, number + 16)) for number in range(50)]
-    for source in ("a", "b", "c", "none of them"):
-        block = namespaces.keyed(source, b"".join(many))
-        assert block == b"".join(namespaces.keyed(source, key) for key in many)
-    spaces = [{namespaces.keyed(source, key) for key in many} for source in ("a", "b", "c", "d")]
-    assert len(set.union(*spaces)) == 4 * len(many), "no two of them meet"
-    assert {namespaces.other(key) for key in many} == spaces[3]

@@ -274,16 +274,16 @@ def test_a_row_is_known_again_in_whatever_company_it_is():
     moments = [MOMENT, MOMENT.replace(microsecond=500_000), MOMENT.replace(microsecond=1)]
     ids = ["a", "b", "c"]
     columns = {"message_id": ids, "timestamp": moments, "delivered": [True, None, False]}
-    keys = [row.key() for row in read(write(columns))]
+    keys = [row.invalid_key() for row in read(write(columns))]
     alone = [read(write({k: v[at : at + 1] for k, v in columns.items()}))[0] for at in range(3)]
-    assert [row.key() for row in alone] == keys
+    assert [row.invalid_key() for row in alone] == keys
     table = pa.table(columns)
     wide = {"timestamp": pa.timestamp("ns"), "message_id": pa.large_string()}
     for name, kind in wide.items():
         at = table.schema.get_field_index(name)
         table = table.set_column(at, name, table[name].cast(kind))
     write(table, compression="zstd", row_group_size=1, data_page_version="2.0")
-    assert [row.key() for row in read("in.parquet")] == keys
+    assert [row.invalid_key() for row in read("in.parquet")] == keys
 
 
 def test_a_row_of_parquet_has_the_key_that_it_has_in_json_lines(folder):
@@ -292,7 +292,9 @@ def test_a_row_of_parquet_has_the_key_that_it_has_in_json_lines(folder):
         '{"message_id":"a","delivered":true,"timestamp":"2026-11-20 06:08:15"}\n{"message_id":"b"}'
     )
     (folder / "in.jsonl").write_text(lines)
-    assert [row.key() for row in read(write(columns))] == [row.key() for row in read("in.jsonl")]
+    assert [row.invalid_key() for row in read(write(columns))] == [
+        row.invalid_key() for row in read("in.jsonl")
+    ]
 
 
 def test_a_record_that_is_too_long_is_one_invalid_row():
@@ -421,7 +423,7 @@ def test_whatever_is_spoilt_ends_in_rows_or_in_damage(tmp_path_factory, data):
     except (InputError, UsageError):
         return
     for row in rows:
-        row.key()
+        row.invalid_key()
         Mapper()(row)
         assert isinstance(row.cells, tuple)
         json.loads(json_record(row.cells))
@@ -506,7 +508,7 @@ def test_a_failed_row_that_is_fed_back_sends_the_same():
     lines = [json_record(row.cells) for row in rows if isinstance(row.cells, tuple)]
     Path("back.jsonl").write_text("\n".join(lines), encoding="utf-8")
     back = read("back.jsonl")
-    assert [row.key() for row in back] == [row.key() for row in rows]
+    assert [row.invalid_key() for row in back] == [row.invalid_key() for row in rows]
     assert [Mapper()(row)[1:] for row in back] == [Mapper()(row)[1:] for row in rows]
 
 
