@@ -25,9 +25,9 @@ import pytest
 from batchconv.errors import InputError, UsageError
 from batchconv.model import Conversion, Outcome
 from batchconv.pipeline import read
-from batchconv.reading.formats.delimited import DelimitedRows
-from batchconv.reading.formats.jsonl import JsonLinesRows
 from batchconv.settings.read_options import ReadSettings
+from tests.oracles import check_delimited, check_json
+from tests.readers import read_one_by_one
 from tests.shells import Wire, results, upload_here
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -171,12 +171,6 @@ def check(case: Case, wire: Wire, *, sending: bool) -> int:
     return len(rows) if isinstance(rows, list) else 0
 
 
-def read_one_by_one(patch: pytest.MonkeyPatch) -> None:
-    """From now on rows are read the careful way, as if no line were ever plain."""
-    patch.setattr(DelimitedRows, "_plain", lambda *_: [])
-    patch.setattr(JsonLinesRows, "_plain", lambda *_: None)
-
-
 def _read(case: Case) -> list[Conversion | Outcome] | str:
     """Every row, or what was said instead."""
     try:
@@ -238,7 +232,7 @@ def in_time(seconds: float = _PATIENCE) -> Iterator[None]:
 
 
 @click.command()
-@click.option("--seconds", type=float, default=120.0, show_default=True)
+@click.option("--seconds", type=float, default=600.0, show_default=True)
 @click.option("--seed", type=int, help="The first one; by default drawn by lot, and told.")
 def main(seconds: float, seed: int | None) -> None:
     """Read and send cases until the time is over, and stop at the first that breaks a promise."""
@@ -255,6 +249,8 @@ def main(seconds: float, seed: int | None) -> None:
                 break
             try:
                 read_rows += check(case, wire, sending=number % 4 == 0)
+                for oracle in (check_delimited, check_json):
+                    read_rows += oracle(random.Random(seed + number))
             except BaseException:
                 kept = Path(tempfile.gettempdir()) / f"fuzz-{seed + number}-{case.name}"
                 kept.write_bytes(case.data)

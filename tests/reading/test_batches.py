@@ -20,7 +20,7 @@ from batchconv.model import Conversion, Fields, Row
 from batchconv.operations.distinct import DistinctCounter
 from batchconv.reading.formats import ReadOptions, open_rows
 from batchconv.reading.mapper import Mapper
-from tests.fuzz import read_one_by_one
+from tests.readers import read_one_by_one
 
 
 class Pieces:

@@ -1,10 +1,12 @@
 """Files that nobody would write: a few of them here, as many as you like with `make fuzz`."""
 
+import random
 from itertools import islice
 
 import pytest
 
 from tests.fuzz import cases, check
+from tests.oracles import check_delimited, check_json
 from tests.shells import Wire
 
 
@@ -18,3 +20,8 @@ def test_no_file_ends_in_a_traceback_a_hang_or_a_row_unaccounted_for(tmp_path, m
         for number, case in enumerate(islice(cases(seed), 200))
     )
     assert rows > 1_000
+
+
+@pytest.mark.parametrize("check", [check_delimited, check_json])
+def test_values_are_those_that_the_standard_library_reads(check):
+    assert sum(check(random.Random(seed)) for seed in range(300)) > 5_000

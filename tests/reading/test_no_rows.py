@@ -12,7 +12,7 @@ from batchconv.reading.formats import Aside, ReadOptions, open_rows
 from batchconv.reading.reader import Reader
 from batchconv.reading.sources import ByteStream
 from batchconv.settings.options import ReadSettings
-from tests.fuzz import read_one_by_one
+from tests.readers import read_one_by_one
 
 HEADER = "message_id,delivered\n"
 MARK = "\ufeff"
