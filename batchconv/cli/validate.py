@@ -74,19 +74,10 @@ def validate(
 
 def _lines(findings: Findings, pace: float | None, max_age: float | None) -> Iterator[str]:
     """The report for people."""
-    yield f"{findings.read} rows read, {findings.sendable} can be sent"
-    if findings.aside:
-        yield f"no rows: {findings.aside}"
-    if findings.duplicates:
-        yield f"{findings.duplicates} of them are equal to an earlier one"
-    if findings.too_old and max_age is not None:
-        yield f"{findings.too_old} are older than --max-age {show_duration(max_age)}, and skipped"
+    yield from _counts(findings, max_age)
     yield from _columns(findings)
     yield from _times(findings)
-    for reason, count in findings.reasons.most_common():
-        yield f"{count} invalid: {reason}"
-        for example in findings.examples[reason]:
-            yield f"  {example}"
+    yield from _reasons(findings)
     seconds = findings.seconds(pace)
     if seconds:
         yield f"an upload at --rate {pace:g} would take {show_duration(seconds)}"
@@ -97,6 +88,35 @@ def _lines(findings: Findings, pace: float | None, max_age: float | None) -> Ite
         yield f"and {len(suspicions) - _MOST_SUSPICIONS} warnings more, in --json"
     if findings.invalid_files:
         yield f"invalid rows: {', '.join(findings.invalid_files)}"
+
+
+def _counts(findings: Findings, max_age: float | None) -> Iterator[str]:
+    read, same, old, cut = (
+        findings.read, findings.duplicates, findings.too_old, findings.trimmed_ids
+    )  # fmt: skip
+    yield f"{read} {'row' if read == 1 else 'rows'} read, {findings.sendable} can be sent"
+    if findings.aside:
+        yield f"no rows: {findings.aside}"
+    if cut:
+        ids = "id has" if cut == 1 else "ids have"
+        yield f'{cut} {ids} blanks around, or a guard ="…", which is not sent'
+    if same:
+        yield f"{same} of them {_are(same)} equal to an earlier one"
+    if old and max_age is not None:
+        yield f"{old} {_are(old)} older than --max-age {show_duration(max_age)}, and skipped"
+
+
+def _reasons(findings: Findings) -> Iterator[str]:
+    for reason, count in findings.reasons.most_common():
+        yield f"{count} invalid: {reason}"
+        if reason in findings.proposals:
+            yield f"  try {findings.proposals[reason]}"
+        for example in findings.examples[reason]:
+            yield f"  {example}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _columns(findings: Findings) -> Iterator[str]:

@@ -51,6 +51,8 @@ class Findings:
         too_old: rows that `--max-age` would skip.
         reasons: reason → how many rows are invalid for it.
         examples: reason → the first few of them.
+        proposals: reason → the option that may take those rows.
+        trimmed_ids: rows from whose id blanks or a spreadsheet's guard were taken off.
         earliest, latest: between them are the times of all rows that are not invalid, in the
             API's notation and UTC; None where no row has a time.
         without_time: rows that are not invalid and have no time.
@@ -69,6 +71,8 @@ class Findings:
     too_old: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[Example]] = field(default_factory=dict)
+    proposals: dict[str, str] = field(default_factory=dict)
+    trimmed_ids: int = 0
     earliest: str | None = None
     latest: str | None = None
     without_time: int = 0
@@ -118,12 +122,14 @@ class Findings:
             "sendable": self.sendable,
             "duplicates": self.duplicates,
             "invalid": self.invalid,
+            "trimmed_ids": self.trimmed_ids,
             "too_old": self.too_old,
             "max_age": max_age,
             "reasons": {
                 reason: {
                     "rows": count,
                     "examples": [example._asdict() for example in self.examples[reason]],
+                    "proposal": self.proposals.get(reason),
                 }
                 for reason, count in self.reasons.most_common()
             },

@@ -13,6 +13,7 @@ from batchconv.model import Conversion, Outcome, Reason
 from batchconv.operations.distinct import DistinctCounter
 from batchconv.operations.findings import Example, Findings, Suspicion
 from batchconv.operations.invalid_rows import open_invalid
+from batchconv.operations.proposals import Proposals
 from batchconv.operations.time_span import TimeSpan
 from batchconv.pipeline import read
 from batchconv.reading.sources import expand
@@ -69,6 +70,7 @@ class _Look:
         self._different = DistinctCounter()
         self._ids: defaultdict[str, IdLengths] = defaultdict(IdLengths)
         self._dates = DateNotations()
+        self._proposals = Proposals()
 
     def at(self, batches: Iterable[list[Conversion | Outcome]]) -> None:
         findings = self._findings
@@ -83,7 +85,11 @@ class _Look:
                         self._note(item)
 
     def _look_at_sound(self, conversions: list[Conversion]) -> None:
-        _, ids, _, times, _ = zip(*conversions, strict=True)
+        rows, ids, _, times, _ = zip(*conversions, strict=True)
+        self._findings.trimmed_ids += sum(
+            row.fields.message_id != sent and isinstance(row.fields.message_id, str)
+            for row, sent in zip(rows, ids, strict=True)
+        )
         self._ids[conversions[0].row.source].add(ids)
         if self._times.add(times):
             oldest = self._times.oldest
@@ -101,6 +107,7 @@ class _Look:
         examples = findings.examples.setdefault(outcome.reason.value, [])
         if len(examples) < _EXAMPLES:
             examples.append(Example(row.source, row.number, row.line, outcome.detail))
+        self._proposals.add(outcome)
         if outcome.reason is Reason.BAD_TIMESTAMP and isinstance(row.fields.timestamp, str):
             self._dates.add(row.fields.timestamp)
         if self._rows is not None:
@@ -112,6 +119,7 @@ class _Look:
         findings.earliest, findings.latest = times.earliest, times.latest
         findings.without_time, findings.future = times.without, times.future
         findings.too_old = times.too_old
+        findings.proposals = self._proposals.all(self._dates.option)
         findings.invalid_files = [] if self._rows is None else self._rows.written
         for source, ids in self._ids.items():
             if ids.warning:
@@ -121,7 +129,8 @@ class _Look:
             findings.suspicions.append(Suspicion("rewritten-times", None, rewritten))
         if times.future:
             text = (
-                f"{times.future} rows have a time that is still to come, the last one "
+                f"{times.future} {'row has' if times.future == 1 else 'rows have'} a time that is "
+                "still to come, the last one "
                 f"{times.latest} UTC: look at --timezone and at the clock that wrote them"
             )
             findings.suspicions.append(Suspicion("future-times", None, text))

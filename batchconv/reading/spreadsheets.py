@@ -81,6 +81,13 @@ class DateNotations:
         if self._fitting and self.count <= _MOST_DATES:
             self._fitting = fitting([text], self._fitting)
 
+    @property
+    def option(self) -> str | None:
+        """The `--timestamp-format` that fits every such time, or those that fit alike."""
+        if not self.count or not self._fitting:
+            return None
+        return as_options(self._fitting[:_MOST_TOLD])
+
     def warning(self, *, others: bool) -> str | None:
         """A sentence that names the `--timestamp-format`, where there is one.
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import shlex
 import time
 
 import pytest
@@ -157,7 +158,7 @@ async def test_it_skips_what_an_upload_skips(shell):
     )
     shell.env["BATCHCONV_MAX_AGE"] = "1h"
     told = await shell.start("validate", "in.csv").end()
-    assert "2 rows read, 1 can be sent\n1 are older than --max-age 1 h, and skipped" in told.out
+    assert "2 rows read, 1 can be sent\n1 is older than --max-age 1 h, and skipped" in told.out
     sent = await shell.start("upload", "in.csv", "--simulate").end()
     assert (told.code, sent.books.accepted, sent.books.skipped) == (0, 1, 1)
 
@@ -269,7 +270,8 @@ async def test_json_holds_all_that_the_report_says_and_nothing_else_is_printed(s
     examples = report["reasons"]["blank-id"].pop("examples")
     assert report == {
         "read": 9, "sendable": 2, "duplicates": 1, "invalid": 7, "too_old": 0, "max_age": None,
-        "reasons": {"blank-id": {"rows": 7}},
+        "trimmed_ids": 0, "no_rows": {"blank": 0, "headers": 0},
+        "reasons": {"blank-id": {"rows": 7, "proposal": None}},
         "columns": [{
             "sources": ["in.csv"],
             "fields": {"message_id": "message_id", "delivered": "delivered"},
@@ -284,3 +286,39 @@ async def test_json_holds_all_that_the_report_says_and_nothing_else_is_printed(s
     assert (told.code, told.err) == (1, "")
     unlimited = await shell.start("validate", "in.csv", "--json", "--rate", "none").end()
     assert (json.loads(unlimited.out)["rate"], json.loads(unlimited.out)["seconds"]) == (None, None)
+
+
+# What would help.
+
+
+@pytest.mark.parametrize(
+    ("cells", "proposal"),
+    [
+        ("a,WAHR,\nb,FALSCH,", "--true wahr --false falsch"),
+        ("a,ja,\nb,Nein,", "--true ja --false nein"),
+        ("a,1,20/11/2026 10:03\nb,1,20/12/2026 11:00", "--timestamp-format '%d/%m/%Y %H:%M'"),
+    ],
+)
+async def test_the_option_that_is_proposed_takes_the_rows(shell, cells, proposal):
+    (shell.folder / "in.csv").write_text(f"message_id,delivered,timestamp\n{cells}\n")
+    first = await shell.start("validate", "in.csv").end()
+    assert first.code == 1
+    assert f"  try {proposal}\n" in first.out
+    second = await shell.start("validate", "in.csv", *shlex.split(proposal)).end()
+    assert (second.code, "2 rows read, 2 can be sent" in second.out) == (0, True)
+
+
+@pytest.mark.parametrize("state", ["DELIVRD", "failed"])
+def test_no_option_is_proposed_for_delivery_states(shell, state):
+    findings = found(shell, f"message_id,delivered\na,{state}\n")
+    assert "bad-delivered" not in findings.proposals
+
+
+async def test_what_was_cut_off_is_counted_and_one_row_is_a_row(shell):
+    (shell.folder / "in.csv").write_text('delivered,message_id\ntrue, A1\ntrue,="002"\ntrue,B\n')
+    told = await shell.start("validate", "in.csv").end()
+    assert 'ids have blanks around, or a guard ="…", which is not sent' in told.out
+    assert "\n2 ids" in told.out
+    (shell.folder / "one.csv").write_text("delivered,message_id\ntrue,B\n")
+    told = await shell.start("validate", "one.csv").end()
+    assert told.out.startswith("1 row read, 1 can be sent\n")

@@ -1,0 +1,54 @@
+"""For each reason why rows are invalid: the option that may take them, to be pasted."""
+
+from __future__ import annotations
+
+from batchconv.model import Outcome, Reason
+
+_FIXED = {
+    Reason.MISSING_DELIVERED: "--delivered true, or --delivered false, for rows that do not say it",
+    Reason.DAMAGED_ID: "--any-id, if the ids are right as they stand",
+    Reason.INVISIBLE_CHARACTER: "--any-id, if the character belongs to the ids",
+    Reason.TIME_IN_GAP: "--timezone UTC, if the times are in UTC",
+    Reason.TOO_LONG: "--max-row-bytes N, if records are meant to be so long",
+    Reason.UNDECODABLE: "--encoding windows-1252, if the file comes from a Windows program",
+    Reason.BAD_CHANNEL: "--map channel=COLUMN, if another column holds it",
+}
+# As spreadsheets in German, French, Spanish, Italian, Portuguese and Dutch write booleans, and as
+# people answer a question.
+_WORDS = (
+    ("wahr", "falsch"), ("vrai", "faux"), ("verdadero", "falso"), ("vero", "falso"),
+    ("verdadeiro", "falso"), ("waar", "onwaar"), ("ja", "nein"), ("ja", "nee"), ("oui", "non"),
+    ("si", "no"), ("sí", "no"), ("sim", "não"), ("on", "off"), ("x", "-"),
+)  # fmt: skip
+_MOST_WORDS = 20  # different ones that are looked at
+
+
+class Proposals:
+    """Takes in invalid outcomes, and knows which option may take their rows."""
+
+    def __init__(self) -> None:
+        self._words: set[str] = set()
+        self._reasons: set[Reason] = set()
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in one row that is invalid."""
+        if outcome.reason is None:
+            return
+        self._reasons.add(outcome.reason)
+        word = outcome.row.fields.delivered
+        if outcome.reason is Reason.BAD_DELIVERED and len(self._words) < _MOST_WORDS:
+            self._words.add(str(word).strip().lower())
+
+    def all(self, timestamp_format: str | None) -> dict[str, str]:
+        """Reason → option; reasons for which no option helps are left out.
+
+        Args:
+            timestamp_format: the option that fits every time that is not understood.
+        """
+        found = {reason.value: _FIXED[reason] for reason in self._reasons if reason in _FIXED}
+        pair = next((pair for pair in _WORDS if self._words and self._words <= set(pair)), None)
+        if pair is not None:
+            found[Reason.BAD_DELIVERED.value] = f"--true {pair[0]} --false {pair[1]}"
+        if timestamp_format is not None and Reason.BAD_TIMESTAMP in self._reasons:
+            found[Reason.BAD_TIMESTAMP.value] = timestamp_format
+        return found
