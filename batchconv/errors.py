@@ -17,6 +17,7 @@ holds a secret, a query string or user-info: the text of a foreign exception is 
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterable
 from enum import IntEnum
@@ -137,6 +138,14 @@ class Interrupted(BaseException):
 
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+
+
+_QUERY = re.compile(r"(\w://[^\s?#'\"]*)[?#][^\s'\"]*")
+
+
+def without_queries(text: str) -> str:
+    """A sentence whose URLs, if any, have no query: many signed ones hold a secret there."""
+    return _QUERY.sub(r"\1?...", text)
 
 
 def printable(text: str) -> str:

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from importlib import import_module
+from io import StringIO
 
 import click
 from click.shell_completion import CompletionItem
@@ -19,9 +20,10 @@ from batchconv.cli.say import (
     say,
     say_aside,
     say_json_error,
+    silence,
     wants_json,
 )
-from batchconv.errors import BatchconvError, BooksError, ExitCode, Interrupted
+from batchconv.errors import BatchconvError, BooksError, ExitCode, Interrupted, without_queries
 from batchconv.sending.stops import defect_stop
 
 _COMMANDS = {
@@ -135,7 +137,12 @@ def _tell_usage_error(error: click.ClickException) -> None:
         command = context.command_path if context else "batchconv"
         say_json_error(error.format_message(), f"see {command} --help", ExitCode.USAGE)
     else:
-        error.show()
+        told = StringIO()
+        error.show(told)
+        try:
+            click.echo(without_queries(told.getvalue()), err=True, nl=False)
+        except OSError:
+            silence(2)
 
 
 def tell_error(error: BatchconvError, code: int | None = None) -> None:

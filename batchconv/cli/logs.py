@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from batchconv.errors import OutputError, UsageError, printable
+from batchconv.errors import OutputError, UsageError, printable, without_queries
 from batchconv.journal.append_only_file import AppendOnlyFile, ends_with_a_line
 from batchconv.telemetry.events import log
 
@@ -49,7 +49,8 @@ def json_line(
 
 def error_line(message: str, hint: str | None, exit_code: int) -> str:
     """The event of an error that ends the program."""
-    return json_line("error", "error", message, hint=hint, exit_code=exit_code)
+    hint = hint and without_queries(hint)
+    return json_line("error", "error", without_queries(message), hint=hint, exit_code=exit_code)
 
 
 class JsonFormatter(logging.Formatter):

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from batchconv.errors import OutputError, printable
+from batchconv.errors import OutputError, printable, without_queries
 
 
 def say(text: str | bytes) -> None:
@@ -75,9 +75,9 @@ def wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool
 def error_lines(text: str, hint: str | None) -> Iterator[str]:
     """What happened and what to do next, as it fits standard error."""
     columns = columns_of(2)
-    yield from fitted(f"batchconv: {text}", columns)
+    yield from fitted(f"batchconv: {without_queries(text)}", columns)
     if hint:
-        yield from fitted(f"  {hint}", columns)
+        yield from fitted(f"  {without_queries(hint)}", columns)
 
 
 def fitted(line: str, columns: int | None) -> list[str]:

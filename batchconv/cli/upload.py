@@ -20,8 +20,8 @@ from batchconv.settings.options import Settings
 def upload(inputs: Sequence[str], **values: Any) -> None:
     """Send every row of INPUT to the Conversion API, and write what became of it.
 
-    INPUT is a CSV, TSV, JSON Lines or Parquet file, plain or packed, a folder or a quoted pattern
-    of them, a URL, or - for standard input.
+    INPUT is a CSV, TSV, JSON, JSON Lines or Parquet file, plain or compressed, a folder or a
+    quoted pattern of them, a URL, or - for standard input.
 
     \b
       batchconv upload export.csv

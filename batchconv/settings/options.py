@@ -104,7 +104,7 @@ class Settings(ReadSettings):
     auth: str | None = option(
         None, "--auth", group=AUTHENTICATION, choices=("query", "basic", "signature"),
         shown="query; signature when only a signature secret is given",
-        help="How requests prove whose they are; basic keeps the secret out of URLs.",
+        help="The authentication method; basic keeps the secret out of URLs.",
     )  # fmt: skip
     api_key: str | None = option(
         None, "--api-key", group=AUTHENTICATION, metavar="KEY", shown="$VONAGE_API_KEY",

@@ -34,7 +34,7 @@ class ReadSettings:
     )  # fmt: skip
     compression: Compression | None = option(
         None, "--compression", group=INPUT, choices=COMPRESSIONS,
-        help="How the inputs are packed; by default their first bytes tell.",
+        help="How the inputs are compressed; by default their first bytes tell.",
     )  # fmt: skip
     encoding: str | None = option(
         None, "--encoding", group=INPUT, metavar="NAME",
@@ -42,7 +42,7 @@ class ReadSettings:
     )  # fmt: skip
     delimiter: str | None = option(
         None, "--delimiter", group=INPUT, parse=read_delimiter, metavar="CHAR",
-        help="What stands between cells; by default the first lines tell: , ; tab or |.",
+        help="The field delimiter; by default the first lines tell: , ; tab or |.",
     )  # fmt: skip
     escape: str | None = option(
         None, "--escape", group=INPUT, parse=read_escape, metavar="CHAR",
