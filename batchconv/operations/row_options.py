@@ -18,7 +18,7 @@ from batchconv.settings.read_options import ReadSettings, mapper_of
 
 _OPTIONS = options_of(ReadSettings)
 # About the file and not about its rows: failed rows are in a file of another kind.
-_ABOUT_FILES = {"format", "compression", "encoding", "delimiter", "no_header", "limit"}
+_ABOUT_FILES = {"format", "compression", "encoding", "delimiter"}
 _LOOKED_AT = 1_000  # rows
 
 
@@ -94,9 +94,12 @@ def for_failed_rows(settings: Settings, given: Collection[str]) -> Settings:
     """The same for reading a failed-rows file: it has a form of its own, and a header."""
     usual = Settings()
     form = {name: getattr(usual, name) for name in _ABOUT_FILES if name not in given}
+    # What the input needed to be read at all, and this file does not.
+    for name in ("no_header", "skip_lines", "escape", "limit"):
+        form[name] = getattr(usual, name)
     # Nine columns more, quotes, and UTF-8 in the place of what may have been shorter.
     room = 4 * settings.max_row_bytes + 4096
-    return replace(settings, **{**form, "no_header": False, "limit": None, "max_row_bytes": room})
+    return replace(settings, **{**form, "max_row_bytes": room})
 
 
 def _read(option: Option, value: Any) -> Any:

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from batchconv.errors import UsageError
+from batchconv.operations.row_options import for_failed_rows
 from batchconv.operations.validate import validate
 from batchconv.reading.columns import ColumnError
 from batchconv.reading.formats import Aside, ReadOptions, open_rows
 from batchconv.reading.reader import Reader
 from batchconv.reading.sources import ByteStream
-from batchconv.settings.options import ReadSettings
+from batchconv.settings.options import ReadSettings, Settings
 from tests.readers import read_one_by_one
 
 HEADER = "message_id,delivered\n"
@@ -207,3 +208,10 @@ def test_an_id_that_holds_an_escaped_control_character_is_not_sent_without_it(re
     """Taken as it is, the t of \\t would make another id of it."""
     found, _ = read(f"{HEADER}a\\tb,1\n", escape="\\")
     assert found == [(1, 2, "a\tb")]
+
+
+def test_corrected_rows_need_no_escape_and_no_lines_passed_over():
+    """What the input needed to be read, their file does not have; the run's options are kept."""
+    settings = Settings(escape="\\", skip_lines=3, no_header=True)
+    corrected = for_failed_rows(settings, {"escape", "skip_lines", "no_header"})
+    assert (corrected.escape, corrected.skip_lines, corrected.no_header) == (None, 0, False)
