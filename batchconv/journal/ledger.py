@@ -159,6 +159,8 @@ class Ledger:
     def close(self) -> None:
         """Let go of the file; raises OutputError when not all of it got there."""
         try:
+            if self._db.in_transaction:  # a signal came while earlier runs' rows were added
+                self._execute("ROLLBACK")
             # After a crash of the machine the last commits may be gone: only now it is certain.
             self._execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._settle([self._run])

@@ -1,11 +1,12 @@
 """The ledger when it is damaged, full or somebody else's: told in a sentence, books balanced."""
 
 import os
+import signal
 import sqlite3
 
 import pytest
 
-from batchconv.errors import HeldError, OutputError, UsageError
+from batchconv.errors import HeldError, Interrupted, OutputError, UsageError
 from batchconv.journal.deduplication import Accepted
 from batchconv.journal.ledger import Ledger
 from batchconv.simulator import Behaviour, Simulator
@@ -121,6 +122,21 @@ def test_a_run_that_crashed_is_looked_through_again():
     ledger = opened("run2")
     assert not ledger.knows("run1")
     assert ledger.find(KEY), "and it is in there all the same"
+    ledger.close()
+
+
+def test_a_run_that_is_interrupted_while_it_adds_lets_go_of_the_file_all_the_same():
+    def interrupted():
+        yield Accepted(KEY, "old", "a.csv", 1)
+        raise Interrupted(signal.SIGTERM)
+
+    ledger = opened()
+    ledger._execute("BEGIN")  # noqa: SLF001 - where the signal may find it
+    with pytest.raises(Interrupted):
+        ledger.add_all(interrupted())
+    ledger.close()
+    ledger = opened("run2")
+    assert not ledger.knows("old")
     ledger.close()
 
 
