@@ -30,6 +30,8 @@ _COMMANDS = {
     "upload": "Send every row and write what became of it.",
     "validate": "Read everything, send nothing, tell what is wrong.",
     "resend": "Send the rows again that failed in an earlier run.",
+    "dismiss": "Settle rows that are to stay as they are.",
+    "failed": "Write the rows anew whose last outcome is bad.",
     "audit": "Prove that every row has an outcome and no outcome lacks a row.",
     "report": "Tell what happened, as tables, JSON or a page.",
     "config": "Tell what is set and by whom, or write a file of settings.",

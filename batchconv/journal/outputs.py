@@ -13,7 +13,7 @@ from batchconv.journal.append_only_file import STDOUT, AppendOnlyFile, refuse_in
 from batchconv.journal.failed_rows.writer import FailedRows, Look
 from batchconv.journal.job_files import JobFiles, check_folder, check_own, set_aside
 from batchconv.journal.reader import ResultsReader, Tail
-from batchconv.journal.results import Results, Stamp, is_csv
+from batchconv.journal.results import ResultLine, Results, Stamp, is_csv
 from batchconv.journal.runs_file import RunEnd, RunsFile, RunStart
 from batchconv.journal.settled_index import Journal
 from batchconv.journal.stdout import Stdout
@@ -187,6 +187,10 @@ class Outputs:
     def write(self, outcomes: Sequence[Outcome]) -> None:
         """Write the lines that settle rows, all or none; raises OutputError."""
         self._results.write(outcomes)
+
+    def write_lines(self, lines: Sequence[ResultLine]) -> None:
+        """The same for lines that were made elsewhere; raises OutputError."""
+        self._results.write_lines(lines)
 
     def write_failed(self, outcome: Outcome) -> None:
         """Write the row itself if it came to nothing; raises OutputError."""

@@ -87,7 +87,7 @@ class Stamp:
             None if outcome.elapsed is None else round(outcome.elapsed * 1000, 1),
             None if outcome.reason is None else outcome.reason.value,
             outcome.detail,
-            self._now(),
+            self.now(),
             self._run,
             self._target,
         )
@@ -121,7 +121,7 @@ class Stamp:
             f'"elapsed_ms":{"null" if elapsed is None else round(elapsed * 1000, 1)},'
             f'"reason":{"null" if reason is None else _text(reason.value)},'
             f'"detail":{"null" if detail is None else _text(detail)},'
-            f'"at":"{self._now()}",{self._last_fields}'
+            f'"at":"{self.now()}",{self._last_fields}'
         )
 
     def csv(self, outcome: Outcome) -> str:
@@ -132,7 +132,8 @@ class Stamp:
         self._sources[source] = _text(source)
         return self._sources[source]
 
-    def _now(self) -> str:
+    def now(self) -> str:
+        """The time of a line that is written now."""
         now = self._wall()
         second = int(now)
         if second != self._second:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 from batchconv.errors import UsageError
 from batchconv.journal.settled_index import Journal
@@ -16,6 +16,7 @@ from batchconv.settings.option_types import Option, options_of
 from batchconv.settings.options import Settings
 from batchconv.settings.read_options import ReadSettings, mapper_of
 
+S = TypeVar("S", bound=ReadSettings)
 _OPTIONS = options_of(ReadSettings)
 # About the file and not about its rows: failed rows are in a file of another kind.
 _ABOUT_FILES = {"format", "compression", "encoding", "delimiter"}
@@ -74,7 +75,7 @@ def given_of(settings: Settings, given: Collection[str] | None) -> frozenset[str
     return frozenset(given) & frozenset(_OPTIONS)
 
 
-def as_earlier(shown: Mapping[str, Any], settings: Settings, given: Collection[str]) -> Settings:
+def as_earlier(shown: Mapping[str, Any], settings: S, given: Collection[str]) -> S:
     """*settings*, with the options about rows of an earlier run where this run was given none.
 
     Args:

@@ -35,7 +35,13 @@ def is_json(layout: Layout) -> bool:
     return layout.format not in ("csv", "tsv")
 
 
-def line(layout: Layout, outcome: Outcome, run: str | None, names: Sequence[str]) -> bytes:
+def line(
+    layout: Layout,
+    outcome: Outcome,
+    run: str | None,
+    names: Sequence[str],
+    source: str | None = None,
+) -> bytes:
     """The row of *outcome* with what became of it.
 
     Args:
@@ -43,6 +49,7 @@ def line(layout: Layout, outcome: Outcome, run: str | None, names: Sequence[str]
         outcome: of the row.
         run: the id of the run; None where the rows belong to no job.
         names: the columns that hold a field, for a record that could not be taken apart.
+        source: what its job calls the input; None where that is what the row says.
     """
     row = outcome.row
     unread = row.fault is not None or (row.cells is None and row.raw is None)
@@ -51,7 +58,7 @@ def line(layout: Layout, outcome: Outcome, run: str | None, names: Sequence[str]
         outcome.reason.value if outcome.reason else "",
         outcome.status,
         outcome.attempts,
-        row.source,
+        row.source if source is None else source,
         row.number,
         show_key(outcome.key()),
         run,

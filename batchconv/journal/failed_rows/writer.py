@@ -67,10 +67,15 @@ class FailedRows:
         """The files that hold rows of this run."""
         return [file.path for file in self._files.values() if file.size]
 
-    def write(self, outcome: Outcome) -> None:
+    def write(self, outcome: Outcome, *, of: tuple[str, str] | None = None) -> None:
         """Write the row of *outcome* if it came to nothing.
 
         A row that was outstanding before and is still the same stands in an earlier file.
+
+        Args:
+            outcome: of a row.
+            of: the run that has settled it, and what its job calls the input, where that was
+                another run.
 
         Raises:
             OutputError: it could not be written.
@@ -83,16 +88,17 @@ class FailedRows:
             return
         source = earlier.fed_from if earlier and earlier.fed_from else row.source
         look = self._looks[source]
-        text = line(look.layout, outcome, self._run, look.names)
-        self._file(source, look).write(text)
+        run, name = of or (self._run, None)
+        text = line(look.layout, outcome, run, look.names, name)
+        self._file(source, look, run).write(text)
 
-    def _file(self, source: str, look: Look) -> AppendOnlyFile:
+    def _file(self, source: str, look: Look, run: str | None) -> AppendOnlyFile:
         file = self._files.get(source)
         if file is None:
             path = first_free(self._name(source, look.suffix))
             file = AppendOnlyFile(str(path), lock=True)
             try:
-                if begin := header(look.layout, self._run):
+                if begin := header(look.layout, run):
                     file.write(begin)
             except BaseException:
                 file.discard()  # a later row must not go in without it

@@ -1,0 +1,82 @@
+"""`batchconv dismiss`: rows that are to stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from batchconv.cli.options import FileName, GroupedCommand
+from batchconv.cli.say import say
+from batchconv.errors import printable
+from batchconv.model import Reason
+
+
+class _RowName(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 takes no argument here
+    """`SOURCE:N`, as results and failed rows have it."""
+
+    name = "SOURCE:N"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        source, colon, number = value.rpartition(":")
+        if not (source and colon and number.isascii() and number.isdigit()):
+            self.fail(
+                f"{value!r} is no input and a row's number, such as export.csv:17", param, ctx
+            )
+        return source, int(number)
+
+
+@click.command("dismiss", cls=GroupedCommand)
+@click.argument("results", metavar="RESULTS", type=FileName())
+@click.option(
+    "--row", "rows", metavar="SOURCE:N", type=_RowName(), multiple=True,
+    help="This row: the input as RESULTS names it, and the row's number. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--reason", "reasons", metavar="WORD", type=click.Choice(sorted(Reason)), multiple=True,
+    help="Rows that were not accepted for this reason, such as bad-timestamp. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--outcome", "outcomes", type=click.Choice(["rejected", "failed", "invalid"]), multiple=True,
+    help="Rows whose last outcome is this one. Repeatable.",
+)  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="Every outstanding row.")
+def dismiss(
+    results: str,
+    rows: Sequence[tuple[str, int]],
+    reasons: Sequence[str],
+    outcomes: Sequence[str],
+    everything: bool,
+) -> None:
+    """Settle rows of RESULTS that are to stay as they are: the job no longer counts them.
+
+    Only outstanding rows are meant, those whose last outcome is rejected, failed or invalid. Their
+    outcome becomes skipped, for the reason dismissed, and no later run takes them up. Where --row,
+    --reason and --outcome are given together, all of them have to hold. Exits with 2 when no row is
+    meant.
+
+    \b
+      batchconv dismiss --row export.csv:17 export.results.jsonl
+      batchconv dismiss --outcome invalid --reason bad-timestamp export.results.jsonl
+      batchconv dismiss --all export.results.jsonl
+    """
+    from batchconv.operations.dismiss import Choice  # noqa: PLC0415 - start-up
+    from batchconv.operations.dismiss import dismiss as operation  # noqa: PLC0415 - start-up
+
+    chosen = bool(rows or reasons or outcomes)
+    if not chosen and not everything:
+        raise click.UsageError("which rows? Give --row, --reason, --outcome or --all")
+    if chosen and everything:
+        raise click.UsageError("--all means every row: give it alone")
+    choice = Choice(frozenset(rows), frozenset(reasons), frozenset(outcomes))
+    done = operation(results, choice)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in done.rows.items())
+    count = done.rows.total()
+    say(printable(f"{count} {'row' if count == 1 else 'rows'} dismissed ({told}) in {results}"))
+    say(f"outstanding in the job: {_rows(done.outstanding)}")
+
+
+def _rows(count: int) -> str:
+    return "no row" if not count else "1 row" if count == 1 else f"{count} rows"
