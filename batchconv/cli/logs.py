@@ -15,6 +15,7 @@ from batchconv.journal.append_only_file import AppendOnlyFile, ends_with_a_line
 from batchconv.telemetry.events import log
 
 _NOTHING = logging.CRITICAL + 1
+_TOLD = ("columns", "progress")  # events that are told to people, though they are no warnings
 
 
 def json_line(
@@ -132,12 +133,15 @@ class _Handler(logging.Handler):
         self._write = write
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._write(self.format(record))
+        text = self.format(record)
+        # What is told of columns is a line for each; elsewhere a line's end is part of a name.
+        for line in text.split("\n") if getattr(record, "event", "") == "columns" else [text]:
+            self._write(line)
 
 
 def _worth_a_line(record: logging.LogRecord) -> bool:
     """What people want to read who did not ask for more."""
-    return record.levelno >= logging.WARNING or getattr(record, "event", "") == "progress"
+    return record.levelno >= logging.WARNING or getattr(record, "event", "") in _TOLD
 
 
 @contextmanager

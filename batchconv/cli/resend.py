@@ -15,7 +15,7 @@ from batchconv.settings.read_options import ReadSettings
 
 _ABOUT_INPUTS = {
     *options_of(ReadSettings), "max_age", "results", "failed", "no_failed", "resume", "retry",
-    "overwrite",
+    "overwrite", "dry_run", "strict",
 }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from batchconv.cli.stderr import Stderr
 from batchconv.errors import BatchconvError
 from batchconv.journal.append_only_file import refuse_inputs
 from batchconv.settings.options import Settings
+from batchconv.telemetry.columns_told import tell_columns
 from batchconv.telemetry.events import notice
 from batchconv.telemetry.observers import LOOK_EVERY, Observer, metrics_of
 from batchconv.telemetry.progress_lines import Plain
@@ -80,6 +81,7 @@ class RunOutput:
         observers: list[Observer] = metrics_of(self._settings, run)
         for note in summary.notes:
             notice(note)
+        tell_columns(summary.columns, self._settings)
         if summary.torn:
             notice(
                 f"{summary.results}: a torn last line of {summary.torn} bytes was cut off; "

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from batchconv.cli.dry_run import invalid_lines, run_dry
 from batchconv.cli.layers import FLAG, told_of
 from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_settings
+from batchconv.cli.say import say_aside
 from batchconv.settings.options import Settings
+
+if TYPE_CHECKING:
+    from batchconv.journal.outcome_writer import Watch
+    from batchconv.pipeline import Run
 
 
 @click.command("upload", cls=SendingCommand)
@@ -25,6 +32,7 @@ def upload(inputs: Sequence[str], **values: Any) -> None:
 
     \b
       batchconv upload export.csv
+      batchconv upload --dry-run export.csv
       batchconv upload --simulate export.csv
       batchconv upload --resume export.csv
       batchconv upload export.failed.csv
@@ -36,11 +44,21 @@ def upload(inputs: Sequence[str], **values: Any) -> None:
     """
     settings = sending_settings(values)
 
+    from batchconv.operations.dry_run import InvalidRowsError  # noqa: PLC0415 - start-up
     from batchconv.operations.upload import prepare_upload  # noqa: PLC0415 - start-up
 
     told = told_of(click.get_current_context())
     given = {name for name, value in told.items() if value.origin == FLAG}
-    run_and_exit(
-        lambda watch: prepare_upload(inputs, settings, os.environ, watch, given=given),
-        settings,
-    )
+    if settings.dry_run:
+        sys.exit(run_dry(inputs, settings, os.environ, given))
+
+    def prepare(watch: Watch | None) -> Run:
+        try:
+            return prepare_upload(inputs, settings, os.environ, watch, given=given)
+        except InvalidRowsError as error:
+            if settings.log_format == "text":
+                for line in invalid_lines(error.found):
+                    say_aside(line)
+            raise
+
+    run_and_exit(prepare, settings)

@@ -79,7 +79,7 @@ class Outputs:
         self._place: tuple[int, int] | None = None
         self._runs = None if files.runs is None else RunsFile(files.runs)
         refuse_inputs(self._named, inputs)
-        self._refuse(goes_on=goes_on)
+        refuse_existing(files, settings, goes_on=goes_on)
         self._sink = Stdout() if files.results == STDOUT else self._open()
         self.has_journal = goes_on and self._size > 0
 
@@ -96,26 +96,6 @@ class Outputs:
     @property
     def _size(self) -> int:
         return self._sink.size if isinstance(self._sink, AppendOnlyFile) else 0
-
-    def _refuse(self, *, goes_on: bool) -> None:
-        files = self.files
-        if files.runs is None:
-            if goes_on:
-                raise UsageError(
-                    f"--resume needs a results file, and {files.results} keeps none",
-                    hint="name a file with -o",
-                )
-            return
-        check_folder(files)
-        if not files.exists:
-            return
-        if not (goes_on or self._settings.overwrite):
-            raise UsageError(
-                f"{files.results} exists: there is a job of that name",
-                hint="go on with it by --resume, set it aside and begin anew by --overwrite, or "
-                "name another file with -o",
-            )
-        check_own(files)
 
     def _open(self) -> AppendOnlyFile:
         sink = AppendOnlyFile(self.path, lock=self._runs is not None)
@@ -273,3 +253,33 @@ class Outputs:
             self._sink.discard()
         else:
             self._sink.close()
+
+
+def refuse_existing(files: JobFiles, settings: Settings, *, goes_on: bool) -> None:
+    """Refuse a job that is there already and was not asked for, or that cannot be gone on with.
+
+    Args:
+        files: of the job.
+        settings: say whether it may be set aside.
+        goes_on: the run adds to a job that may be there already.
+
+    Raises:
+        UsageError: always.
+    """
+    if files.runs is None:
+        if goes_on:
+            raise UsageError(
+                f"--resume needs a results file, and {files.results} keeps none",
+                hint="name a file with -o",
+            )
+        return
+    check_folder(files)
+    if not files.exists:
+        return
+    if not (goes_on or settings.overwrite):
+        raise UsageError(
+            f"{files.results} exists: there is a job of that name",
+            hint="go on with it by --resume, set it aside and begin anew by --overwrite, or "
+            "name another file with -o",
+        )
+    check_own(files)

@@ -21,9 +21,9 @@ from batchconv.model import Conversion, Outcome, Reason, Result
 from batchconv.operations.failed_names import name_failed_rows
 from batchconv.operations.own_inputs import sort_inputs
 from batchconv.operations.row_options import as_earlier
-from batchconv.pipeline import mapper, read_rows
+from batchconv.pipeline import read_rows
 from batchconv.reading.reader import Reader
-from batchconv.settings.read_options import ReadSettings
+from batchconv.settings.read_options import ReadSettings, mapper_of
 
 _BAD = {
     Standing.REJECTED: Result.REJECTED,
@@ -110,7 +110,7 @@ def write_failed(
     journal, standing = Journal(), OutstandingRows()
     journal.load(reader)
     standing.load(reader)
-    items = chain.from_iterable(map(mapper(settings).all, batches))
+    items = chain.from_iterable(map(mapper_of(settings).all, batches))
     written = Written(damages=rows.damages, notes=sorted_inputs.notes)
     bad = _bad_rows(items, journal, standing)
     if named == STDOUT and write is not None:

@@ -70,19 +70,7 @@ class Job:
         self._target = target
         self._connect = connect
         self._clock = clock
-        self._check_target()
-
-    def _check_target(self) -> None:
-        name = self._target.name
-        others = self.journal.accepted_by - {name}
-        if self.journal.targets and (SIMULATED in self.journal.targets) != (name == SIMULATED):
-            others |= self.journal.targets - {name}
-        if others:
-            raise UsageError(
-                f"{self.outputs.path} tells of rows that went to {min(others)}, and this "
-                f"run sends to {name}",
-                hint="send to the same target, or name another results file with -o",
-            )
+        check_target(self.journal, outputs.path, target.name)
 
     def run(
         self,
@@ -161,6 +149,24 @@ class Job:
             memory.close()
             raise
         return Deduplicator(memory, run_id)
+
+
+def check_target(journal: Journal, path: str, name: str) -> None:
+    """Refuse a target that is not the one of the job; raises UsageError.
+
+    Args:
+        journal: of the job.
+        path: of its results.
+        name: of the target of this run.
+    """
+    others = journal.accepted_by - {name}
+    if journal.targets and (SIMULATED in journal.targets) != (name == SIMULATED):
+        others |= journal.targets - {name}
+    if others:
+        raise UsageError(
+            f"{path} tells of rows that went to {min(others)}, and this run sends to {name}",
+            hint="send to the same target, or name another results file with -o",
+        )
 
 
 def unsure_rows(runs: Iterable[JobRun]) -> int:

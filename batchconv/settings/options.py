@@ -88,6 +88,11 @@ class Settings(ReadSettings):
         help="Begin a new job; the files of the old one are set aside under a name with their "
         "time.",
     )  # fmt: skip
+    dry_run: bool = option(
+        False, "--dry-run", group=FILES, flag_only=True,
+        help="Do everything but the sending: tell what would be sent, and how long it would take; "
+        "write nothing.",
+    )  # fmt: skip
     max_age: float | None = option(
         None, "--max-age", group=INPUT, parse=or_none(read_positive_duration), metavar="DURATION",
         shown="none", help="Skip rows whose time is further back; those without a time are sent.",
@@ -100,6 +105,10 @@ class Settings(ReadSettings):
         None, "--ledger", group=INPUT, metavar="PATH",
         help="Remember in this file what was accepted, and skip what it remembers; one run at a "
         "time.",
+    )  # fmt: skip
+    strict: bool = option(
+        False, "--strict", group=INPUT,
+        help="Read every row before the first is sent; if one is invalid, send and write nothing.",
     )  # fmt: skip
     auth: str | None = option(
         None, "--auth", group=AUTHENTICATION, choices=("query", "basic", "signature"),

@@ -16,6 +16,7 @@ log = logging.getLogger("batchconv")
 
 EVENTS = (
     "run-started",
+    "columns",
     "progress",
     "paused",
     "resumed",
