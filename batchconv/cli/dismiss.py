@@ -28,6 +28,9 @@ class _RowName(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 t
         return source, int(number)
 
 
+_REASONS = sorted(reason.value for reason in Reason)
+
+
 @click.command("dismiss", cls=GroupedCommand)
 @click.argument("results", metavar="RESULTS", type=FileName())
 @click.option(
@@ -35,7 +38,7 @@ class _RowName(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 t
     help="This row: the input as RESULTS names it, and the row's number. Repeatable.",
 )  # fmt: skip
 @click.option(
-    "--reason", "reasons", metavar="WORD", type=click.Choice(sorted(Reason)), multiple=True,
+    "--reason", "reasons", metavar="WORD", type=click.Choice(_REASONS), multiple=True,
     help="Rows that were not accepted for this reason, such as bad-timestamp. Repeatable.",
 )  # fmt: skip
 @click.option(

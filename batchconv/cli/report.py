@@ -9,35 +9,30 @@ from collections.abc import Sequence
 
 import click
 
-from batchconv.cli.options import GroupedCommand
+from batchconv.cli.options import FileName, GroupedCommand
 from batchconv.cli.say import say
 from batchconv.journal.append_only_file import STDOUT
 
 
 @click.command("report", cls=GroupedCommand)
-@click.argument("results", metavar="RESULTS...", nargs=-1, required=True)
+@click.argument("results", metavar="RESULTS...", nargs=-1, required=True, type=FileName())
 @click.option(
-    "--html", metavar="FILE", help="Write a page that opens offline; - for standard output."
+    "--html",
+    metavar="FILE",
+    type=FileName(),
+    help="Write a page that opens offline; - for standard output.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-@click.option(
-    "--summary",
-    "summaries",
-    metavar="FILE",
-    multiple=True,
-    help="What a run has written with --summary; those beside the results are found. Repeatable.",
-)
-def report(
-    results: Sequence[str], html: str | None, as_json: bool, summaries: Sequence[str]
-) -> None:
-    """Tell what happened in the runs of RESULTS, and what to do next.
+def report(results: Sequence[str], html: str | None, as_json: bool) -> None:
+    """Tell what happened to the rows of RESULTS, and what to do next.
 
-    RESULTS are results files of an upload and of its resends, in any order, or - for standard
-    input. Exits with 0 when there is a report, whatever it says.
+    RESULTS are the results files of jobs, in any order, or - for standard input. What is told of
+    their runs comes from the runs files beside them. Of a row's outcomes the last counts. Exits
+    with 0 when there is a report, whatever it says.
 
     \b
       batchconv report export.results.jsonl
-      batchconv report export.*results.jsonl --html night.html
+      batchconv report export.results.jsonl --html night.html
       batchconv upload -o - export.csv | batchconv report -
     """
     from batchconv.report.facts import verdict  # noqa: PLC0415 - start-up: --help needs none of it
@@ -48,8 +43,8 @@ def report(
     if html == STDOUT and as_json:
         raise click.UsageError("--json and --html - would both go to standard output")
     if html is not None:
-        check_page(html, [*results, *summaries])
-    made = make_report(results, summaries)
+        check_page(html, results)
+    made = make_report(results)
     if html == STDOUT:
         say(to_html(made).encode())
         return

@@ -2,144 +2,177 @@
 
 from __future__ import annotations
 
-import re
+import os
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Container, Iterator, Sequence
+from pathlib import Path
 
+from batchconv.errors import UsageError
 from batchconv.journal.append_only_file import STDOUT
+from batchconv.journal.job_files import name_job
 from batchconv.model import Result
-from batchconv.reading.sources import stem
-from batchconv.report.fold import MOST_SOURCES
-from batchconv.report.model import FileReport, RunReport, Step
+from batchconv.reading.sources import is_stdin, is_url, without_query
+from batchconv.report.model import JobReport, RunReport, RunTold, Step
 from batchconv.report.wording import many
 from batchconv.settings.option_types import Option, options_of
-from batchconv.settings.options import Settings, same_folder
+from batchconv.settings.options import Settings
 from batchconv.settings.read_options import ReadSettings
 
 _OPTIONS = options_of(Settings)
-_FILES = {"results", "failed", "no_failed", "summary", "resume", "overwrite"}
-_ABOUT_ROWS = {*options_of(ReadSettings), "failed", "no_failed"}
-# A masked key cannot be given, and its secret's file is of no use without it.
-_NEVER = {"api_key", "api_secret_file", "signature_secret_file", "resume", "overwrite", "summary"}
-_MEND_FIRST = {4: "mend the account or the address first", 5: "mend the file first"}
-_FAILED_END = re.compile(r"(\.[0-9]+)?\.(csv|tsv|jsonl)")
-MENDED = (Result.REJECTED.value, Result.INVALID.value)
-"""Outcomes of rows that come to nothing again unless they are mended."""
+_ABOUT_ROWS = {*options_of(ReadSettings), "max_age", "duplicates"}
+# About one run's files, words and rows. A masked key cannot be given, and its secret's file is of
+# no use without it.
+_NEVER = {
+    "results", "failed", "no_failed", "summary", "resume", "retry", "overwrite", "dry_run", "limit",
+    "strict", "progress", "log_format", "log_file", "quiet", "verbose", "metrics_file",
+    "api_key", "api_secret_file", "signature_secret_file", "simulate",
+}  # fmt: skip
+_FIRST = {4: "put the account or the address right first", 5: "put the file right first"}
+_CALM = "calm"
+_TO_CORRECT = (Result.REJECTED.value, Result.INVALID.value)
+_FAILED = Result.FAILED.value
 
 
-def steps(files: Sequence[FileReport], runs: Sequence[RunReport]) -> tuple[Step, ...]:
-    """What to do about the rows that came to nothing or were not sent.
+def steps(jobs: Sequence[JobReport], runs: Sequence[RunReport]) -> tuple[Step, ...]:
+    """What to do about the rows that are outstanding or were not sent.
 
     Args:
-        files: in order.
-        runs: of all of them, the newest last.
+        jobs: in order.
+        runs: of all of them, in order.
     """
     found: list[Step] = []
-    for file in files:
-        own = [run for run in runs if run.path == file.path]
-        if file.writer is not None:
-            found.append(Step(f"{file.writer} is still writing to {file.path}: wait for it", None))
-        elif own:
-            found.extend(_resume(file, own))
-            found.extend(_resend(file, own[-1]))
-        if own:
-            found.extend(_mend(file, own))
+    for job in jobs:
+        own = [run for run in runs if run.path == job.path]
+        if job.writer is not None:
+            found.append(Step(f"{job.writer} is still writing to {job.path}: wait for it", None))
+            continue
+        resume = list(_resume(job))
+        found += resume
+        if not any(step.command for step in resume):
+            found += _resend(job, own)
+        found += _correct(job, own)
     return tuple(found)
 
 
-def _resume(file: FileReport, runs: Sequence[RunReport]) -> Iterator[Step]:
-    if not file.unsent and (file.exit_code or 0) <= 1:
+def _resume(job: JobReport) -> Iterator[Step]:
+    run = job.unfinished
+    if run is None or run.told is None:
         return
-    sources = list(dict.fromkeys(source for run in runs for source in run.sources))
-    why = f"the last run ended with exit code {file.exit_code}"
-    if file.unsent:
-        why = f"{many(file.unsent, 'row')} not sent: {why}"
-    if file.exit_code in _MEND_FIRST:
-        why += f"; {_MEND_FIRST[file.exit_code]}"
-    if not sources or len(sources) >= MOST_SOURCES or "resend" in {run.what for run in runs}:
+    told = run.told
+    why = (
+        f"the last {run.what} never came to its end, and may have left rows unsent"
+        if run.crashed
+        else f"the last {run.what} ended with exit code {told.exit_code}"
+    )
+    if told.unsent:
+        why = f"{many(told.unsent, 'row')} not sent: {why}"
+    if told.exit_code in _FIRST:
+        why += f"; {_FIRST[told.exit_code or 0]}"
+    if any(is_url(name) and without_query(name) != name for name in told.inputs):
         yield Step(f"{why}; give the same command again, with --resume", None)
         return
-    if STDOUT in sources:
+    if any(map(is_stdin, told.inputs)):
         why += "; pipe the same input in again"
-    command = _command(
-        "upload", runs[-1], ["-o", file.path], sources, skip={"results"}, last="--resume"
-    )
-    # The results know nothing of inputs that the run had not come to.
-    yield Step(f"{why}; go on, and name the inputs, too, that it had not come to", command)
+    elif not all(map(_is_there, told.inputs)):
+        why += "; from the folder in which it was started, go on with"
+    else:
+        why += "; go on with"
+    results = [] if _finds_itself(job, told) else ["-o", job.path]
+    yield Step(why, _command(["upload", "--resume", *results], run, told.inputs))
 
 
-def _resend(file: FileReport, run: RunReport) -> Iterator[Step]:
-    failed = file.outcomes[Result.FAILED.value]
+def _is_there(name: str) -> bool:
+    return is_url(name) or os.path.exists(name) or "*" in name  # noqa: PTH110 - any text
+
+
+def _finds_itself(job: JobReport, told: RunTold) -> bool:
+    """Whether a resume finds the job by the names of its inputs alone."""
+    if len(told.inputs) != 1:
+        return False
+    try:
+        files = name_job(told.inputs, None, simulated=told.options.get("simulate") is not None)
+        return Path(files.results).samefile(job.path)
+    except (UsageError, OSError, ValueError):
+        return False
+
+
+def _resend(job: JobReport, runs: Sequence[RunReport]) -> Iterator[Step]:
+    failed = job.outcomes[_FAILED]
     if not failed:
         return
     command = None
-    if file.path != STDOUT:
-        skip = _FILES | _ABOUT_ROWS
-        command = _command("resend", run, [], [file.path], skip=skip)
+    if job.path != STDOUT:
+        command = _command(["resend"], _sender(runs), [job.path], skip=_ABOUT_ROWS)
     yield Step(f"{many(failed, 'row')} failed, their attempts used up: send them again", command)
 
 
-def _mend(file: FileReport, runs: Sequence[RunReport]) -> Iterator[Step]:
-    rows = sum(file.outcomes[outcome] for outcome in MENDED)
-    if not rows:
+def _correct(job: JobReport, runs: Sequence[RunReport]) -> Iterator[Step]:
+    rows = sum(job.outcomes[outcome] for outcome in _TO_CORRECT)
+    if not rows or job.path == STDOUT:
         return
-    sources = {source for run in runs for source in run.sources}
-    if "" not in file.to_mend:
-        sources &= set(file.to_mend)
-    paths = sorted({path for source in sources for path in _failed_paths(file.path, source)})
-    words = " or ".join(name for name in MENDED if file.outcomes[name])
-    why = f"{many(rows, 'row')} {words}: mend the values"
-    if not paths:
-        yield Step(f"{why} in the failed-rows file or the input, and upload the rows anew", None)
-        return
-    if file.outcomes[Result.FAILED.value]:
-        why += ", drop the rows marked failed"
-    yield Step(
-        f"{why} and upload what is left",
-        _command("upload", runs[-1], [], paths, skip=_FILES | {"limit", "ledger"}),
-    )
+    outcomes = [name for name in _TO_CORRECT if job.outcomes[name]]
+    why = f"{many(rows, 'row')} {' or '.join(outcomes)}"
+    if job.failed_rows:
+        files = "the failed-rows file" if len(job.failed_rows) == 1 else "the failed-rows files"
+        yield Step(
+            f"{why}: correct the values in {files}, and upload what you have corrected",
+            _command(["upload"], _sender(runs), job.failed_rows, skip=_ABOUT_ROWS),
+        )
+    elif job.inputs and not any(map(is_stdin, job.inputs)):
+        yield Step(
+            f"{why}: write them to a file to be corrected",
+            _plain(["failed"], [job.path, *job.inputs]),
+        )
+    else:
+        yield Step(f"{why}: correct the values in the input, and upload it with --resume", None)
+    words = ["dismiss", *(word for name in outcomes for word in ("--outcome", name))]
+    yield Step("or settle those that are to stay as they are", _plain(words, [job.path]))
 
 
-def _failed_paths(results: str, source: str) -> Iterator[str]:
-    """The failed-rows files of an input that lie beside the results."""
-    begin = f"{stem(source)}.failed"
-    with suppress(OSError):
-        for path in same_folder(results).iterdir():
-            if path.name.startswith(begin) and _FAILED_END.fullmatch(path.name[len(begin) :]):
-                yield str(path)
+def _sender(runs: Sequence[RunReport]) -> RunReport | None:
+    """The run whose way to the API is the one to go again."""
+    senders = [run for run in runs if run.what != "dismiss"]
+    return senders[-1] if senders else None
 
 
 def _command(
-    name: str,
-    run: RunReport,
-    first: Sequence[str],
-    paths: Sequence[str],
+    words: Sequence[str],
+    run: RunReport | None,
+    names: Sequence[str],
     *,
-    skip: set[str],
-    last: str = "",
+    skip: Container[str] = (),
 ) -> str | None:
-    """A command with the options that *run* was given, as far as its summary tells."""
-    words = [name, *first]
-    words += [word for given in _given(run) if given[0] not in skip for word in given[1]]
-    if run.simulated:
-        profile = None if run.summary is None else run.summary.options.get("simulate")
-        words.append(f"--simulate={profile}" if isinstance(profile, str) else "--simulate")
-    words += [path if path == STDOUT or path[:1] != "-" else f"./{path}" for path in paths]
-    words += [last] * bool(last)
+    """A command with the options that *run* was given, as far as the runs file tells."""
+    options = list(words)
+    if run is not None:
+        options += [word for name, given in _given(run) if name not in skip for word in given]
+        if run.simulated or _simulated(run):
+            profile = None if run.told is None else run.told.options.get("simulate")
+            usual = profile in (None, _CALM)
+            options.append("--simulate" if usual else f"--simulate={profile}")
+    return _plain(options, names)
+
+
+def _simulated(run: RunReport) -> bool:
+    return run.told is not None and run.told.options.get("simulate") not in (None, "none")
+
+
+def _plain(words: Sequence[str], names: Sequence[str]) -> str | None:
+    dashes = ["--"] * any(name.startswith("-") and name != STDOUT for name in names)
+    all_words = ["batchconv", *words, *dashes, *names]
     # What cannot be seen must not be pasted into a shell.
-    return shlex.join(["batchconv", *words]) if all(map(str.isprintable, words)) else None
+    return shlex.join(all_words) if all(map(str.isprintable, all_words)) else None
 
 
 def _given(run: RunReport) -> Iterator[tuple[str, list[str]]]:
     """The options that differ from their defaults, each with its name."""
-    if run.summary is None:
+    if run.told is None:
         return
     default = Settings().shown()
-    if run.simulated:
+    if run.simulated or _simulated(run):
         default["rate"] = None
     for name, option in _OPTIONS.items():
-        value = run.summary.options.get(name, default[name])
+        value = run.told.options.get(name, default[name])
         if name not in _NEVER and value != default[name]:
             yield name, _flag(option, value)
 

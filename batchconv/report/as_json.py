@@ -1,4 +1,4 @@
-"""A report as JSON, for programs; README lists its fields."""
+"""A report as JSON, for programs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 from batchconv.report.model import (
     OUTCOMES,
-    FileReport,
+    JobReport,
     Report,
     RunReport,
-    RunSummary,
+    RunTold,
 )
 from batchconv.report.timeline import Slice
 from batchconv.report.wording import moment_exact
@@ -33,7 +33,7 @@ def _report(report: Report) -> dict[str, Any]:
         "attention": report.attention,
         "unsent": report.unsent,
         "targets": list(report.targets),
-        "files": [_file(file) for file in report.files],
+        "jobs": [_job(job) for job in report.jobs],
         "reasons": [
             {
                 "reason": reason.reason,
@@ -53,14 +53,18 @@ def _report(report: Report) -> dict[str, Any]:
     }
 
 
-def _file(file: FileReport) -> dict[str, Any]:
+def _job(job: JobReport) -> dict[str, Any]:
+    told = None if job.unfinished is None else job.unfinished.told
     return {
-        "path": file.path,
-        "torn": file.torn,
-        "writer": file.writer,
-        "unsent": file.unsent,
-        "exit_code": file.exit_code,
-        **file.outcomes,
+        "path": job.path,
+        "torn": job.torn,
+        "writer": job.writer,
+        **job.outcomes,
+        "outstanding": job.attention,
+        "unsent": job.unsent,
+        "unfinished_run": None if told is None else told.run,
+        "crashes": job.crashes,
+        "failed_rows": list(job.failed_rows),
     }
 
 
@@ -82,7 +86,8 @@ def _run(run: RunReport) -> dict[str, Any]:
         "attempts": _sorted(run.attempts),
         "statuses": {status or "none": rows for status, rows in sorted(run.statuses.items())},
         "timeline": [_slice(one) for one in run.slices],
-        "summary": None if run.summary is None else _summary(run.summary),
+        "crashed": run.crashed,
+        "told": None if run.told is None else _told(run.told),
     }
 
 
@@ -96,20 +101,22 @@ def _slice(one: Slice) -> dict[str, Any]:
     }
 
 
-def _summary(summary: RunSummary) -> dict[str, Any]:
+def _told(told: RunTold) -> dict[str, Any]:
     return {
-        "path": summary.path,
-        "started": _moment(summary.started),
-        "finished": _moment(summary.finished),
-        "exit_code": summary.exit_code,
-        "unsent": summary.unsent,
-        "retries": summary.retries,
-        "throttled": summary.throttled,
-        "unknown_repeats": summary.unknown_repeats,
-        "rate": summary.rate,
+        "command": told.command,
+        "inputs": list(told.inputs),
+        "options": dict(told.options),
+        "started": _moment(told.started),
+        "finished": _moment(told.finished),
+        "exit_code": told.exit_code,
+        "unsent": told.unsent,
+        "retries": told.retries,
+        "throttled": told.throttled,
+        "unknown_repeats": told.unknown_repeats,
+        "rate": told.rate,
         "pauses": [
             {"from": moment_exact(one.begin), "to": moment_exact(one.end), "why": one.why}
-            for one in summary.pauses
+            for one in told.pauses
         ],
     }
 

@@ -161,7 +161,7 @@ def _draw_over_time(run: RunReport, size: Size) -> Figure:
         _draw_rates(panels[1], edges, slices, _BAD)
         _title(panels[1], size, "of these rejected, failed or invalid")
     _draw_latencies(panels[-1], edges, slices, size)
-    pauses = () if run.summary is None else run.summary.pauses
+    pauses = () if run.told is None else run.told.pauses
     for panel in panels:
         for begin, end in _stretches(pauses, edges, (edges[-1] - edges[0]) / size.width):
             panel.axvspan(begin, end, color=colour_of("pause"), linewidth=0, zorder=0)

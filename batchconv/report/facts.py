@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import methodcaller
 from typing import NamedTuple
 
-from batchconv.report.model import OUTCOMES, SIMULATED, Example, FileReport, Report, RunReport
+from batchconv.report.model import OUTCOMES, SIMULATED, Example, JobReport, Report, RunReport
 from batchconv.report.wording import NOTHING, duration, many, moment, rate, visible
 from batchconv.telemetry.latency_histogram import LatencyHistogram
 
+_MOST_FILES = 3  # failed-rows files that are named
 _ALWAYS = ("accepted",)  # an outcome that is told also when there is none
 
 
@@ -29,28 +30,28 @@ class Verdict(NamedTuple):
 
 def verdict(report: Report) -> Verdict:
     """Whether all is well."""
-    unfinished = [file for file in report.files if (file.exit_code or 0) > 1 or file.unsent]
+    unfinished = [job for job in report.jobs if job.unfinished]
     good = bool(report.rows) and not report.attention and not unfinished and not report.writers
-    return Verdict(good, _headline(report, unfinished), tuple(_notes(report, unfinished)))
+    return Verdict(good, _headline(report, unfinished), tuple(_notes(report)))
 
 
-def _headline(report: Report, unfinished: Sequence[FileReport]) -> str:
+def _headline(report: Report, unfinished: Sequence[JobReport]) -> str:
     rows = report.rows
     if report.attention:
         verb = "needs" if report.attention == 1 else "need"
         return f"{report.attention:,} of {many(rows, 'row')} {verb} attention"
     if report.unsent:
         return f"{many(report.unsent, 'row was', 'rows were')} not sent"
-    if not rows:
-        return "No row has an outcome"
     if unfinished:
         return "A run was cut short"
+    if not rows:
+        return "No row has an outcome"
     what = "accepted or skipped" if report.outcomes["skipped"] else "accepted"
     so_far = " so far" if report.writers else ""
     return f"The only row was {what}" if rows == 1 else f"All {rows:,} rows were {what}{so_far}"
 
 
-def _notes(report: Report, unfinished: Sequence[FileReport]) -> list[str]:
+def _notes(report: Report) -> list[str]:
     notes = []
     if SIMULATED in report.targets:
         notes.append(
@@ -58,23 +59,39 @@ def _notes(report: Report, unfinished: Sequence[FileReport]) -> list[str]:
             if report.targets == (SIMULATED,)
             else "Some of the runs were simulated, and sent nothing to the API"
         )
-    for file in report.files:
-        name = visible(file.path)
-        if file.writer:
-            notes.append(f"{file.writer} is writing to {name}: this is how far it has come")
-        elif file.torn:
+    for job in report.jobs:
+        name = visible(job.path)
+        if job.writer:
+            notes.append(f"{job.writer} is writing to {name}: this is how far it has come")
+        elif job.torn:
             notes.append(f"The last line of {name} is not whole, and is left out")
-    notes += [
-        f"The last run in {visible(file.path)} ended with exit code {file.exit_code}"
-        + (f", {many(file.unsent, 'row')} unsent" if file.unsent else "")
-        for file in unfinished
-    ]
+        if job.crashes:
+            runs = many(job.crashes, "run")
+            its = "its" if job.crashes == 1 else "their"
+            notes.append(f"{runs} of {name} never came to {its} end: killed, or crashed")
+        notes += _unfinished(job)
+        if job.attention and job.failed_rows:
+            files = ", ".join(visible(path) for path in job.failed_rows[:_MOST_FILES])
+            more = len(job.failed_rows) - _MOST_FILES
+            notes.append(f"Failed rows: {files}" + (f" and {more} more" if more > 0 else ""))
     if report.replaced:
+        were = "was" if report.replaced == 1 else "were"
         notes.append(
-            f"{many(report.replaced, 'row')} came to nothing first, and a later file tells of "
-            f"{'it' if report.replaced == 1 else 'them'}: the last outcome counts"
+            f"{many(report.replaced, 'outcome')} {were} replaced by a later one: of a row's "
+            "outcomes the last counts"
         )
     return notes
+
+
+def _unfinished(job: JobReport) -> Iterator[str]:
+    run = job.unfinished
+    if run is None or run.told is None or run.crashed:
+        return
+    unsent = f", {many(run.told.unsent, 'row')} unsent" if run.told.unsent else ""
+    yield (
+        f"The last {run.what} of {visible(job.path)} ended with exit code "
+        f"{run.told.exit_code}{unsent}"
+    )
 
 
 class Line(NamedTuple):
@@ -144,25 +161,31 @@ def _lines(report: Report, runs: Sequence[RunReport]) -> list[Line]:
     lines.append(quantile("slowest", lambda all_: all_.longest or None))
     requests = sum(run.requests for run in report.runs)
     lines.append(line("requests", lambda run: f"{run.requests:,}", f"{requests:,}"))
-    lines += _told_by_summaries(runs)
+    lines += _told_by_runs_file(runs)
     return lines
 
 
-def _told_by_summaries(runs: Sequence[RunReport]) -> list[Line]:
-    """What only summaries know, as far as there is anything to tell."""
-    found = [run.summary for run in runs]
+def _told_by_runs_file(runs: Sequence[RunReport]) -> list[Line]:
+    """What only the runs file knows, as far as there is anything to tell."""
+    found = [run.told for run in runs]
     if not any(found):
         return []
     lines = []
     for label, name in (
         ("throttled", "throttled"),
-        ("repeated unsure", "unknown_repeats"),
+        ("result unknown", "unknown_repeats"),
         ("unsent", "unsent"),
         ("exit code", "exit_code"),
     ):
         told = [None if one is None else getattr(one, name) for one in found]
-        if any(told):
+        crashes = name == "exit_code" and any(run.crashed for run in runs)
+        if any(told) or crashes:
             cells = tuple(NOTHING if count is None else f"{count:,}" for count in told)
+            if name == "exit_code":
+                cells = tuple(
+                    "crashed" if run.crashed else cell
+                    for run, cell in zip(runs, cells, strict=True)
+                )
             lines.append(Line(label, cells))
     if any(one and one.pauses for one in found):
         lines.append(Line("paused", tuple(paused(run) for run in runs)))
@@ -170,10 +193,10 @@ def _told_by_summaries(runs: Sequence[RunReport]) -> list[Line]:
 
 
 def paused(run: RunReport) -> str:
-    """How long a run sent nothing, as far as its summary tells."""
-    if run.summary is None:
+    """How long a run sent nothing, as far as the runs file tells."""
+    if run.told is None or not run.told.has_end:
         return NOTHING
-    pauses = run.summary.pauses
+    pauses = run.told.pauses
     if not pauses:
         return "0 s"
     return duration(sum(max(0.0, one.end - one.begin) for one in pauses))

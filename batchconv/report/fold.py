@@ -1,4 +1,4 @@
-"""The fold of a results file's lines: what became of the rows of each run.
+"""The fold of a job's lines: what became of its rows, and of those of each run.
 
 Memory is bounded: by how many runs, reasons and inputs are told apart, and by the resolution of
 the latencies and of the history.
@@ -6,17 +6,24 @@ the latencies and of the history.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import NamedTuple
 
-from batchconv.report.chain import BAD, Kind, Kinds
-from batchconv.report.lines import Batch, Seen, unix_second
+from batchconv.journal.outstanding import OutstandingRows
+from batchconv.journal.reader import is_final
+from batchconv.journal.results import ResultLine
 from batchconv.report.model import Example
+from batchconv.report.results_file import (
+    attempts_of,
+    milliseconds,
+    reason_of,
+    seconds_of,
+    status_of,
+)
 from batchconv.report.timeline import TICKS, Timeline
 from batchconv.telemetry.latency_histogram import LatencyHistogram
 
@@ -25,18 +32,21 @@ MOST_RUNS = 100
 MOST_HISTORIES = 8
 """Runs whose history is kept: the newest."""
 EXAMPLES = 3
-"""Rows of a run that are kept as examples of a reason."""
-_MOST_REASONS = 100  # with examples; the program has thirty
+"""Rows that are kept as examples of a reason."""
 MOST_SOURCES = 20
 """Inputs of a run that are remembered."""
+_MOST_REASONS = 200  # that are told apart; the program has thirty
+_MOST_SHOWN = 500  # characters of an id or a detail that a report keeps
 
-_Lines = list[tuple[str, ...]]
-_place = {name: number for number, name in enumerate(Seen._fields)}
-_RUN = _place["run"]
-_REASON = _place["reason"]
-_head_of = itemgetter(*(_place[name] for name in ("source", "target", "outcome", "reason")))
-_exchange_of = itemgetter(*(_place[name] for name in ("status", "attempts")))
-_moment_of = itemgetter(*(_place[name] for name in ("second", "thousandth", "outcome", "elapsed")))
+_run_of = itemgetter(ResultLine._fields.index("run"))
+_where_of = itemgetter(*(ResultLine._fields.index(name) for name in ("source", "target")))
+
+
+class Kind(NamedTuple):
+    """What rows have in common that are counted together; *reason* is empty where there is none."""
+
+    outcome: str
+    reason: str
 
 
 @dataclass(slots=True)
@@ -45,169 +55,172 @@ class RunFold:
 
     Attributes:
         run: its id; empty for several old ones together.
-        known: the kinds of rows in the file.
-        kinds: how many rows there are of each.
+        outcomes: of its rows.
         statuses: the last HTTP status, empty for none → rows.
         attempts: how many were made → rows.
         timeline: its history; None when it is no longer kept.
         latencies: of what is not in the history.
-        examples: outcome and reason → the first few rows.
-        begin, end: when its first and last row was settled, in ticks; None without rows.
+        begin, end: when its first and last row was settled, Unix milliseconds; None without rows.
     """
 
     run: str
-    known: Kinds
-    kinds: Counter[Kind] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
     attempts: Counter[int] = field(default_factory=Counter)
     sources: dict[str, None] = field(default_factory=dict)
     targets: dict[str, None] = field(default_factory=dict)
     latencies: LatencyHistogram = field(default_factory=LatencyHistogram)
     timeline: Timeline | None = field(default_factory=Timeline)
-    examples: dict[tuple[str, str], list[tuple[Seen, Example]]] = field(default_factory=dict)
     begin: int | None = None
     end: int | None = None
 
-    def add(self, seen: _Lines) -> None:
+    def add(self, lines: Sequence[ResultLine]) -> None:
         """Count lines of this run."""
-        for (source, target, outcome, reason), times in Counter(map(_head_of, seen)).items():
-            kind = self.known.all[self.known.number(outcome, reason, source)]
-            self.kinds[kind] += times
+        for source, target in set(map(_where_of, lines)):
             _note(self.sources, (source,))
             _note(self.targets, (target,))
-        for (status, attempts), times in Counter(map(_exchange_of, seen)).items():
-            self.statuses[status] += times
-            self.attempts[int(attempts)] += times
-        for (second, thousandth, outcome, elapsed), times in Counter(map(_moment_of, seen)).items():
-            tick = unix_second(second) * TICKS + int(thousandth) * TICKS // 1000
-            self._add_moment(tick, outcome, float(elapsed) / 1000 if elapsed else None, times)
+        for line in lines:
+            self.outcomes[line.outcome] += 1
+            self.statuses[status_of(line)] += 1
+            self.attempts[attempts_of(line)] += 1
+            self._add_moment(milliseconds(line.at), line.outcome, seconds_of(line.elapsed_ms))
 
-    def _add_moment(self, tick: int, outcome: str, elapsed: float | None, times: int) -> None:
-        self.begin = tick if self.begin is None else min(self.begin, tick)
-        self.end = tick if self.end is None else max(self.end, tick)
-        if self.timeline is not None:
-            self.timeline.add(tick, outcome, elapsed, times)
+    def _add_moment(self, at: int | None, outcome: str, elapsed: float | None) -> None:
+        if at is not None:
+            self.begin = at if self.begin is None else min(self.begin, at)
+            self.end = at if self.end is None else max(self.end, at)
+        if self.timeline is not None and at is not None:
+            self.timeline.add(at * TICKS // 1000, outcome, elapsed)
         elif elapsed is not None:
-            self.latencies.add(elapsed, times)
+            self.latencies.add(elapsed)
 
     def all_latencies(self) -> LatencyHistogram:
         """Those of all lines."""
-        return self.timeline.latencies() if self.timeline is not None else self.latencies
+        together = self.latencies.copy()
+        if self.timeline is not None:
+            together.absorb(self.timeline.latencies())
+        return together
 
     def forget_history(self) -> None:
         """Keep no history from now on, to save memory."""
-        if self.timeline is not None:
-            self.latencies, self.timeline = self.timeline.latencies(), None
+        self.latencies, self.timeline = self.all_latencies(), None
 
     def absorb(self, other: RunFold) -> None:
         """Count what *other* has counted, too; histories do not go together."""
         if other.begin is not None and other.end is not None:
             self.begin = other.begin if self.begin is None else min(self.begin, other.begin)
             self.end = other.end if self.end is None else max(self.end, other.end)
-        self.kinds.update(other.kinds)
+        self.outcomes.update(other.outcomes)
         self.statuses.update(other.statuses)
         self.attempts.update(other.attempts)
         _note(self.sources, other.sources)
         _note(self.targets, other.targets)
         self.latencies.absorb(other.all_latencies())
-        for kind, found in other.examples.items():
-            kept = self.examples.setdefault(kind, [])
-            kept.extend(found[: EXAMPLES - len(kept)])
-
-    def forget_examples(self, good: Callable[[Seen], bool]) -> None:
-        """Drop the examples of rows that came to nothing that are not *good*."""
-        for (outcome, reason), found in self.examples.items():
-            if outcome in BAD:
-                kept = [(seen, one) for seen, one in found if good(seen)]
-                self.examples[outcome, reason] = kept
 
 
 class Fold:
-    """What the lines of one file tell, run by run.
+    """What the lines of one job tell: of its rows by their last outcome, and run by run.
 
     Attributes:
-        kinds: of its rows.
-        earlier: the oldest runs, where there are too many to tell apart.
+        kinds: rows by their last outcome.
+        replaced: outcomes in whose place a later one stands.
+        examples: the first few rows of each kind that has a reason.
     """
 
     def __init__(self) -> None:
-        self.kinds = Kinds()
-        self.earlier = RunFold("", self.kinds, timeline=None)
+        self.kinds: Counter[Kind] = Counter()
+        self.replaced = 0
+        self.examples: dict[Kind, list[Example]] = {}
+        self._standing = OutstandingRows()
+        self._earlier = RunFold("", timeline=None)
         self._runs: dict[str, RunFold] = {}
 
     @property
     def runs(self) -> list[RunFold]:
-        """Each run, in the order of the file."""
-        return [self.earlier] * bool(self.earlier.kinds) + list(self._runs.values())
+        """Each run, in the order of the file; the oldest together where there are too many."""
+        return [self._earlier] * bool(self._earlier.outcomes) + list(self._runs.values())
 
-    def add(self, batch: Batch) -> None:
-        """Count the lines of a batch."""
-        for run, lines in groupby(batch.seen, itemgetter(_RUN)):
-            self._run(run).add(list(lines))
+    def add(self, lines: Sequence[ResultLine]) -> None:
+        """Take in lines that follow those before."""
+        for run, some in groupby(lines, _run_of):
+            self._run(run).add(list(some))
+        for line in lines:
+            kind = self._kind(line.outcome, reason_of(line))
+            self.kinds[kind] += 1
+            if line.replaces is not None or not is_final(line):
+                self._follow(line)
+            if kind.reason:
+                self._keep_example(kind, line)
+
+    def _follow(self, line: ResultLine) -> None:
+        """Take away the outcome in whose place the line's stands."""
+        before = self._standing.add(line)
+        if before is None:
+            return
+        kind = self._kind(before.outcome.value, before.reason or "")
+        self.kinds[kind] -= 1
+        self.replaced += 1
+        place = (before.source, before.row, before.run)
+        examples = self.examples.get(kind, [])
+        examples[:] = [one for one in examples if (one.source, one.row, one.run) != place]
+
+    def lacks_examples(self) -> bool:
+        """Whether rows of a kind are left, and all that were kept of it have been replaced."""
+        return any(rows and not self.examples.get(kind) for kind, rows in self._with_reason())
+
+    def find_examples(self, lines: Iterable[ResultLine]) -> None:
+        """Look once more through all lines for rows of the kinds that lack an example."""
         wanted = {
-            number: Seen(*line)
-            for number, line in enumerate(batch.seen)
-            if line[_REASON] and self._has_room(Seen(*line))
+            kind for kind, rows in self._with_reason() if rows and not self.examples.get(kind)
         }
-        if wanted:
-            for seen, found in zip(wanted.values(), batch.wholes(list(wanted)), strict=True):
-                self.keep_example(seen, found)
+        for line in self._standing.standing(lines):
+            kind = self._kind(line.outcome, reason_of(line))
+            if kind in wanted:
+                self._keep_example(kind, line)
 
-    def keep_example(self, seen: Seen, found: dict[str, Any]) -> None:
-        """Keep a row as an example of its reason if there are not enough of them."""
-        if self._has_room(seen):
-            kept = self._examples(seen).setdefault((seen.outcome, seen.reason), [])
-            kept.append((seen, example_of(found)))
+    def _with_reason(self) -> Iterable[tuple[Kind, int]]:
+        return [(kind, rows) for kind, rows in self.kinds.items() if kind.reason]
 
-    def _has_room(self, seen: Seen) -> bool:
-        examples = self._examples(seen)
-        if (seen.outcome, seen.reason) not in examples and len(examples) >= _MOST_REASONS:
-            return False
-        return len(examples.get((seen.outcome, seen.reason), ())) < EXAMPLES
+    def _kind(self, outcome: str, reason: str) -> Kind:
+        kind = Kind(outcome, reason)
+        known = kind in self.kinds or len(self.kinds) < _MOST_REASONS
+        return kind if known else Kind(outcome, "other")
 
-    def _examples(self, seen: Seen) -> dict[tuple[str, str], list[tuple[Seen, Example]]]:
-        return self._runs.get(seen.run, self.earlier).examples
+    def _keep_example(self, kind: Kind, line: ResultLine) -> None:
+        kept = self.examples.setdefault(kind, [])
+        if len(kept) < EXAMPLES:
+            kept.append(_example(line))
 
     def _run(self, run: str) -> RunFold:
         fold = self._runs.get(run)
         if fold is None:
-            fold = self._runs[run] = RunFold(run, self.kinds)
+            fold = self._runs[run] = RunFold(run)
             if len(self._runs) > MOST_HISTORIES:
                 list(self._runs.values())[-MOST_HISTORIES - 1].forget_history()
             if len(self._runs) > MOST_RUNS:
-                self.earlier.absorb(self._runs.pop(next(iter(self._runs))))
+                self._earlier.absorb(self._runs.pop(next(iter(self._runs))))
         return fold
 
 
 def _note(known: dict[str, None], texts: Iterable[str]) -> None:
-    """Remember JSON texts, up to a number of them."""
+    """Remember texts, up to a number of them."""
     for text in texts:
         if text not in known and len(known) < MOST_SOURCES:
             known[text] = None
 
 
-def example_of(found: dict[str, Any]) -> Example:
-    """A line's fields as an example."""
-    line, status = found["line"], found["status"]
+def _example(line: ResultLine) -> Example:
     return Example(
-        source=str(found["source"] or ""),
-        row=int(found["row"]),
-        line=None if line is None else int(line),
-        message_id=None if found["message_id"] is None else _short(str(found["message_id"])),
-        status=None if status is None else int(status),
-        attempts=int(found["attempts"]),
-        detail=_short(str(found["detail"] or "")),
-        at=str(found["at"]),
-        run=str(found["run"] or ""),
+        source=line.source,
+        row=line.row,
+        line=line.line,
+        message_id=None if line.message_id is None else _short(str(line.message_id)),
+        status=line.status,
+        attempts=line.attempts,
+        detail=_short(str(line.detail or "")),
+        at=line.at,
+        run=line.run,
     )
-
-
-def texts(noted: dict[str, None]) -> tuple[str, ...]:
-    """What was noted as JSON texts, read."""
-    return tuple(json.loads(text or '""') for text in noted)
-
-
-_MOST_SHOWN = 500  # characters of an id or a detail that a report keeps
 
 
 def _short(text: str) -> str:

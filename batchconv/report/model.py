@@ -31,7 +31,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class ReasonReport:
-    """The rows that have one reason, in all files together; a row's last outcome counts."""
+    """The rows that have one reason, in all jobs together; a row's last outcome counts."""
 
     outcome: str
     reason: str
@@ -49,18 +49,21 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class RunSummary:
-    """What the summary of a run tells beyond its results; None where it does not.
+class RunTold:
+    """What the runs file of a job tells of a run; None where it does not.
 
     Attributes:
-        path: where it was found.
-        started, finished: Unix seconds.
+        command: `upload`, `resend` or `dismiss`.
+        inputs: as they were named.
+        options: what the run was told; no secrets.
+        started, finished: Unix seconds; a run without a finish has crashed, or is at work still.
         rate: requests a second.
-        options: what the run was told.
     """
 
-    path: str
     run: str
+    command: str
+    inputs: tuple[str, ...]
+    options: Mapping[str, object]
     started: float | None
     finished: float | None
     exit_code: int | None
@@ -70,7 +73,11 @@ class RunSummary:
     unknown_repeats: int | None
     rate: float | None
     pauses: tuple[Pause, ...]
-    options: Mapping[str, object]
+
+    @property
+    def has_end(self) -> bool:
+        """Whether it came to an end of its own."""
+        return self.exit_code is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,8 @@ class RunReport:
 
     Attributes:
         run: its id; empty for several together.
-        what: `upload`, `resume`, `resend`, or `earlier` for several together.
+        what: `upload`, `resume`, `correct`, `resend`, `dismiss`, `run` where no runs file tells,
+            or `earlier` for several together.
         path: the results file.
         sources, targets: the first twenty.
         begin, end: when its first and last row was settled, Unix seconds; None without rows.
@@ -87,7 +95,8 @@ class RunReport:
         statuses: the last HTTP status, empty for none → rows.
         attempts: how many were made → rows.
         slices: its history; empty where it is not kept.
-        summary: where one was found.
+        told: what the runs file tells.
+        crashed: it was begun and never ended, and is not at work any more.
     """
 
     run: str
@@ -103,7 +112,8 @@ class RunReport:
     attempts: Mapping[int, int]
     latencies: LatencyHistogram
     slices: tuple[Slice, ...]
-    summary: RunSummary | None
+    told: RunTold | None
+    crashed: bool
 
     @property
     def requests(self) -> int:
@@ -112,8 +122,8 @@ class RunReport:
 
     @property
     def start(self) -> float | None:
-        """When it began: by its summary, else when its first row was settled; Unix seconds."""
-        told = None if self.summary is None else self.summary.started
+        """When it began: as the runs file tells, else when its first row was settled."""
+        told = None if self.told is None else self.told.started
         return self.begin if told is None else told
 
     @property
@@ -123,10 +133,10 @@ class RunReport:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took: by its summary, else from its first row to its last one."""
-        summary = self.summary
-        if summary and summary.started is not None and summary.finished is not None:
-            return max(0.0, summary.finished - summary.started)
+        """How long it took: as the runs file tells, else from its first row to its last one."""
+        told = self.told
+        if told and told.started is not None and told.finished is not None:
+            return max(0.0, told.finished - told.started)
         return None if self.begin is None or self.end is None else self.end - self.begin
 
     @property
@@ -134,28 +144,49 @@ class RunReport:
         """None where the time is too short to tell."""
         return self.rows / self.seconds if self.seconds and self.rows > 1 else None
 
+    @property
+    def cut_short(self) -> bool:
+        """Whether it may have left something undone."""
+        told = self.told
+        return self.crashed or (
+            told is not None and ((told.exit_code or 0) > 1 or bool(told.unsent))
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class FileReport:
-    """A results file.
+class JobReport:
+    """A job: a results file, and the runs file beside it.
 
     Attributes:
+        path: of the results.
         torn: a last line without an end was left out.
         writer: the process that is writing to it at this moment, or None.
-        unsent: rows that the newest run read and did not settle; None where no summary tells.
-        exit_code: of that run; None where no summary tells.
-        rows: that have an outcome in it, by outcome; those that a later file tells of are not
-            counted.
-        to_mend: the inputs of those that are rejected or invalid; an empty one stands for any.
+        outcomes: every outcome → rows, by the last outcome of each.
+        unfinished: the last run of the inputs, where it has left something undone.
+        crashes: runs that were begun and never ended.
+        failed_rows: the failed-rows files of the job that are there.
+        inputs: of its uploads, as they were named the last time.
     """
 
     path: str
     torn: bool
     writer: str | None
-    unsent: int | None
-    exit_code: int | None
     outcomes: Mapping[str, int]
-    to_mend: tuple[str, ...]
+    unfinished: RunReport | None
+    crashes: int
+    failed_rows: tuple[str, ...]
+    inputs: tuple[str, ...]
+
+    @property
+    def attention(self) -> int:
+        """Rows whose last outcome is rejected, failed or invalid."""
+        return sum(self.outcomes[result.value] for result in BAD_RESULTS)
+
+    @property
+    def unsent(self) -> int:
+        """Rows that the last run of the inputs read and did not settle, as far as is told."""
+        told = None if self.unfinished is None else self.unfinished.told
+        return 0 if told is None else told.unsent or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +203,13 @@ class Report:
 
     Attributes:
         made: when, Unix seconds.
-        outcomes: every outcome → rows; of a row's outcomes in several files the last counts.
-        replaced: outcomes that a later file has replaced.
+        outcomes: every outcome → rows; of a row's outcomes the last counts.
+        replaced: outcomes in whose place a later one stands.
         steps: what to do next.
     """
 
     made: float
-    files: tuple[FileReport, ...]
+    jobs: tuple[JobReport, ...]
     runs: tuple[RunReport, ...]
     outcomes: Mapping[str, int]
     replaced: int
@@ -198,8 +229,8 @@ class Report:
 
     @property
     def unsent(self) -> int:
-        """Rows that were read and have no outcome, as far as summaries tell."""
-        return sum(file.unsent or 0 for file in self.files)
+        """Rows that were read and have no outcome, as far as is told."""
+        return sum(job.unsent for job in self.jobs)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -209,7 +240,7 @@ class Report:
     @property
     def writers(self) -> tuple[str, ...]:
         """Processes that are writing to the files at this moment."""
-        return tuple(file.writer for file in self.files if file.writer)
+        return tuple(job.writer for job in self.jobs if job.writer)
 
 
 OUTCOMES = tuple(result.value for result in Result)

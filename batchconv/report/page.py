@@ -27,7 +27,7 @@ from batchconv.report.wording import duration, many, moment, moments, rate, shar
 _LIBRARIES = ("jinja2", "matplotlib")
 _BEGIN = b"<!doctype html>"
 # What is shown at most; a page of all of it stays below a megabyte.
-_MOST = {"files": 10, "reasons": 30, "runs": 12, "histories": 5}
+_MOST = {"jobs": 10, "reasons": 30, "runs": 12, "histories": 5}
 
 
 def check_page(path: str, inputs: Sequence[str]) -> None:
@@ -106,7 +106,7 @@ def _numbers(report: Report) -> dict[str, Any]:
         "attempts": attempts_made(report),
         "statuses": last_statuses(report)[:12],
         "told": max(1, sum(run.rows for run in report.runs)),
-        "most_files": _MOST["files"],
+        "most_jobs": _MOST["jobs"],
         "most_reasons": _MOST["reasons"],
     }
 
@@ -161,6 +161,6 @@ def _history(run: RunReport, number: int) -> dict[str, Any]:
         "targets": run.targets[:3],
         "outcomes": [name for name in OUTCOMES if run.outcomes[name]],
         "latency": run.latencies.count > 0,
-        "pauses": paused(run) if run.summary and run.summary.pauses else "",
+        "pauses": paused(run) if run.told and run.told.pauses else "",
         "picture": charts.over_time(run, f"run{number}", title) if len(run.slices) > 1 else None,
     }

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 from batchconv.errors import printable
-from batchconv.reading.columns import FIELDS, Recognised
+from batchconv.reading.columns import ADDED_COLUMNS, FIELDS, Recognised
 from batchconv.settings.options import Settings
 from batchconv.telemetry.events import tell
 
@@ -89,7 +89,9 @@ def _place(column: str) -> str:
 
 
 def _names(columns: Recognised) -> str:
-    names = [*columns.fields.values(), *columns.ignored]
+    names = [
+        one for one in (*columns.fields.values(), *columns.ignored) if one not in ADDED_COLUMNS
+    ]
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(map(_name, names[:_MOST_NAMES])) + more
 
