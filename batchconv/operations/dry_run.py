@@ -107,7 +107,7 @@ class InvalidRowsError(BatchconvError):
         found: which, and why.
     """
 
-    exit_code = 1
+    exit_code = ExitCode.BAD_ROWS
 
     def __init__(self, found: DryRun) -> None:
         are = "1 row is" if found.invalid == 1 else f"{found.invalid} rows are"
