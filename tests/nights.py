@@ -1,7 +1,7 @@
 """Results files as runs leave them behind, made up."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,9 @@ def line(number: int = 1, outcome: str = "accepted", **fields: Any) -> ResultLin
         "source": "export.csv",
         "row": number,
         "line": number + 1,
-        "key": f"{number:032x}",
+        "key": f"k{number:032x}",
+        "replaces": None,
+        "corrects": None,
         "message_id": f"id{number}",
         "delivered": True,
         "timestamp": None,
@@ -77,21 +79,44 @@ def write(path: Path, lines: Iterable[ResultLine]) -> str:
     return str(path)
 
 
-def write_summary(path: Path, run: str, **fields: Any) -> str:
-    """Write what `--summary` of a run writes, and return its path."""
+def again(number: int, replaces: str, outcome: str = "accepted", **fields: Any) -> ResultLine:
+    """The line of a later run about a row that had a bad outcome."""
+    plain = {"run": "again", "at": at(BEGIN + 900 + number / 20), "replaces": replaces}
+    return line(number, outcome, **plain | fields)
+
+
+def write_runs(results: Path, *runs: dict[str, Any]) -> None:
+    """Write the runs file beside a results file: see `run_of`."""
+    stem = results.name.removesuffix(results.suffix).removesuffix(".results")
+    lines = [json.dumps(one) + "\n" for run in runs for one in run.values() if one is not None]
+    (results.parent / f"{stem}.runs.jsonl").write_text("".join(lines))
+
+
+def run_of(
+    run: str,
+    *,
+    ended: bool = True,
+    command: str = "upload",
+    inputs: Sequence[str] = ("export.csv",),
+    started: float = BEGIN,
+    options: Mapping[str, Any] | None = None,
+    **end: Any,
+) -> dict[str, Any]:
+    """The two lines of a run; one that did not end has none for its end."""
+    start = {"run": run, "at": at(started), "command": command, "inputs": list(inputs),
+             "target": TARGET, "options": dict(options or {})}  # fmt: skip
     plain = {
         "run": run,
-        "started": at(BEGIN),
-        "finished": at(BEGIN + 100),
+        "started": at(started),
+        "finished": at(started + 100),
         "exit_code": 1,
+        "read": 20,
+        "settled": 0,
         "unsent": 0,
-        "requests": 20,
         "retries": 2,
         "throttled": 0,
         "unknown_repeats": 0,
         "rate": 20.0,
         "pauses": [],
-        "options": {},
     }
-    path.write_text(json.dumps(plain | fields, indent=2))
-    return str(path)
+    return {"start": start, "end": plain | end if ended else None}

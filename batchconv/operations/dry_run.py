@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from batchconv.errors import BatchconvError, OutputError, UsageError
+from batchconv.errors import BatchconvError, ExitCode, OutputError, UsageError
 from batchconv.journal.books import OUTSTANDING
 from batchconv.journal.deduplication import Deduplicator, Origin, RunMemory
 from batchconv.journal.ledger import Ledger

@@ -17,7 +17,7 @@ from batchconv.report.facts import verdict
 from batchconv.report.making import make_report
 from batchconv.report.page import check_page, to_html, write_page
 from batchconv.report.scales import round_moments, round_values
-from tests.nights import BEGIN, HOSTILE, at, line, write, write_summary
+from tests.nights import BEGIN, HOSTILE, again, at, line, run_of, write, write_runs
 
 VOID = {"meta", "br", "img", "input", "link", "hr"}
 OUTCOMES = ["accepted", "rejected", "failed", "invalid", "skipped"]
@@ -95,7 +95,8 @@ def hostile(tmp_path):
             )
         )
     name = "<b>'results'&\u202e.jsonl"
-    write_summary(tmp_path / "a.json", HOSTILE[0], pauses=[], options={"base_url": HOSTILE[1]})
+    hostile_run = run_of(HOSTILE[0], inputs=HOSTILE, options={"base_url": HOSTILE[1]})
+    write_runs(tmp_path / name, run_of("run", inputs=HOSTILE, exit_code=3), hostile_run)
     return write(tmp_path / name, lines)
 
 
@@ -120,18 +121,18 @@ def test_no_cell_begins_with_what_a_spreadsheet_would_run(hostile):
 
 
 def test_a_plain_page_tells_what_a_reader_looks_for(tmp_path):
-    first = [line(n, "failed" if n % 50 == 0 else "accepted") for n in range(1, 401)]
-    again = [line(n, at=at(BEGIN + 900), run="again") for n in range(50, 400, 50)]
+    lines = [line(n, "failed" if n % 50 == 0 else "accepted") for n in range(1, 401)]
+    run = lines[0].run
+    lines += [again(n, "failed") for n in range(50, 400, 50)]
     pause = {"from": at(BEGIN + 3), "to": at(BEGIN + 9), "why": "outage"}
-    write_summary(tmp_path / "one.json", first[0].run, pauses=[pause], throttled=7)
-    report = make_report(
-        [write(tmp_path / "a.jsonl", first), write(tmp_path / "a.resend.jsonl", again)]
-    )
+    path = tmp_path / "a.results.jsonl"
+    write_runs(path, run_of(run, pauses=[pause], throttled=7), run_of("again", command="resend"))
+    report = make_report([write(path, lines)])
     page = assert_harmless(to_html(report))
     words = " ".join(page.text.split())
     for told in (
         "1 of 400 rows needs attention",
-        "7 rows came to nothing first, and a later file tells of them",
+        "7 outcomes were replaced by a later one",
         "batchconv resend",
         "server-error",
         "row 400 of export.csv (line 401), id “id400”: why it was not accepted",
@@ -143,7 +144,7 @@ def test_a_plain_page_tells_what_a_reader_looks_for(tmp_path):
         "latency, p50 and p95",
         "of these rejected, failed or invalid",
         "upload, 2026-11-20 02:00:00 to 02:00:20 UTC",
-        "resend, 2026-11-20 02:15:00 UTC",
+        "resend, 2026-11-20 02:15:02 to 02:15:17 UTC",
     ):
         assert told in words, told
 
@@ -177,7 +178,7 @@ def test_a_simulated_run_is_marked(tmp_path):
 
 def test_a_page_of_very_much_stays_below_a_megabyte(tmp_path):
     """More runs, reasons, inputs and pauses than it shows, each as large as it can be."""
-    lines = []
+    lines, runs = [], []
     long = "<&\"'\u202e💥>" * 80
     for run in range(20):
         for number in range(2000 if run > 12 else 20):
@@ -203,7 +204,8 @@ def test_a_page_of_very_much_stays_below_a_megabyte(tmp_path):
              "why": long}
             for n in range(3000)
         ]  # fmt: skip
-        write_summary(tmp_path / f"{run}.json", f"run {run} {long}", pauses=pauses)
+        runs.append(run_of(f"run {run} {long}", pauses=pauses))
+    write_runs(tmp_path / "a.jsonl", *runs)
     report = make_report([write(tmp_path / "a.jsonl", lines)])
     text = to_html(report)
     assert len(text.encode()) < 1_000_000
