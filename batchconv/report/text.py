@@ -115,7 +115,7 @@ def _runs(table: SideBySide) -> RenderableType:
         grid.add_row(
             Text(line.label, style=style),
             *(Text(cell, style="dim" if cell == "0" else style) for cell in line.cells),
-            *[Text(line.total, style="bold")] * bool(table.total),
+            *[Text(line.total, style="bold" if line.total else "")] * bool(table.total),
         )
     if table.left_out:
         grid.add_row(Text(f"and {many(table.left_out, 'older run')}", style="dim"))

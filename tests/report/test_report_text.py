@@ -129,7 +129,7 @@ def test_it_tells_what_a_reader_looks_for(night):
         "rows 300 2 300",
         "accepted 260 2 262",
         "failed 10 0 8",
-        "unsent 12 \N{EN DASH}",
+        "unsent 12 0",
         '10 invalid-parameters (rejected) row 1 of export.csv (line 2), id "id1": why',
         "p50 80 ms",
         "batchconv upload --resume",
@@ -310,7 +310,7 @@ async def test_the_commands_for_bad_rows_put_them_right_in_each_way(tmp_path):
         failed = tmp_path / "a.failed.csv"
         failed.write_text(failed.read_text().replace("maybe", "false"))
         assert await do(shell, correct) == 0
-        assert simulator.stats.accepted_ids == ["a", "b"]
+        assert sorted(simulator.stats.accepted_ids) == ["a", "b"]
         failed.unlink()
         write_anew, _ = commands(tmp_path, "a.results.jsonl")
         assert await do(shell, write_anew) == 0
