@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from batchconv.api import ConversionClient as ConversionClient
     from batchconv.api import OpenUpload as OpenUpload
     from batchconv.api import upload as upload
+    from batchconv.api import upload_sync as upload_sync
     from batchconv.errors import AccountError as AccountError
     from batchconv.errors import BatchconvError as BatchconvError
     from batchconv.errors import ConversionRefused as ConversionRefused
     from batchconv.errors import InputError as InputError
     from batchconv.errors import OutputError as OutputError
     from batchconv.errors import UsageError as UsageError
+    from batchconv.model import Conversion as Conversion
     from batchconv.model import Outcome as Outcome
     from batchconv.model import Reason as Reason
     from batchconv.model import Reply as Reply
@@ -41,8 +43,8 @@ _MODULES = {
         "OutputError",
         "UsageError",
     ),
-    "api": ("ConversionClient", "OpenUpload", "upload"),
-    "model": ("Outcome", "Reason", "Reply", "Result"),
+    "api": ("ConversionClient", "OpenUpload", "upload", "upload_sync"),
+    "model": ("Conversion", "Outcome", "Reason", "Reply", "Result"),
     "sending.proxy": ("Proxy",),
     "telemetry.summary": ("Summary",),
 }

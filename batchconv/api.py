@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from batchconv.errors import ConversionRefused, ExitCode, UsageError
 from batchconv.journal.outcome_writer import Watch
@@ -16,6 +17,7 @@ from batchconv.model import Channel, Fields, Outcome, Reply, Row
 from batchconv.operations.upload import prepare_upload
 from batchconv.pipeline import Run
 from batchconv.reading.mapper import Mapper
+from batchconv.reading.sources.memory import UploadInput, check_inputs, opened_inputs
 from batchconv.sending.client import HttpClient
 from batchconv.sending.stops import Stop, account_stop
 from batchconv.settings.options import Settings
@@ -85,27 +87,65 @@ def _why(reply: Reply, verdict: Verdict) -> str:
     return explain(reply, 1)[1].removesuffix(RESEND_HINT)
 
 
-async def upload(
-    *inputs: str, settings: Settings | None = None, environment: Mapping[str, str] | None = None
-) -> Summary:
+def upload(
+    *inputs: UploadInput,
+    settings: Settings | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Coroutine[Any, Any, Summary]:
     """Send every row of *inputs*, as `batchconv upload` does, and return the books.
 
     Works inside a running loop, can be cancelled, configures no logging and installs no signal
     handlers.
 
+        summary = await upload("export.csv", settings=Settings(rate=10))
+        summary = await upload([{"message_id": "00A0B0C0", "delivered": True}])
+
     Args:
-        inputs: paths, or `-` for standard input.
+        inputs: paths, or rows in memory, which are read once, as they come. Their results stand
+            beside a path that comes first, else in the current folder, in `rows.results.jsonl`.
         settings: the command's options by name; its defaults when left out.
         environment: where credentials are looked for; the process's own when left out.
 
     Raises:
+        UsageError: at once, for what is no input.
         BatchconvError: something is wrong before the first request. What goes wrong after it
             stands in the summary's `stops` and `exit_code`.
     """
-    run = await _prepare(inputs, settings, environment)
-    return await _to_its_end(
-        asyncio.create_task(observed(run, metrics_of(settings or Settings(), run)))
+    check_inputs(inputs)
+    return _upload(inputs, settings or Settings(), environment)
+
+
+def upload_sync(
+    *inputs: UploadInput,
+    settings: Settings | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Summary:
+    """The same for a script without an event loop: it returns when all is done.
+
+        print(upload_sync("export.csv", settings=Settings(rate=10)))
+
+    Raises:
+        UsageError: what is no input, or an event loop is running in this thread.
+        BatchconvError: as `upload`.
+        KeyboardInterrupt: on Ctrl-C, with every outcome written that there was.
+    """
+    check_inputs(inputs)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(_upload(inputs, settings or Settings(), environment))
+    raise UsageError(
+        "upload_sync was called inside a running event loop", hint="await upload(...) there"
     )
+
+
+async def _upload(
+    inputs: Sequence[UploadInput], settings: Settings, environment: Mapping[str, str] | None
+) -> Summary:
+    with opened_inputs(inputs) as names:
+        run = await _prepare(names, settings, environment)
+        observers = metrics_of(settings, run)
+        return await _to_its_end(asyncio.create_task(observed(run, observers)))
 
 
 async def _to_its_end(running: asyncio.Task[Summary]) -> Summary:
@@ -128,8 +168,8 @@ async def _to_its_end(running: asyncio.Task[Summary]) -> Summary:
 
 
 async def _prepare(
-    inputs: tuple[str, ...],
-    settings: Settings | None,
+    inputs: Sequence[str],
+    settings: Settings,
     environment: Mapping[str, str] | None,
     watch: Watch | None = None,
 ) -> Run:
@@ -138,7 +178,7 @@ async def _prepare(
         asyncio.to_thread(
             prepare_upload,
             inputs,
-            settings or Settings(),
+            settings,
             os.environ if environment is None else environment,
             watch,
         )
@@ -174,12 +214,13 @@ class OpenUpload:
 
     def __init__(
         self,
-        *inputs: str,
+        *inputs: UploadInput,
         settings: Settings | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        check_inputs(inputs)
         self._inputs = inputs
-        self._settings = settings
+        self._settings = settings or Settings()
         self._environment = environment
         self._waiting: deque[Outcome] = deque()
         self._changed = asyncio.Event()
@@ -188,9 +229,15 @@ class OpenUpload:
         self._left = False
 
     async def __aenter__(self) -> Self:
-        self._upload = await _prepare(self._inputs, self._settings, self._environment, self)
+        self._opened = ExitStack()
+        names = self._opened.enter_context(opened_inputs(self._inputs))
+        try:
+            self._upload = await _prepare(names, self._settings, self._environment, self)
+            observers = metrics_of(self._settings, self._upload)
+        except BaseException:
+            self._opened.close()
+            raise
         self.summary = self._upload.summary
-        observers = metrics_of(self._settings or Settings(), self._upload)
         self._running = asyncio.create_task(observed(self._upload, observers))
         self._running.add_done_callback(lambda _: self._changed.set())
         return self
@@ -206,7 +253,8 @@ class OpenUpload:
         self._room.set()
         if not self._running.done():
             self._upload.stop(Stop(ExitCode.LIMIT, "the program that watched it has seen enough"))
-        await _to_its_end(self._running)
+        with self._opened:
+            await _to_its_end(self._running)
 
     async def __aiter__(self) -> AsyncIterator[Outcome]:
         while True:

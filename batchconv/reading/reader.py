@@ -27,6 +27,7 @@ from batchconv.reading.sources import (
     OwnResultsError,
     can_reopen,
 )
+from batchconv.reading.sources.names import OwnInput
 
 
 class _Place(NamedTuple):
@@ -145,9 +146,11 @@ class Reader:
             self._close_kept()
 
     def _open(self, name: str) -> tuple[ByteStream, RowStream]:
-        stream = ByteStream(name, self._compression, sleep=self._sleep)
+        own = isinstance(name, OwnInput)
+        compression = "none" if own else self._compression
+        stream = ByteStream(name, compression, sleep=self._sleep)
         try:
-            rows = open_rows(stream, self._options, self._format)
+            rows = open_rows(stream, self._options, "jsonl" if own else self._format)
         except ColumnError as error:
             stream.close()
             raise ColumnError(f"{name}: {error}", hint=error.hint) from None

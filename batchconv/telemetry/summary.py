@@ -162,6 +162,13 @@ class Summary:
         """
         atomic_write(path, json.dumps(self.as_dict(), indent=2) + "\n", hint="mend --summary")
 
+    def __str__(self) -> str:
+        """The final summary, for people."""
+        stops = [f"stopped: {stop.why}" for stop in self.stops]
+        files = [f"results: {self.results}"] * (self.results not in ("", "-"))
+        files += [f"failed rows: {path}" for path in self.failed]
+        return "\n".join([*self.lines(), *self.damages, *stops, *files])
+
     def lines(self) -> list[str]:
         """The last word of a run, for people."""
         books, traffic = self.books, self.traffic

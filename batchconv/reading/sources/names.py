@@ -5,10 +5,13 @@ from __future__ import annotations
 import os.path
 import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import unquote
 
 from batchconv.errors import UsageError
+
+if TYPE_CHECKING:
+    from batchconv.reading.sources.files import Opened
 
 Compression = Literal["none", "gz", "bz2", "xz", "zst", "zip"]
 COMPRESSIONS: tuple[Compression, ...] = ("none", "gz", "bz2", "xz", "zst", "zip")
@@ -60,6 +63,14 @@ class Input(str):
         made.address = name if address is None else address
         made.found = found
         return made
+
+
+class OwnInput(Input):
+    """An input that is JSON Lines, and that only itself can open, once."""
+
+    def open(self) -> Opened:
+        """What `ByteStream` reads from."""
+        raise NotImplementedError
 
 
 def is_stdin(name: str) -> bool:

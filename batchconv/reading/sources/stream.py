@@ -16,7 +16,14 @@ from batchconv.errors import InputError
 from batchconv.reading.sources import signatures
 from batchconv.reading.sources.compression import DamagedError, decompress
 from batchconv.reading.sources.files import PIECE, File, Opened
-from batchconv.reading.sources.names import Compression, Input, as_input, compressed_as, is_url
+from batchconv.reading.sources.names import (
+    Compression,
+    Input,
+    OwnInput,
+    as_input,
+    compressed_as,
+    is_url,
+)
 from batchconv.reading.sources.signatures import BLANK
 from batchconv.reading.sources.zips import OneFile
 
@@ -197,6 +204,8 @@ class ByteStream:
 
 
 def _open(name: str, sleep: Callable[[float], None]) -> Opened:
+    if isinstance(name, OwnInput):
+        return name.open()
     if not is_url(name):
         return File(name)
     from batchconv.reading.sources.remote import Remote  # noqa: PLC0415 - an extra
