@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from batchconv.model import Conversion, Outcome, Result
 from batchconv.vonage.verdicts import Judged, Verdict, explain
@@ -47,6 +47,13 @@ class Delivery:
     repeated: bool = False
     lost: bool = False
     judged: Judged | None = None
+
+    @classmethod
+    def of(cls, conversion: Conversion, order: int) -> Self:
+        """A conversion that was just taken; one that failed in an earlier run is on its own."""
+        earlier = conversion.row.earlier
+        failed = earlier is not None and earlier.outcome is Result.FAILED
+        return cls(conversion, order, alone=failed and earlier.corrects is None)
 
     @property
     def telling(self) -> bool:

@@ -127,7 +127,7 @@ class Pool:
 
     def send_also(self, conversion: Conversion) -> None:
         """Send a row that did not come from *take*; at a stop it is unsent."""
-        delivery = Delivery(conversion, next(self._orders))
+        delivery = Delivery.of(conversion, next(self._orders))
         if self.stops:
             self._let_go(delivery)
         else:
@@ -185,7 +185,7 @@ class Pool:
             if conversion is None:
                 self._exhausted = True
                 continue
-            delivery = Delivery(conversion, next(self._orders))
+            delivery = Delivery.of(conversion, next(self._orders))
             if not (self.gate.outage or self.stops):
                 return delivery
             if not self._hold(delivery):

@@ -169,3 +169,23 @@ def test_a_probe_that_is_throttled_goes_on_when_it_may(tmp_path):
     job = Job(tmp_path, answer).write(ids("100 good"))
     assert job.upload(concurrency=20).exit_code == 0
     assert job.counts() == {"accepted": 100}
+
+
+def test_rows_taken_up_again_from_failed_neither_begin_an_outage_nor_stop_a_resume(tmp_path):
+    """They fail once more, by their attempts, and the rows behind them go out."""
+    job = Job(tmp_path, poison).write(ids("30 bad, 30 good"))
+    assert job.upload(concurrency=20).exit_code == 1
+    assert job.counts() == {"failed": 30, "accepted": 30}
+    job.write([*ids("30 bad, 30 good"), "new1", "new2"])
+    summary = job.upload(resume=True, concurrency=20)
+    assert (summary.exit_code, summary.books.unsent) == (1, 0)
+    assert job.counts() == {"failed": 30, "accepted": 32}
+    assert [pause for pause in summary.traffic.pauses if pause[2] == "outage"] == []
+
+
+def test_rows_that_failed_in_an_outage_of_their_own_are_settled_by_a_resume(tmp_path):
+    job = Job(tmp_path, lambda *_: DOWN).write(ids("9 good"))
+    assert job.upload().exit_code == 1
+    job.answer = lambda *_: OK
+    assert job.upload(resume=True).exit_code == 0
+    assert job.counts() == {"accepted": 9}
