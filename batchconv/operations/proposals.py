@@ -32,8 +32,8 @@ class Proposals:
 
     def add(self, outcome: Outcome) -> None:
         """Take in one row that is invalid."""
-        if outcome.reason is None:
-            return
+        if outcome.reason is None or isinstance(outcome.row.fields.message_id, float):
+            return  # no option makes an id of a float: nobody knows how it stood in the file
         self._reasons.add(outcome.reason)
         word = outcome.row.fields.delivered
         if outcome.reason is Reason.BAD_DELIVERED and len(self._words) < _MOST_WORDS:
