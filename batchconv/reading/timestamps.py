@@ -109,7 +109,7 @@ class TimestampRules:
         kinds = set(map(type, column)) if self._format is None else set()
         if kinds in ({str}, {int}):
             texts = cast("Sequence[str]", column) if str in kinds else list(map(repr, column))
-            found = _all_plain(texts, local=self._zone is UTC)
+            found = _all_plain(texts, local=self._zone is UTC) or _all_local(texts, self._zone)
             if found is not None:
                 return found
         return [None if raw is None else self.one(raw) for raw in column]
@@ -219,6 +219,23 @@ def _all_plain(column: Sequence[str], *, local: bool) -> Sequence[str] | None:
     except ValueError:
         return None
     return column
+
+
+def _all_local(column: Sequence[str], zone: tzinfo) -> Sequence[str] | None:
+    """The API's notation of timestamps that are plainly times in a zone; None if one is not."""
+    lines = "\n".join([*column, ""])
+    if lines.count("\n") != len(column) or not _ALL_LOCAL.fullmatch(lines):
+        return None
+    hours = {text[:13] for text in column}
+    try:
+        offsets = {hour: _offset_in_hour(datetime.fromisoformat(hour), zone) for hour in hours}
+        return [
+            # The clocks are put in an hour without an offset: None cannot be subtracted.
+            (datetime.fromisoformat(text[:19]) - offsets[text[:13]]).isoformat(" ")  # type: ignore[operator]
+            for text in column
+        ]
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def is_usual(text: str) -> bool:
