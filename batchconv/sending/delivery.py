@@ -52,8 +52,10 @@ class Delivery:
     def of(cls, conversion: Conversion, order: int) -> Self:
         """A conversion that was just taken; one that failed in an earlier run is on its own."""
         earlier = conversion.row.earlier
-        failed = earlier is not None and earlier.outcome is Result.FAILED
-        return cls(conversion, order, alone=failed and earlier.corrects is None)
+        alone = (
+            earlier is not None and earlier.outcome is Result.FAILED and earlier.corrects is None
+        )
+        return cls(conversion, order, alone=alone)
 
     @property
     def telling(self) -> bool:

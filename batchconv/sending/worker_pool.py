@@ -178,8 +178,8 @@ class Pool:
         while not self.stops:
             if fresh and not self.gate.outage:
                 return fresh.pop(0)
-            held = len(fresh) + self.traffic.waiting
-            if self._exhausted or (self.gate.outage and held >= self._limits.most_waiting):
+            full = len(fresh) + self.traffic.waiting >= self._limits.most_waiting
+            if self._exhausted or (self.gate.outage and full):
                 return None
             conversion = await self._take()
             if conversion is None:
@@ -221,14 +221,13 @@ class Pool:
 
     def _hold(self, delivery: Delivery) -> bool:
         """Keep a row back until the outage is over; False when the run stops instead."""
-        if self.stops:
-            return False
-        self._held.add(delivery)
-        self._count_waiting()
-        if not self._probing:
+        if not self.stops:
+            self._held.add(delivery)
+            self._count_waiting()
+        if not (self._probing or self.stops):
             self._probing = True
             self._tasks.start(self._probe())
-        return True
+        return not self.stops
 
     async def _probe(self) -> None:
         """Send one row now and then, until one gets through; then all go on."""
