@@ -86,7 +86,8 @@ class Attempts:
     async def make(self, delivery: Delivery, *, probe: bool = False) -> Judged | None:
         """One attempt; None when the row has to wait until an outage is over.
 
-        An exchange that was throttled is made again. Neither it nor one in an outage counts.
+        An exchange that was throttled is made again, unless that is about the row alone. Neither
+        it nor one in an outage counts.
 
         Args:
             delivery: what to send.
@@ -112,7 +113,7 @@ class Attempts:
                 if gate.outage and not delivery.alone:
                     return None
                 delivery.attempts += 1
-            if judged.verdict is not Verdict.SLOW_DOWN or self.stopping:
+            if judged.verdict is not Verdict.SLOW_DOWN or admission.row_waits or self.stopping:
                 return judged
 
     async def _exchange(self, delivery: Delivery, admission: Admission) -> Judged:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -16,8 +15,6 @@ from batchconv.vonage.verdicts import Judged
 
 MAX_RETRY_AFTER = 120.0
 """Seconds; a longer `Retry-After` is cut to this."""
-
-_FIRST_PAUSE = 0.1  # seconds
 
 
 def retry_after(value: str | None, now: float) -> float | None:
@@ -62,7 +59,6 @@ class Backoff(wait_base):
 
     def __init__(self, base: float, longest: float, wall: Callable[[], float]) -> None:
         self._jitter = wait_random_exponential(multiplier=base, max=longest)
-        self._longest = longest
         self._wall = wall
 
     def __call__(self, retry_state: RetryCallState) -> float:
@@ -71,12 +67,3 @@ class Backoff(wait_base):
         judged: Judged | None = outcome.result() if outcome is not None else None
         asked = retry_after(judged.reply.retry_after, self._wall()) if judged else None
         return float(self._jitter(retry_state)) if asked is None else asked
-
-    def throttled(self, times: int) -> float:
-        """Seconds to hold the whole run after so many throttlings in a row; never near zero.
-
-        It begins small: allowances are counted by the second or less, and `Retry-After` is there
-        for those that are not.
-        """
-        high = min(max(self._longest, _FIRST_PAUSE), _FIRST_PAUSE * 2.0 ** min(times - 1, 30))
-        return random.uniform(high / 2, high)  # noqa: S311 - jitter, not a secret

@@ -76,7 +76,7 @@ class Pool:
         self._limits = limits
         self._backoff = backoff
         self.gate = AdmissionGate(
-            limits, rate, backoff, self.traffic, self.stop, keep=keep, clock=clock, wall=wall
+            limits, rate, self.traffic, self.stop, keep=keep, clock=clock, wall=wall
         )
         self._attempts = Attempts(
             send,
@@ -212,12 +212,10 @@ class Pool:
                 self._let_go(delivery)
 
     def _to_be_tried_again(self, delivery: Delivery, judged: Judged | None) -> bool:
-        return (
-            judged is not None
-            and judged.verdict is Verdict.AGAIN
-            and delivery.attempts < self._limits.max_attempts
-            and not self.stops
-        )
+        if judged is None or self.stops:
+            return False
+        again = judged.verdict is Verdict.AGAIN and delivery.attempts < self._limits.max_attempts
+        return again or judged.verdict is Verdict.SLOW_DOWN
 
     def _hold(self, delivery: Delivery) -> bool:
         """Keep a row back until the outage is over; False when the run stops instead."""

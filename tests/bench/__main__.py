@@ -17,6 +17,7 @@ import click
 
 from tests.bench.columnar import columnar
 from tests.bench.figures import Figure, Scale, heading, write_json
+from tests.bench.limiters import limiters
 from tests.bench.pacing import auto, outage, rate, throttled
 from tests.bench.peers import peers
 from tests.bench.processes import ProcessError
@@ -39,6 +40,7 @@ BENCHES: dict[str, Bench] = {
     "resume": resume,
     "rate": rate,
     "throttled": throttled,
+    "limiters": limiters,
     "auto": auto,
     "outage": outage,
     "peers": peers,

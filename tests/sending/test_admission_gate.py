@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchconv.sending.limits.rate_limiter import RateLimiter
-from batchconv.sending.limits.throttle import Throttle
 
 RATES = [0.1, 0.5, 1, 3, 20, 29.97, 30, 99, 100, 101, 250, 1000, 3333]
 
@@ -157,64 +156,3 @@ def test_fractions_below_one_are_a_request_every_so_many_seconds(rate, gap):
     assert pacer.reserve(0.0) == 0.0
     assert pacer.reserve(0.0) == pytest.approx(gap, abs=0.0501)
     assert pacer.reserve(0.0) == pytest.approx(2 * gap, abs=0.0501)
-
-
-def test_an_open_throttle_keeps_nobody_waiting():
-    throttle = Throttle()
-    assert throttle.wait(0.0) == 0.0
-    assert (throttle.times, throttle.since) == (0, None)
-
-
-def test_a_throttle_is_closed_until_its_moment():
-    throttle = Throttle()
-    assert throttle.refused(left=9.0, now=10.0)
-    throttle.close(12.0)
-    assert [throttle.wait(now) for now in (10.0, 11.5, 12.0, 13.0)] == [2.0, 0.5, 0.0, 0.0]
-    assert (throttle.times, throttle.since) == (1, 10.0)
-
-
-def test_answers_to_requests_in_flight_together_count_as_one():
-    throttle = Throttle()
-    assert throttle.refused(left=9.0, now=10.0)
-    throttle.close(12.0)
-    assert not throttle.refused(left=9.0, now=10.1)
-    assert not throttle.refused(left=9.9, now=11.0)
-    assert not throttle.refused(left=9.9, now=12.5)  # left before it was closed, answered after
-    assert (throttle.times, throttle.since) == (1, 10.0)
-
-
-def test_a_refusal_after_the_gate_was_open_again_is_news():
-    throttle = Throttle()
-    throttle.refused(left=9.0, now=10.0)
-    throttle.close(12.0)
-    assert throttle.refused(left=12.0, now=12.2)
-    assert (throttle.times, throttle.since) == (2, 10.0)
-
-
-def test_even_a_pause_of_nothing_counts_those_in_flight_as_one():
-    """`Retry-After: 0`."""
-    throttle = Throttle()
-    assert throttle.refused(left=9.0, now=10.0)
-    throttle.close(10.0)
-    assert throttle.wait(10.0) == 0.0
-    assert not throttle.refused(left=9.5, now=10.0)
-
-
-def test_another_answer_ends_the_count_but_opens_nothing():
-    throttle = Throttle()
-    throttle.refused(left=9.0, now=10.0)
-    throttle.close(12.0)
-    throttle.passed()
-    assert (throttle.times, throttle.since) == (0, None)
-    assert throttle.wait(11.0) == 1.0
-    assert throttle.refused(left=12.5, now=13.0)
-    assert (throttle.times, throttle.since) == (1, 13.0)
-
-
-def test_a_late_answer_that_asks_for_less_does_not_open_the_gate_early():
-    throttle = Throttle()
-    throttle.close(20.0)
-    throttle.close(15.0)
-    assert throttle.wait(10.0) == 10.0
-    throttle.close(30.0)
-    assert throttle.wait(10.0) == 20.0

@@ -13,11 +13,15 @@ class Admission:
         entered: when, in monotonic seconds.
         probe: it finds out whether an outage is over.
         written: when it had its turn; None before.
+        beside: how many were in flight then, itself included.
+        row_waits: it was refused, which is to hold back its row alone, if anything.
     """
 
     entered: float
     probe: bool = False
     written: float | None = None
+    beside: int = 0
+    row_waits: bool = False
 
     @property
     def left(self) -> float:

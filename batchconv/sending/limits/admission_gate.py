@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from math import inf
 
 from batchconv.model import Reply, Row
 from batchconv.sending.limits.adaptive_concurrency import AdaptiveConcurrency
 from batchconv.sending.limits.admission import Admission
 from batchconv.sending.limits.alarms import Alarms
 from batchconv.sending.limits.circuit_breaker import CircuitBreaker
-from batchconv.sending.limits.learned_rate import LearnedRate
-from batchconv.sending.limits.rate_limiter import RateLimiter
+from batchconv.sending.limits.pacing import Pacing
 from batchconv.sending.limits.resizable_semaphore import ResizableSemaphore
 from batchconv.sending.limits.retry_budget import RetryBudget
-from batchconv.sending.limits.throttle import Throttle
-from batchconv.sending.retry import Backoff, retry_after
+from batchconv.sending.limits.throttling import Throttling
+from batchconv.sending.retry import retry_after
 from batchconv.sending.stops import Stop, outage_stop, throttled_stop
 from batchconv.sending.traffic import Limits, Pause, Traffic
 from batchconv.sending.transport import NotWritten
 from batchconv.vonage.verdicts import Judged, Verdict, describe
 
-_GRAIN = 0.002  # seconds of lateness of any timer
 _SOON = 0.0002  # seconds that are not worth a timer
 _LOOK_AGAIN = 0.25  # seconds
 _SPARE = 1.05  # connections for each request in flight, when their number goes up and down
@@ -41,7 +42,6 @@ class AdmissionGate:
     Args:
         limits: what the user allows.
         rate: requests a second that the user allows; None for no limit.
-        backoff: how long a 429 without `Retry-After` holds everything back.
         traffic: where pauses are noted.
         give_up: called when an outage or throttling has outlasted the user's patience.
         keep: told how many connections are of use whenever that changes.
@@ -53,7 +53,6 @@ class AdmissionGate:
         self,
         limits: Limits,
         rate: float | None,
-        backoff: Backoff,
         traffic: Traffic,
         give_up: Callable[[Stop], None],
         *,
@@ -66,18 +65,17 @@ class AdmissionGate:
         self._places = ResizableSemaphore(self._width.limit if self._width else most)
         self._rate = rate
         self._open = rate is None  # nothing but a lack of places keeps a request back
-        self._pacer = RateLimiter(rate)
-        self._pace = LearnedRate(clock())
-        self._throttle = Throttle()
+        self._throttling = Throttling(random.uniform)
+        self._pacing = Pacing(rate, self._throttling)
         self._outage = CircuitBreaker()
         self._budget = RetryBudget()
         self._patience = limits.patience
-        self._backoff = backoff
         self._traffic = traffic
         self._keep = keep
         self._clock = clock
         self._wall = wall
         self._line, self._writers = asyncio.Lock(), asyncio.Lock()  # those to be let in; written
+        self._told = asyncio.Event()  # set when a request ends
         self._preparing = 0  # let in, and not written yet
         self._refusal = ""
         self._next_probe = 0.0  # monotonic seconds
@@ -103,9 +101,9 @@ class AdmissionGate:
         if self._outage.since is not None:
             left = max(0.0, self._next_probe - now)
             return Pause("outage", now - self._outage.since, left, self._last_troubles[-1])
-        if self._throttle.since is not None:
-            left = self._throttle.wait(now)
-            return Pause("throttled", now - self._throttle.since, left, self._refusal)
+        if (since := self._throttling.since) is not None:
+            left = self._throttling.wait(now)
+            return Pause("throttled", now - since, left if left < inf else 0.0, self._refusal)
         return None
 
     async def afford_retry(self) -> None:
@@ -158,7 +156,8 @@ class AdmissionGate:
         now = admission.written = self._clock()
         self._preparing -= 1
         self.in_flight += 1
-        self._pace.left(now)
+        admission.beside = self.in_flight
+        self._throttling.written(now)
         if self._width is not None:
             self._width.entered(now, self.in_flight)
 
@@ -168,6 +167,8 @@ class AdmissionGate:
             self._preparing -= 1
         else:
             self.in_flight -= 1
+            self._throttling.ended(admission.written)
+            self._told.set()
         self._places.give_back()
         if self._idle:
             self._budget.let_one_go()
@@ -178,19 +179,18 @@ class AdmissionGate:
         return self.in_flight < max(1, self.width // 10)
 
     async def _let_in(self, *, probe: bool) -> Admission | None:
-        now = self._clock()
-        self._open = self._nothing_hinders(now)
+        self._open = self._nothing_hinders
         if self._open:
-            return Admission(now)
+            return Admission(self._clock())
         async with self._line:
             while True:
                 now = self._clock()
-                delay = self._until_moment(now) + self._preparing * self._pacer.interval - _LEAD
+                delay = self._pacing.until(now) + self._preparing * self._pacing.interval - _LEAD
                 if self.outage and not probe:
                     return None
                 if delay <= _SOON:
                     return Admission(now, probe=probe)
-                await asyncio.sleep(min(delay, _LOOK_AGAIN))
+                await self._wait(delay)
 
     async def _wait_for_turn(self, admission: Admission, usable: Callable[[], bool]) -> None:
         async with self._writers:
@@ -198,32 +198,23 @@ class AdmissionGate:
                 now = self._clock()
                 if not usable() or (self.outage and not admission.probe):
                     raise NotWritten
-                delay = self._until_moment(now)
+                delay = self._pacing.until(now)
                 if delay <= _SOON:
-                    self._pacer.reserve(now)
+                    self._pacing.reserve(now)
                     return
-                await asyncio.sleep(min(delay, _LOOK_AGAIN))  # the pace may have grown by then
+                await self._wait(delay)
 
-    def _nothing_hinders(self, now: float) -> bool:
-        return (
-            self._rate is None
-            and self._outage.since is None
-            and self._pace.at(now) is None
-            and not self._throttle.wait(now)
-        )
-
-    def _until_moment(self, now: float) -> float:
-        """Seconds until the next request may be written, as far as can be said now."""
-        pace = self._pace.at(now)
-        if pace is None or (self._rate is not None and self._rate <= pace):
-            self._pacer.set_rate(self._rate)
-            delay = self._pacer.wait(now)
+    async def _wait(self, seconds: float) -> None:
+        """Wait so long, or for a while: the pace may have grown by then; or for a reply."""
+        if seconds < inf:
+            await asyncio.sleep(min(seconds, _LOOK_AGAIN))
         else:
-            self._pacer.set_rate(pace, most_slack=max(_GRAIN, 0.3 / pace))
-            delay = self._pacer.wait(now)
-            if delay:
-                self._pace.held_back(now)
-        return max(delay, self._throttle.wait(now))
+            self._told.clear()
+            await self._told.wait()
+
+    @property
+    def _nothing_hinders(self) -> bool:
+        return self._rate is None and not self.outage and self._throttling.quiet
 
     def replied(
         self, row: Row, admission: Admission, judged: Judged, *, retried: bool, telling: bool
@@ -240,11 +231,11 @@ class AdmissionGate:
         now, left, verdict = self._clock(), admission.left, judged.verdict
         if verdict is Verdict.SLOW_DOWN:
             self._refusal = describe(judged.reply)
-            self._refused(left, now, judged.reply.retry_after, proxy=judged.reply.proxy)
+            self._refused(admission, now, judged.reply)
             return
-        if self._throttle.since is not None:
-            self._throttle.passed()
+        if admission.written is not None:
             self._alarms.cancel("throttled")
+            self._throttling.passed(left, now, admission.beside)
         if verdict is Verdict.AGAIN:
             if telling:
                 self._troubled(row, judged.reply, now)
@@ -254,28 +245,26 @@ class AdmissionGate:
                 self._end_outage()
             if verdict is Verdict.ACCEPT:
                 self._budget.earn(retried=retried)
-        trouble = verdict is Verdict.AGAIN
-        if self._width is not None and self._width.reply(left, now, trouble=trouble):
-            self._resize(self._width)
+        width = self._width
+        if width is not None and width.reply(left, now, trouble=verdict is Verdict.AGAIN):
+            self._resize(width)
 
-    def _refused(self, left: float, now: float, asked: str | None, *, proxy: bool) -> None:
+    def _refused(self, admission: Admission, now: float, reply: Reply) -> None:
         """A 429, which is about the account: nothing leaves until the server wants more."""
         self._open = False
         self._traffic.throttled += 1
-        self._pace.not_taken(left)
-        if self._throttle.since is None:
-            self._alarms.set("throttled", lambda: throttled_stop(self._patience, proxy=proxy))
-        if self._throttle.refused(left, now):
-            seconds = retry_after(asked, self._wall())
-            pause = self._backoff.throttled(self._throttle.times) if seconds is None else seconds
-            self._throttle.close(now + pause)
-            self._traffic.paused(self._wall(), self._wall() + pause, "throttled")
-            explained = False
-            if self._width is not None:
-                explained = self._width.refused(left, now, pause)
-                self._resize(self._width)
-            if not explained:
-                self._pace.refused(now, pause)
+        if self._throttling.since is None:
+            self._alarms.set(
+                "throttled", partial(throttled_stop, self._patience, proxy=reply.proxy)
+            )
+        wall, left, beside = self._wall(), admission.left, admission.beside
+        asked = retry_after(reply.retry_after, wall)
+        meaning = self._throttling.refused(left, now, asked, beside, self._width)
+        silence, admission.row_waits = meaning
+        if silence:
+            self._traffic.paused(wall, wall + silence, "throttled")
+        if self._width is not None:
+            self._resize(self._width)
 
     def _resize(self, width: AdaptiveConcurrency) -> None:
         self._places.resize(width.limit)

@@ -25,6 +25,7 @@ class RateLimiter:
         self._rate: float | None = None
         self.interval = 0.0
         self._slack = 0.0
+        self._rested = False
         self.set_rate(rate)
 
     def set_rate(self, rate: float | None, *, most_slack: float = _CATCH_UP) -> None:
@@ -49,13 +50,20 @@ class RateLimiter:
             return 0.0
         return max(0.0, self._last + self.interval - now)
 
+    def rest(self) -> None:
+        """Nothing leaves for a while: that is no lateness to be made good."""
+        self._rested = True
+
     def reserve(self, now: float) -> float:
         """Seconds to wait before the request that asks; its moment is taken from then on."""
         if not self.interval:
+            self._last = now
             return 0.0
         wait = self.wait(now)
         if self._last is None or wait:
             self._last = now + wait
         else:
-            self._last = max(self._last + self.interval, now - self._slack)
+            late = now - self._last - self.interval
+            self._last = now - (0.0 if self._rested or late > _CATCH_UP else min(late, self._slack))
+        self._rested = False
         return wait

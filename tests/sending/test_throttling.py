@@ -1,0 +1,131 @@
+"""What 429 teach: most of what a server allows is used, and hardly a request is refused.
+
+Servers are calculations and time is a clock that jumps, so that minutes pass at once and always
+alike; all usual limiters are met in `python -m tests.bench --only limiters`.
+"""
+
+import random
+
+import pytest
+
+from batchconv.model import Reply
+from batchconv.sending.limits.throttling import Throttling
+from batchconv.sending.traffic import Limits
+from tests.bench.limiters import meet, stray
+from tests.models import Bucket, Sending, Server, Window
+
+
+@pytest.mark.parametrize("latency", [0.005, 0.2])
+@pytest.mark.parametrize("rate", [30.0, 300.0])
+@pytest.mark.parametrize(
+    "limiter",
+    [
+        "leaky bucket, burst 1",
+        "token bucket of 0.2 s",
+        "token bucket of 10 s",
+        "fixed window of 1 s",
+        "fixed window of 10 s",
+    ],
+)
+def test_nine_tenths_of_the_allowance_are_used_from_ten_seconds_on(limiter, rate, latency):
+    """Or from three windows on. The bench holds the strict bars and tells what misses them."""
+    used, refused = meet(limiter, rate, "none", latency)
+    assert used >= 0.88
+    assert refused <= 0.05
+
+
+@pytest.mark.parametrize("rate", [30.0, 100.0])
+def test_auto_does_not_blame_itself_for_a_rate_limit(rate):
+    """A strict limiter without burst, 200 ms away."""
+    used, _ = meet("leaky bucket, burst 1", rate, "none", 0.2, concurrency=None)
+    assert used >= 0.9
+
+
+def test_refusals_by_chance_do_not_choke_it():
+    assert stray(0.05, None, 0.005) >= 0.8
+
+
+def send(takes, *, wait=None, latency=0.005, seconds=60.0, rate=None):
+    lot = random.Random(1)
+    server = Server(
+        takes, latency, spread=lambda: lot.uniform(0, latency / 10), refusal=Reply(429, 0.0, wait)
+    )
+    return server, Sending(server, Limits(20), rate=rate, seconds=seconds).run()
+
+
+@pytest.mark.parametrize("wait", [None, "1"])
+def test_the_whole_pool_keeps_to_what_is_found(wait):
+    server, sending = send(Bucket(50, 50).takes, wait=wait)
+    assert server.accepted(10, 60) >= 0.9 * 50
+    assert server.refused(10, 60) < 0.03
+    assert sending.pool.traffic.throttled == server.count(0, 1e9)[429]
+
+
+@pytest.mark.parametrize("allowed", [25.0, 100.0])
+def test_the_new_pace_is_found_when_the_allowance_changes(allowed):
+    server, _ = send(Window(50, False, (30.0, allowed)).takes, seconds=80)
+    assert server.accepted(50, 80) >= 0.87 * allowed
+
+
+def test_the_users_rate_is_never_exceeded_by_what_is_learned():
+    server, _ = send(Bucket(50, 50).takes, rate=30.0)
+    assert server.refused() == 0
+    assert server.accepted(1, 60) == pytest.approx(30, rel=0.01)
+
+
+def test_what_holds_nobody_back_is_forgotten():
+    """A single 429 early in the run, and never again."""
+    server = Server(latency=0.01)
+    first = iter([Reply(429, 0.0)])
+    take = server.send
+
+    async def answer(conversion, turn):
+        reply = next(first, None)
+        if reply is None:
+            return await take(conversion, turn)
+        await turn(lambda: True)
+        return reply
+
+    server.send = answer
+    Sending(server, Limits(20), seconds=30).run()
+    assert server.accepted(25, 30) == pytest.approx(2000, rel=0.01)
+
+
+def test_a_server_that_takes_nothing_is_asked_ever_more_seldom():
+    server = Server(takes=lambda _: False)
+    sending = Sending(server, Limits(20, patience=600), rows=100).run()
+    assert sending.pool.stops[0].exit_code == 3
+    assert sending.ended == pytest.approx(600, abs=31)
+    assert len(server.replies) < 20 + 60
+
+
+def test_nothing_is_known_before_the_first_refusal():
+    throttling = Throttling(random.uniform)
+    for tick in range(1000):
+        throttling.written(tick / 100)
+        throttling.passed(tick / 100, tick / 100 + 0.005, 1)
+    assert throttling.pace(10.0) is None
+    assert throttling.wait(10.0) == 0
+
+
+def test_one_request_finds_out_whether_a_pause_is_over_and_the_others_wait_for_it():
+    throttling = Throttling(lambda _, high: high)
+    throttling.written(0.0)
+    throttling.written(0.0)
+    assert throttling.refused(0.0, 0.01, 2.0, 1, None) == (2.0, False)
+    assert throttling.refused(0.0, 0.02, None, 2, None) == (0.0, False)
+    assert throttling.wait(0.01) == pytest.approx(2.0)
+    assert throttling.wait(2.01) == 0.0
+    throttling.written(2.01)
+    assert throttling.wait(2.02) == float("inf")
+    throttling.passed(2.01, 2.03, 1)
+    assert throttling.wait(2.03) == 0.0
+
+
+def test_a_probe_of_which_nothing_is_heard_gives_way_to_another():
+    throttling = Throttling(lambda _, high: high)
+    throttling.written(0.0)
+    throttling.refused(0.0, 0.01, None, 1, None)
+    throttling.written(0.2)
+    throttling.ended(0.2)
+    assert throttling.wait(0.3) == 0.0
