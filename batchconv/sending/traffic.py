@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import NamedTuple
 
 MOST_FOUND = 1_000
@@ -39,6 +40,9 @@ class Limits:
         """Rows that may wait for a retry before reading pauses."""
         return max(1_000, 10 * (self.concurrency or 0))
 
+
+MOST_PAUSES = 1_000
+"""Pauses that a summary tells one by one: a run may go on for months."""
 
 REJECTED_FROM_THE_START = 100
 """So many rejected rows, with none accepted before them, mean a wrong address or a wrong column."""
@@ -90,6 +94,9 @@ class Traffic:
     """What went over the line, counted as it goes.
 
     Attributes:
+        pauses: from when to when (Unix seconds) nothing left, and why. When there are very many,
+            neighbours are told as one.
+        paused_for: seconds of all of them, by why.
         unsure: rows among the unsent ones that the API may have accepted all the same.
     """
 
@@ -100,10 +107,27 @@ class Traffic:
     unsent: int = 0
     unsure: int = 0
     waiting: int = 0
-    pauses: list[tuple[float, float, str]] = field(default_factory=list)  # Unix seconds, and why
+    pauses: list[tuple[float, float, str]] = field(default_factory=list)
+    paused_for: dict[str, float] = field(default_factory=dict)
 
     def paused(self, begin: float, end: float, why: str) -> None:
         """Note that nothing left between two moments; pauses that touch become one."""
+        counted_to = begin
         if self.pauses and self.pauses[-1][2] == why and begin <= self.pauses[-1][1]:
-            begin = self.pauses.pop()[0]
+            begin, counted_to, _ = self.pauses.pop()
+            end = max(end, counted_to)
         self.pauses.append((begin, end, why))
+        self.paused_for[why] = self.paused_for.get(why, 0.0) + end - counted_to
+        if len(self.pauses) > MOST_PAUSES:
+            self.pauses = _coarser(self.pauses)
+
+
+def _coarser(pauses: list[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
+    """Every two neighbours of one kind as one; where no two are, the later half."""
+    joined: list[tuple[float, float, str]] = []
+    for first, second in zip_longest(pauses[::2], pauses[1::2]):
+        if second is not None and first[2] == second[2]:
+            joined.append((first[0], second[1], first[2]))
+        else:
+            joined += [first] if second is None else [first, second]
+    return joined if len(joined) < len(pauses) else pauses[len(pauses) // 2 :]

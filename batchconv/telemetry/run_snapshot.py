@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -79,11 +78,12 @@ class RunSnapshot(NamedTuple):
     @property
     def paused(self) -> Mapping[str, float]:
         """Seconds of all pauses so far, by why."""
-        seconds: Counter[str] = Counter()
-        for begin, end, why in self.traffic.pauses:
-            seconds[why] += min(end, self.at) - begin  # type: ignore[assignment]  # seconds, not a count
+        seconds = dict(self.traffic.paused_for)
+        if self.traffic.pauses:
+            _, end, why = self.traffic.pauses[-1]
+            seconds[why] -= max(0.0, end - self.at)  # what of it is still to come
         if self.pause is not None and self.pause.why == "outage":  # noted when it is over
-            seconds["outage"] += self.pause.lasted  # type: ignore[assignment]  # seconds, not a count
+            seconds["outage"] = seconds.get("outage", 0.0) + self.pause.lasted
         return seconds
 
 
@@ -120,7 +120,9 @@ def look(
         summary.started,
         summary.finished or time.time(),
         dataclasses.replace(books, results=books.results.copy()),
-        dataclasses.replace(traffic, pauses=traffic.pauses.copy()),
+        dataclasses.replace(
+            traffic, pauses=traffic.pauses.copy(), paused_for=traffic.paused_for.copy()
+        ),
         summary.latencies.copy(),
         summary.reasons.copy(),
         {result.value: summary.outstanding[result] for result in OUTSTANDING},
