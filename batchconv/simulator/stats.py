@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from batchconv.simulator.checks import Check
 from batchconv.simulator.faults import Action
+from batchconv.simulator.recent_counts import RecentCounts
 
 
 class Received(NamedTuple):
@@ -30,7 +31,10 @@ class Stats:
 
     Attributes:
         wall_offset: what to add to a monotonic time to get Unix seconds.
-        accepted_ids: how often each id was accepted.
+        accepted_ids: how often each id was accepted; of very many, the most recent ones.
+        distinct_ids: how many different ids were accepted.
+        repeated_ids: how many ids were accepted more than once.
+        repeats: how many acceptances were of an id accepted before.
         by_status: replies sent.
         by_fault: faults that struck, by kind.
         lost_replies: conversions accepted without the client being told.
@@ -43,7 +47,10 @@ class Stats:
     wall_offset: float = 0.0
     requests: int = 0
     accepted: int = 0
-    accepted_ids: Counter[str] = field(default_factory=Counter)
+    accepted_ids: RecentCounts = field(default_factory=RecentCounts)
+    distinct_ids: int = 0
+    repeated_ids: int = 0
+    repeats: int = 0
     by_status: Counter[int] = field(default_factory=Counter)
     by_fault: Counter[str] = field(default_factory=Counter)
     lost_replies: int = 0
@@ -75,24 +82,12 @@ class Stats:
         if action.accepted:
             self.accepted += 1
             if check.message_id is not None:
-                self.accepted_ids[check.message_id] += 1
+                times = self.accepted_ids.add(check.message_id)
+                self.distinct_ids += times == 1
+                self.repeated_ids += times == 2
+                self.repeats += times > 1
         if action.faulty:
             self.by_fault[action.word or str(action.status)] += 1
-
-    @property
-    def distinct_ids(self) -> int:
-        """How many different ids were accepted."""
-        return len(self.accepted_ids)
-
-    @property
-    def repeated_ids(self) -> int:
-        """How many ids were accepted more than once."""
-        return sum(1 for count in self.accepted_ids.values() if count > 1)
-
-    @property
-    def repeats(self) -> int:
-        """How many acceptances were of an id accepted before."""
-        return self.accepted_ids.total() - len(self.accepted_ids)
 
     def reset(self) -> None:
         """Start counting from nothing, in place."""
