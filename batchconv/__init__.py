@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from batchconv.errors import AccountError as AccountError
     from batchconv.errors import BatchconvError as BatchconvError
     from batchconv.errors import ConversionRefused as ConversionRefused
+    from batchconv.errors import ExitCode as ExitCode
     from batchconv.errors import InputError as InputError
     from batchconv.errors import OutputError as OutputError
     from batchconv.errors import UsageError as UsageError
@@ -39,6 +40,7 @@ _MODULES = {
         "AccountError",
         "BatchconvError",
         "ConversionRefused",
+        "ExitCode",
         "InputError",
         "OutputError",
         "UsageError",

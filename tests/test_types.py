@@ -12,6 +12,8 @@ from tests.shells import ROOT
 
 PROGRAM = """\
 import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import assert_type
 
 from batchconv import (
@@ -19,13 +21,26 @@ from batchconv import (
     BatchconvError,
     ConversionClient,
     ConversionRefused,
+    ExitCode,
     OpenUpload,
     Reason,
     Result,
     Secret,
     Settings,
+    Summary,
     upload,
+    upload_sync,
 )
+
+
+async def rows() -> AsyncIterator[dict[str, object]]:
+    yield {"message_id": "0C", "delivered": True}
+
+
+def script(path: Path) -> None:
+    summary = upload_sync(path, [{"message_id": "0C", "delivered": True}], rows())
+    assert_type(summary, Summary)
+    print(summary)
 
 
 async def main(path: str) -> int:
@@ -42,7 +57,7 @@ async def main(path: str) -> int:
             assert_type(outcome.row.number, int)
             assert_type(outcome.reason, Reason | None)
             assert_type(outcome.detail, str | None)
-    assert_type(run.summary.exit_code, int)
+    assert_type(run.summary.exit_code, ExitCode)
     try:
         summary = await upload(path, settings=settings)
     except BatchconvError as error:
