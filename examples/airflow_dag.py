@@ -2,7 +2,8 @@
 
 Key and secret are the login and the password of the connection `vonage`. Exports and results are in
 the folder that CONVERSIONS_FOLDER names, which must be the same one every night: it is the results
-that `--resume` goes by. `batchconv` has to be on the workers' PATH.
+that `--resume` goes by. A row that was not accepted is in `exports.failed/`; corrected there and
+uploaded from the same folder, it is settled. `batchconv` has to be on the workers' PATH.
 """
 
 from __future__ import annotations

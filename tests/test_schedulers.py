@@ -21,8 +21,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from batchconv.simulator import API_KEY, API_SECRET, Behaviour, Simulator
-from tests.shells import ROOT, ids
+from batchconv.simulator import API_KEY, API_SECRET, Behaviour, FaultRule, Simulator
+from tests.shells import ROOT, behave, ids
 
 EXAMPLES = ROOT / "examples"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -38,13 +38,13 @@ ANSWERS = {
 
 
 def test_every_exit_code_of_the_page_has_an_answer():
-    page = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Exit codes\n")[1]
-    codes = re.findall(r"^\| ([\d, ]+) \|", page.split("\n## ")[0], re.MULTILINE)
+    page = (ROOT / "batchconv" / "manual" / "exit-codes.md").read_text(encoding="utf-8")
+    codes = re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE)
     killed = {137}
     assert {int(code) for cell in codes for code in cell.split(",")} | killed == set(ANSWERS)
 
 
-# -- a night, and the night after ------------------------------------------------------------------
+# -- five nights -----------------------------------------------------------------------------------
 
 
 class Nights:
@@ -58,19 +58,28 @@ class Nights:
     def __init__(self, folder: Path, simulator: Simulator) -> None:
         self.folder = folder
         self.base_url = simulator.base_url
-        self._simulator = simulator
+        self.simulator = simulator
         self._sent: list[str] = []
         (folder / "exports").mkdir()
 
-    def export(self, name: str, count: int) -> None:
-        """Let the day's export arrive."""
+    def export(self, name: str, count: int, *, bad: str = "") -> None:
+        """Let the day's export arrive, with a row that says *bad* where it should say a boolean."""
         rows = ids(count, name)
         self._sent += rows
         text = "message_id,delivered\n" + "".join(f"{row},true\n" for row in rows)
+        if bad:
+            text += f"{name}-bad,{bad}\n"
         (self.folder / "exports" / f"{name}.csv").write_text(text, encoding="utf-8")
 
+    def corrected(self, name: str) -> None:
+        """Expect the row that was bad to have been sent, too."""
+        self._sent.append(f"{name}-bad")
+
     def all_arrived_once(self) -> bool:
-        return sorted(self._simulator.stats.accepted_ids) == sorted(self._sent)
+        return sorted(self.simulator.stats.accepted_ids.elements()) == sorted(self._sent)
+
+    def files(self) -> set[str]:
+        return {path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*")}
 
 
 @pytest.fixture
@@ -95,25 +104,58 @@ async def run(command: list[str], folder: Path, **environment: str) -> tuple[int
     return done.returncode, done.stdout
 
 
-async def heals_itself(nights: Nights, job: Any) -> list[str]:
-    """Run *job* as it stands, but in too short a time for the first night; what each night told.
+async def five_nights(nights: Nights, job: Any, *, account: dict[str, str]) -> list[str]:
+    """A bad row, an outage, a correction, and at last nothing to do; what each night told.
+
+    No file is moved by anybody, and the command is the same every night.
 
     Args:
         nights: where.
-        job: takes what to put for the time limit, or None, and the rate; gives exit code and words.
+        job: takes what to put for the time limit, or None; gives exit code and words.
+        account: variables under which the person who corrects the row works.
     """
-    nights.export("monday", 40)
-    code, first = await job("200ms", "20")  # forty rows take two seconds
-    assert code == 3, first
-    assert not nights.all_arrived_once()
-    nights.export("tuesday", 10)
-    code, second = await job(None, "none")
-    assert code == 0, second
+    told = []
+
+    async def night(*wanted: int, limit: str | None = None) -> None:
+        code, words = await job(limit)
+        assert code in wanted, words
+        told.append(words)
+
+    nights.export("monday", 30)
+    await night(0)
     assert nights.all_arrived_once()
-    code, third = await job(None, "none")
-    assert code == 0, third
+
+    nights.export("tuesday", 10, bad="maybe")
+    await night(1)
+    (failed,) = [name for name in nights.files() if name.endswith("tuesday.csv")
+                 and ".failed/" in name]  # fmt: skip
+
+    nights.export("wednesday", 10)
+    behave(nights.simulator, FaultRule("503", share=1.0))
+    await night(3, limit="2s")
+    behave(nights.simulator)
+
+    # The next day somebody sees to the row; the night then sends what the outage has left.
+    path = nights.folder / failed
+    path.write_text(path.read_text(encoding="utf-8").replace("maybe", "true"), encoding="utf-8")
+    code, words = await run([str(BIN / "batchconv"), "upload", failed], nights.folder,
+                            BATCHCONV_BASE_URL=nights.base_url, BATCHCONV_AUTH="basic",
+                            **account)  # fmt: skip
+    assert code == 0, words
+    nights.corrected("tuesday")
+    await night(0)
     assert nights.all_arrived_once()
-    return [first, second, third]
+
+    before = nights.files()
+    await night(0)
+    assert nights.all_arrived_once()
+    assert {name for name in nights.files() ^ before if not name.endswith("summary.json")} == set()
+    (results,) = [name for name in nights.files() if name.endswith(".results.jsonl")]
+    code, words = await run(
+        [str(BIN / "batchconv"), "audit", "exports/", "--results", results], nights.folder
+    )
+    assert code == 0, words
+    return told
 
 
 def limited(command: str, limit: str | None) -> str:
@@ -145,24 +187,40 @@ def test_the_crontab_has_five_fields_and_a_command_in_each_line():
         assert "%" not in command, "cron makes line ends of it"
 
 
-async def test_the_line_of_the_crontab_heals_itself_and_is_silent_when_all_is_well(nights):
+def test_installing_the_crontab_keeps_the_lines_that_are_there(tmp_path):
+    """The command in its first lines, with a `crontab` that has a table already."""
+    text = (EXAMPLES / "batchconv.crontab").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^# {4,}(.*crontab -)$", text, re.MULTILINE)
+    table, program = tmp_path / "table", tmp_path / "crontab"
+    program.write_text(f'#!/bin/sh\n[ "$1" = -l ] && exec cat {table}\ncat > {table}.new\n')
+    program.chmod(0o755)
+    for before in ("", "5 4 * * *  somebody else\n"):
+        table.write_text(before)
+        subprocess.run(
+            ["sh", "-c", command], cwd=ROOT, check=True, env={"PATH": f"{tmp_path}:{PATH}"}
+        )
+        assert Path(f"{table}.new").read_text(encoding="utf-8") == before + text
+
+
+async def test_the_line_of_the_crontab_is_silent_when_all_is_well(nights):
     variables, [[*_, command]] = crontab()
     settings = nights.folder / ".config" / "batchconv" / "config.toml"
     settings.parent.mkdir(parents=True)
     settings.touch(mode=0o600)
+    settings.write_text(
+        f'api_key = "{API_KEY}"\napi_secret = "{API_SECRET}"\n'
+        f'base_url = "{nights.base_url}"\nrate = "none"\n'
+    )
     command = command.replace("/srv/conversions", shlex.quote(str(nights.folder)))
 
-    async def job(limit, rate):
-        settings.write_text(
-            f'api_key = "{API_KEY}"\napi_secret = "{API_SECRET}"\n'
-            f'base_url = "{nights.base_url}"\nrate = "{rate}"\n'
-        )
+    async def job(limit):
         return await run([variables["SHELL"], "-c", limited(command, limit)], Path("/"),
                          HOME=str(nights.folder))  # fmt: skip
 
-    first, second, third = await heals_itself(nights, job)
-    assert "resume with: " in first
-    assert (second, third) == ("", "")
+    told = await five_nights(nights, job, account={})
+    assert (told[0], told[3], told[4]) == ("", "", "")
+    assert "failed rows: exports.failed/tuesday.csv" in told[1]
+    assert "resume with: " in told[2]
 
 
 # -- systemd ---------------------------------------------------------------------------------------
@@ -229,7 +287,7 @@ def test_the_service_starts_again_only_what_can_go_on(code, answer):
         assert answer == LATER
 
 
-async def test_the_service_heals_itself(nights):
+async def test_the_service_goes_through_five_nights(nights):
     service = Unit("batchconv.service")["Service"]
     assert service["Environment"] == "BATCHCONV_API_SECRET_FILE=%d/api-secret"
     assert service["LoadCredential"].startswith("api-secret:")
@@ -238,17 +296,20 @@ async def test_the_service_heals_itself(nights):
     assert program == "/usr/local/bin/batchconv"
     command = arguments.replace("/srv/conversions", str(nights.folder))
 
-    async def job(limit, rate):
+    async def job(limit):
         return await run(
             [str(BIN / "batchconv"), *shlex.split(limited(command, limit))],
             nights.folder,
+            HOME=str(nights.folder / "api-secret" / "home"),  # ProtectHome: it cannot be reached
             BATCHCONV_API_KEY=API_KEY,
             BATCHCONV_API_SECRET_FILE=str(nights.folder / "api-secret"),
             BATCHCONV_BASE_URL=nights.base_url,
-            BATCHCONV_RATE=rate,
+            BATCHCONV_RATE="none",
         )
 
-    await heals_itself(nights, job)
+    await five_nights(
+        nights, job, account={"VONAGE_API_KEY": API_KEY, "VONAGE_API_SECRET": API_SECRET}
+    )
 
 
 # -- Kubernetes ------------------------------------------------------------------------------------
@@ -326,7 +387,7 @@ def test_the_image_fits_the_pod_and_the_project():
     assert "://" not in "".join(rest for _, rest in told)
 
 
-async def test_the_job_heals_itself(nights):
+async def test_the_job_goes_through_five_nights(nights):
     (container,) = pod()["containers"]
     secrets = {"api-key": API_KEY, "api-secret": API_SECRET}
     account = {
@@ -335,16 +396,16 @@ async def test_the_job_heals_itself(nights):
     }
     command = shlex.join(container["args"]).replace("/exports/", f"{nights.folder}/exports/")
 
-    async def job(limit, rate):
+    async def job(limit):
         return await run(
             [str(BIN / "batchconv"), *shlex.split(limited(command, limit))],
             nights.folder,
             BATCHCONV_BASE_URL=nights.base_url,
-            BATCHCONV_RATE=rate,
+            BATCHCONV_RATE="none",
             **account,
         )
 
-    told = await heals_itself(nights, job)
+    told = await five_nights(nights, job, account=account)
     assert all(line.startswith("{") for night in told for line in night.splitlines())
 
 
@@ -436,18 +497,20 @@ def test_the_dag_has_one_run_at_a_time_and_none_for_nights_gone_by():
     assert _Dag.given["catchup"] is False
 
 
-async def test_the_dags_task_heals_itself(dag, nights, monkeypatch):
+async def test_the_dags_task_goes_through_five_nights(dag, nights, monkeypatch):
     monkeypatch.setenv("PATH", PATH)
     monkeypatch.setenv("BATCHCONV_BASE_URL", nights.base_url)
+    monkeypatch.setenv("BATCHCONV_RATE", "none")
     task = dag.ConversionUpload(task_id="upload", folder=str(nights.folder))
     command = shlex.join(dag.COMMAND)
 
-    async def job(limit, rate):
-        monkeypatch.setenv("BATCHCONV_RATE", rate)
+    async def job(limit):
         monkeypatch.setattr(dag, "COMMAND", shlex.split(limited(command, limit)))
         try:
             return await asyncio.to_thread(task.execute, {}), ""
         except AirflowError as error:
             return int(re.findall(r"\d+", str(error))[0]), str(error)
 
-    await heals_itself(nights, job)
+    await five_nights(
+        nights, job, account={"VONAGE_API_KEY": API_KEY, "VONAGE_API_SECRET": API_SECRET}
+    )
