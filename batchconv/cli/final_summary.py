@@ -42,16 +42,14 @@ def final_summary(summary: Summary, given: Given) -> Iterator[Line]:
         summary: of the run.
         given: how the run was started.
     """
-    books, *others = summary.lines()
-    yield Line(books, whole=True)
-    yield from map(Line, others)
+    yield from map(Line, summary.lines())
     yield from (Line(f"batchconv: {damage}") for damage in summary.damages)
-    for stop in summary.stops:
-        yield Line(f"batchconv: stopped: {stop.why}")
-        if stop.hint:
-            yield Line(f"  {stop.hint}")
+    for why, hint in dict.fromkeys((stop.why, stop.hint) for stop in summary.stops):
+        yield Line(f"batchconv: stopped: {why}")
+        if hint:
+            yield Line(f"  {hint}")
     if not summary.traffic.requests and summary.books.settled == summary.books.read > 0:
-        yield Line("nothing to do: every row was settled before")
+        yield Line("nothing to do: every row is settled already")
     if summary.results != "-":
         yield Line(f"results: {summary.results}", whole=True)
     for path in summary.failed_of_job if summary.outstanding_rows else summary.failed:

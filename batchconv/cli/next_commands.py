@@ -48,7 +48,9 @@ class Given:
         """The command that goes on where this one stopped."""
         options = self._options({"resume", "overwrite", "dry_run"})
         name = self._command.name or ""
-        return command([name, "--resume", *options], [_shown(each) for each in self._inputs])
+        # A resend goes on by itself: it sends what has failed in the job, and so far no more.
+        flag = ["--resume"] * any(param.name == "resume" for param in self._command.params)
+        return command([name, *flag, *options], [_shown(each) for each in self._inputs])
 
     def resend(self, results: str) -> str:
         """The command that sends again what failed."""

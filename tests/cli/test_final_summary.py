@@ -36,7 +36,7 @@ async def paste(shell: Shell, command: str) -> Ended:
 async def test_when_all_is_well_nothing_is_left_to_do(tmp_path, simulator):
     shell = Shell(tmp_path, simulator.base_url)
     ended = await shell.uploaded(shell.write("in.csv", ids(5)))
-    books, traffic, results = ended.err.splitlines()
+    books, traffic, results = ended.err.splitlines()[-3:]
     assert BOOKS.fullmatch(books)
     assert re.fullmatch(r"5 requests in .*, [\d.]+ a second; p50 .*, p95 .*", traffic)
     assert results == "results: in.results.jsonl"
@@ -49,7 +49,7 @@ async def test_rows_that_failed_are_sent_again_by_the_command_that_is_told(tmp_p
     ended = await shell.uploaded(name, "--timezone", "Europe/Berlin", "-o", "out.jsonl", "-v")
     assert (ended.code, ended.books.failed) == (1, 2)
     (command,) = commands(ended)
-    assert f"resend with: {command}" in ended.err
+    assert f"send the failed rows again with: {command}" in ended.err
     behave(simulator)
     again = await paste(shell, command)
     assert (again.code, again.books.accepted) == (0, 2), again.err
@@ -68,7 +68,7 @@ async def test_rows_that_were_mended_are_sent_by_the_command_that_is_told(tmp_pa
     )  # fmt: skip
     assert (ended.code, ended.books.invalid) == (1, 2)
     (command,) = commands(ended)
-    assert f"mend the failed rows, then: {command}" in ended.err
+    assert f"correct the failed rows, then: {command}" in ended.err
     failed = tmp_path / "odd.failed.csv"
     text = failed.read_text().replace("id1;20.11.2026;x;", "id1;20.11.2026;no;")
     failed.write_text(text.replace("id2;x;ja;", "id2;20.11.2026;yes;"))
@@ -82,7 +82,10 @@ async def test_when_some_failed_and_some_need_mending_either_is_told(tmp_path, s
     shell = Shell(tmp_path, simulator.base_url, "--max-attempts", "1")
     ended = await shell.uploaded(shell.write("in.csv", [*ids(8), " "]))
     resend, feed_back = commands(ended)
-    assert f"resend with: {resend}\nor mend the failed rows, then: {feed_back}" in ended.err
+    assert (
+        f"send the failed rows again with: {resend}\nor correct the failed rows, then: {feed_back}"
+        in ended.err
+    )
     assert resend.endswith("in.results.jsonl")
     assert feed_back.endswith("in.failed.csv")
 
@@ -106,9 +109,10 @@ async def test_a_finished_run_that_is_resumed_still_tells_what_failed(tmp_path, 
     behave(simulator, FaultRule("503", every=4))
     shell = Shell(tmp_path, simulator.base_url, "--max-attempts", "1")
     await shell.uploaded(shell.write("in.csv", ids(8)))
-    ended = await shell.uploaded("in.csv", "--resume")
-    assert ended.code == 1
-    assert "nothing to do: every row was settled before" in ended.err
+    ended = await shell.uploaded("in.csv", "--resume", "--retry", "none")
+    assert ended.code == 0, "it speaks of this run"
+    assert "nothing to do: every row is settled already" in ended.err
+    assert "outstanding in the job: 2 rows (2 failed)" in ended.err
     assert [command.split()[:2] for command in commands(ended)] == [["batchconv", "resend"]]
 
 
@@ -121,13 +125,27 @@ async def test_results_on_standard_output_cannot_be_gone_on_with(faults, tmp_pat
     assert commands(ended) == []
 
 
-async def test_records_that_cannot_carry_columns_are_not_fed_back(tmp_path, simulator):
-    (tmp_path / "in.csv").write_text('message_id,delivered\n"open,true\n')
+async def test_a_resend_that_was_stopped_is_given_once_more(tmp_path, simulator):
+    behave(simulator, FaultRule("503", every=2))
+    shell = Shell(tmp_path, simulator.base_url, "--max-attempts", "1")
+    first = await shell.uploaded(shell.write("in.csv", ids(40)))
+    (resend,) = commands(first)
+    behave(simulator, account_enabled=False)
+    stopped = await paste(shell, resend)
+    assert stopped.code == 4
+    assert stopped.err.count("batchconv: stopped: ") == 1
+    (again,) = commands(stopped)
+    behave(simulator)
+    assert (await paste(shell, again)).code == 0
+    assert simulator.stats.accepted_ids == dict.fromkeys(ids(40), 1)
+
+
+async def test_one_row_is_one_row(tmp_path, simulator):
     shell = Shell(tmp_path, simulator.base_url)
-    ended = await shell.uploaded("in.csv")
-    assert ended.code == 1
-    assert "failed rows: in.failed.raw" in ended.err
-    assert commands(ended) == []
+    ended = await shell.uploaded(shell.write("in.csv", ["id", " "]))
+    assert "1 request in " in ended.err
+    assert "outstanding in the job: 1 row (1 invalid)" in ended.err
+    assert "failed rows: in.failed.csv" in ended.err
 
 
 async def test_of_the_key_two_characters_are_told_and_no_more(tmp_path, simulator):
@@ -150,12 +168,12 @@ async def test_simulated_runs_go_on_simulated(tmp_path, simulator):
     shell.write("in.csv", [*ids(3), " "])
     ended = await shell.start("upload", "--simulate", "in.csv").end()
     (command,) = commands(ended)
-    assert command == "batchconv upload --simulate=calm in.failed.csv"
+    assert command == "batchconv upload --simulate=calm in.simulated.failed.csv"
 
 
 @pytest.mark.parametrize("columns", [40, 80])
 async def test_at_a_terminal_words_are_not_torn_apart(columns, tmp_path, simulator):
-    """But the books and the commands are left whole, for programs and for pasting."""
+    """But commands are left whole, for pasting."""
     behave(simulator, FaultRule("420", every=4))
     shell = Shell(tmp_path, simulator.base_url, "--concurrency", "1")
     shell.write("in.csv", ids(8))
@@ -177,8 +195,10 @@ async def test_at_a_terminal_words_are_not_torn_apart(columns, tmp_path, simulat
     told = [line for line in display[at:] if line.startswith("  ")]
     assert " ".join(line.strip() for line in told) == reason.strip()
     assert all(line.startswith("    ") for line in told[1:])
-    assert any(BOOKS.search(line) for line in lines)
-    assert any(re.fullmatch(r"mend the failed rows, then: batchconv .* in.failed.csv", line)
+    books = next(n for n, line in enumerate(lines) if line.startswith("read "))
+    assert all(len(line) <= columns for line in lines[books : books + 3])
+    assert BOOKS.search(" ".join(line.strip() for line in lines[books : books + 5]))
+    assert any(re.fullmatch(r"correct the failed rows, then: batchconv .* in.failed.csv", line)
                for line in lines)  # fmt: skip
 
 
