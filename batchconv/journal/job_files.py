@@ -118,16 +118,6 @@ def _existing(folder: Path, stem: str, *, simulated: bool) -> JobFiles:
     return name_job([str(folder / f"{stem}.csv")], None, simulated=simulated)
 
 
-def check_folder(files: JobFiles) -> None:
-    """Refuse a folder in which no results can be written; raises UsageError."""
-    if files.runs is not None and not os.access(files.folder, os.W_OK | os.X_OK):
-        why = "cannot be written to" if files.folder.is_dir() else "is no folder"
-        raise UsageError(
-            f"{files.results} would be written there, but {files.folder} {why}",
-            hint="name another place for the results with -o",
-        )
-
-
 def set_aside(files: JobFiles) -> list[tuple[str, str]]:
     """Rename the files of a job so that a new one can begin; nothing is deleted.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from batchconv.errors import OutputError, UsageError
 from batchconv.journal.append_only_file import STDOUT, AppendOnlyFile, refuse_inputs
 from batchconv.journal.failed_rows.writer import FailedRows, Look
-from batchconv.journal.job_files import JobFiles, check_folder, check_own, set_aside
+from batchconv.journal.job_files import JobFiles, check_own, set_aside
 from batchconv.journal.reader import ResultsReader, Tail
 from batchconv.journal.results import ResultLine, Results, Stamp, is_csv
 from batchconv.journal.runs_file import RunEnd, RunsFile, RunStart
@@ -273,7 +273,6 @@ def refuse_existing(files: JobFiles, settings: Settings, *, goes_on: bool) -> No
                 hint="name a file with -o",
             )
         return
-    check_folder(files)
     if not files.exists:
         return
     if not (goes_on or settings.overwrite):

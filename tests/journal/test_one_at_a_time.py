@@ -80,6 +80,6 @@ async def test_new_files_are_for_their_owner_only(tmp_path):
             file.write("x,true,more\n")
         ended = await shell.uploaded("in.csv", before=lambda: os.umask(0o022))
     assert ended.code == 1
-    for name in ("r.jsonl", "in.failed.csv", "in.failed.raw"):
+    for name in ("r.jsonl", "r.runs.jsonl", "r.failed.csv"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600, name
     assert json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))["rejected"] == 1

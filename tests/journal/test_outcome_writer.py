@@ -30,7 +30,7 @@ class Disk:
         self.error: OutputError | None = None
         self.failed_error: OutputError | None = None
 
-    def write_results(self, outcomes) -> None:
+    def write(self, outcomes) -> None:
         if self.error is not None:
             raise self.error
         self.writes.append([one.row.number for one in outcomes])
@@ -116,12 +116,23 @@ async def test_a_defect_in_the_writing_leaves_nobody_waiting():
     assert desk.summary.books.unsent == 1
 
 
-async def test_a_row_whose_copy_cannot_be_written_is_settled_all_the_same():
+async def test_a_row_whose_copy_cannot_be_written_has_no_outcome():
     desk = Desk()
     desk.disk.failed_error = OutputError("the disk is full")
-    await desk.settling.settle(outcome(1, Result.FAILED))
-    assert desk.summary.books.results == {Result.FAILED: 1}
-    assert [stop.exit_code for stop in desk.stops] == [5]
+    waiting = [desk.settling.settle(outcome(1, Result.FAILED)), desk.settling.settle(outcome(2))]
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(one) for one in told] == [OutputError, type(None)]
+    assert desk.summary.books.results == {Result.ACCEPTED: 1}
+    assert desk.disk.writes == [[2]]
+
+
+async def test_the_copy_of_a_row_is_written_before_its_line():
+    desk = Desk()
+    desk.disk.error = OutputError("the disk is full")
+    with pytest.raises(OutputError):
+        await desk.settling.settle(outcome(1, Result.FAILED))
+    assert desk.disk.failed == [1]
+    assert desk.summary.books.results == {}
 
 
 async def test_what_the_memory_does_not_take_is_not_written():

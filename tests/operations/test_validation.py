@@ -204,20 +204,21 @@ async def test_invalid_rows_can_be_mended_in_their_file_and_fed_back(shell):
         'message_id;delivered;note\na;yes;"x;y"\nb;maybe;"p;q"\nc;perhaps;r\n;1;s\nd;1\n'
     )
     told = await shell.start("validate", "in.csv", "--invalid", "bad.csv", "--json").end()
-    assert (told.code, json.loads(told.out)["invalid_files"]) == (1, ["bad.csv", "bad.raw"])
-    assert (shell.folder / "bad.raw").read_text() == "d;1\n"
+    assert (told.code, json.loads(told.out)["invalid_files"]) == (1, ["bad.csv"])
     bad = shell.folder / "bad.csv"
     rows = list(csv.DictReader(bad.read_text().splitlines(), delimiter=";"))
     assert [(row["message_id"], row["note"], row["_reason"], row["_row"]) for row in rows] == [
         ("b", "p;q", "bad-delivered", "2"),
         ("c", "r", "bad-delivered", "3"),
         ("", "s", "blank-id", "4"),
+        ("", "", "cell-count", "5"),
     ]
+    assert rows[-1]["_raw"] == "d;1"
     bad.write_text(bad.read_text().replace("maybe", "yes").replace("perhaps", "no"))
     async with Simulator(Behaviour()) as simulator:
         sending = Shell(shell.folder, simulator.base_url)
         sent = await sending.uploaded("bad.csv")
-    assert (sent.books.accepted, sent.books.invalid) == (2, 1)
+    assert (sent.books.accepted, sent.books.invalid) == (2, 2)
 
 
 async def test_no_file_is_made_where_all_is_well_and_a_folder_serves_several_inputs(shell):
@@ -225,8 +226,8 @@ async def test_no_file_is_made_where_all_is_well_and_a_folder_serves_several_inp
     for name, ids in (("a.csv", ["x"]), ("b.csv", ["", "y"])):
         shell.write(name, ids)
     told = await shell.start("validate", "a.csv", "b.csv", "--invalid", "bad").end()
-    assert told.out.endswith("invalid rows: bad/b.failed.csv\n")
-    assert [path.name for path in (shell.folder / "bad").iterdir()] == ["b.failed.csv"]
+    assert told.out.endswith("invalid rows: bad/b.csv\n")
+    assert [path.name for path in (shell.folder / "bad").iterdir()] == ["b.csv"]
 
 
 @pytest.mark.parametrize(
@@ -234,29 +235,31 @@ async def test_no_file_is_made_where_all_is_well_and_a_folder_serves_several_inp
     [
         ("in.csv", "is the input in.csv"),
         ("link.csv", "is the input in.csv"),
-        ("full.csv", "full.csv exists and is not empty"),
-        ("half.csv", "half.raw exists and is not empty"),
         ("-", "--invalid needs a file"),
         ("s3://bucket/bad.csv", "is a URL"),
     ],
 )
 def test_what_may_not_be_written_to_is_refused_and_left_as_it_is(shell, named, why):
     (shell.folder / "link.csv").symlink_to("in.csv")
-    (shell.folder / "full.csv").write_text("mine")
-    (shell.folder / "half.raw").write_text("mine")
     text = "message_id,delivered\n,1\n"
     with pytest.raises(UsageError, match=why) as refused:
         found(shell, text, invalid=named)
     assert "--failed" not in str(refused.value) + (refused.value.hint or "")
     assert (shell.folder / "in.csv").read_text() == text
-    assert (shell.folder / "full.csv").read_text() == "mine"
 
 
-def test_one_file_is_refused_for_several_inputs(shell):
+def test_what_is_there_is_left_as_it_is_and_the_next_free_name_is_taken(shell):
+    (shell.folder / "bad.csv").write_text("mine")
+    looked = found(shell, "message_id,delivered\n,1\n", invalid="bad.csv")
+    assert looked.invalid_files == ["bad.2.csv"]
+    assert (shell.folder / "bad.csv").read_text() == "mine"
+
+
+def test_several_inputs_have_a_folder_of_files(shell):
     for name in ("a.csv", "b.csv"):
         shell.write(name, [""])
-    with pytest.raises(UsageError, match=r"--invalid bad\.csv is no folder"):
-        validate(["a.csv", "b.csv"], ReadSettings(), invalid="bad.csv")
+    looked = validate(["a.csv", "b.csv"], ReadSettings(), invalid="bad")
+    assert looked.invalid_files == ["bad/a.csv", "bad/b.csv"]
 
 
 # The whole report as JSON.

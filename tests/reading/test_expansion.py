@@ -456,15 +456,15 @@ async def test_an_export_grows_from_night_to_night_and_only_its_new_parts_are_se
     assert list(dict.fromkeys(sources)) == [f"exports/part-{n}.csv" for n in (1, 2, 10, 3)]
 
 
-async def test_an_output_that_a_folder_would_give_as_an_input_is_refused(tmp_path):
+async def test_the_files_of_a_job_in_the_folder_of_its_inputs_are_none_of_them(tmp_path):
     async with Simulator(Behaviour()) as simulator:
         shell = Shell(tmp_path, simulator.base_url, "-o", "exports/out.jsonl", "--resume")
         (tmp_path / "exports").mkdir()
         shell.write("exports/part-1.csv", ids(2))
         assert (await shell.uploaded("exports")).code == 0
         again = await shell.uploaded("exports")
-    assert again.code == 2
-    assert "exports/out.jsonl is the input exports/out.jsonl" in again.err
+    assert (again.code, again.books.settled, again.books.read) == (0, 2, 2)
+    assert "found and not read: exports/out.jsonl, exports/out.runs.jsonl" in again.err
 
 
 def test_validate_and_audit_read_what_upload_reads():
@@ -472,9 +472,5 @@ def test_validate_and_audit_read_what_upload_reads():
     upload_here("exports", results="run.results.jsonl")
     findings = validate(["exports"], ReadSettings())
     assert (findings.read, findings.note) == (2, expand(["exports"]).note())
-    told: list[object] = []
-    found = audit(
-        ["exports/*.csv"], ["run.results.jsonl"], ReadSettings(),
-        tell_missing=told.append, tell_orphan=lambda *what: told.append(what),
-    )  # fmt: skip
-    assert (found.rows, found.missing, found.orphans, told) == (2, 0, 0, [])
+    proved = audit(["exports/*.csv"], "run.simulated.results.jsonl", ReadSettings())
+    assert (proved.rows, proved.missing, proved.gone, proved.exit_code) == (2, 0, 0, 0)
