@@ -65,6 +65,11 @@ class AdaptiveConcurrency:
         """The limit, but for a look's."""
         return self._kept or self.limit
 
+    @property
+    def on_trial(self) -> bool:
+        """The limit has grown, and that has not proved right yet."""
+        return self._good > 0
+
     def _begin(self, skip: int = 0) -> None:
         """Open a window."""
         self._replies = 0

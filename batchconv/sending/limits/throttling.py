@@ -31,7 +31,7 @@ _LONG_WINDOW = 2.0  # seconds
 _QUICK_STEP, _STEP = 0.5, 1.0  # seconds; many servers count by the second
 _SHARP = 1.5  # requests after a step; a refusal of those is the step's doing
 _HOLD = 8.0  # seconds for which a pace that was found is kept before more is tried,
-_HOLD_REQUESTS, _HOLD_PAUSES = 70, 15  # at least so many requests, and times a refusal's cost
+_HOLD_REQUESTS, _HOLD_PAUSES = 100, 24  # at least so many requests, and times a refusal's cost
 _IDLE = 5.0  # seconds of holding nobody back after which what was learned is forgotten
 _KNOWN = 20  # accepted requests from which on their number in flight is evidence
 _NO_PACE_YET = -inf
@@ -204,7 +204,7 @@ class Throttling:
         if self._times == 0:
             if left < self._opened:
                 return 0.0, False  # it left before the last refusal was heard of
-            if self._too_many_at_once(beside) and concurrency is not None:
+            if concurrency is not None and self._too_many_at_once(beside, concurrency):
                 concurrency.refused(left, now, asked or 0.0)
                 self._opened, self._accepted = now, 0
                 self._until = now + (asked or 0.0)
@@ -222,9 +222,14 @@ class Throttling:
         self._until = now + self._pause
         return self._pause, False
 
-    def _too_many_at_once(self, beside: int) -> bool:
-        """Whether more were in flight than ever got through, with no pace that explains it."""
-        return self._pace is None and self._known >= _KNOWN and beside > self._most_beside
+    def _too_many_at_once(self, beside: int, concurrency: AdaptiveConcurrency) -> bool:
+        """Whether the limit has just grown, or more are in flight than ever got through.
+
+        And there is no pace that explains it.
+        """
+        if self._pace is not None or self._known < _KNOWN:
+            return False
+        return concurrency.on_trial or beside > self._most_beside
 
     def _next_pause(self, asked: float | None) -> float:
         first = max(_FIRST_PAUSE, 0.5 / self._pace if self._pace else 0.0, self._memory / 32)
