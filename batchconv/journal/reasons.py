@@ -32,6 +32,8 @@ _FAILED = {
     Reason.TIMEOUT: "no reply within `--timeout`, or 408",
     Reason.UNKNOWN_HOST: "the server's name could not be found",
     Reason.CONNECTION_REFUSED: "the server refused the connection",
+    Reason.NO_ROUTE: "there is no way to the server in the network",
+    Reason.TLS_FAILED: "TLS could not be set up with the server",
     Reason.CONNECTION_LOST: "the connection was lost",
     Reason.BAD_REPLY: "the reply was not HTTP",
     Reason.SERVER_ERROR: "5xx or 425",
