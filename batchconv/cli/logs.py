@@ -63,6 +63,8 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         event, message, fields = _told(record)
+        if event == "columns":
+            message = message.replace(":\n  ", ": ").replace("\n  ", "; ")
         level = record.levelname.lower()
         return json_line(level, event, message, run=self.run, at=record.created, **fields)
 

@@ -18,10 +18,10 @@ from tests.shells import ROOT, Ended, Shell, behave, ids
 
 HEAD = ["at", "level", "event", "run", "message"]
 SECRET_ID = "0C0000C1-the-id"
-_PAGE = (ROOT / "README.md").read_text(encoding="utf-8").split("\n### Events\n")[1]
-_ROWS = [line.split(" | ") for line in _PAGE.split("\n### ")[0].splitlines() if line[:3] == "| `"]
+_PAGE = (ROOT / "batchconv" / "manual" / "events.md").read_text(encoding="utf-8")
+_ROWS = [line.split(" | ") for line in _PAGE.split("\n## ")[0].splitlines() if line[:3] == "| `"]
 FIELDS = {row[0].strip("| `"): set(re.findall("`([a-z_0-9]+)`", row[-1])) for row in _ROWS}
-"""Event → its fields, as README's table has them."""
+"""Event → its fields, as the manual's table has them."""
 FIELDS["run-ended"] |= set(Summary("", 0.0).as_dict())
 
 
@@ -58,8 +58,15 @@ async def run(folder, *arguments, behaviour=None, rows=30, extra=(), **how) -> E
 async def test_a_run_that_is_all_well_is_told_from_start_to_end(tmp_path):
     ended = await run(tmp_path, "--summary", "s.json")
     assert ended.code == 0
-    started, over = events(ended)
+    columns, started, over = events(ended)
     assert (started["event"], over["event"]) == ("run-started", "run-ended")
+    assert columns["event"] == "columns"
+    assert columns["fields"] == {"message_id": "message_id", "delivered": "delivered"}
+    assert columns["missing"] == ["timestamp", "channel"]
+    assert (
+        "; timestamp: none of the columns (message_id, delivered); the API will take the "
+        in (columns["message"])
+    )
     assert started["run"] == over["run"]
     assert started["options"]["log_format"] == "json"
     assert started["results"] == over["results"] == "in.results.jsonl"
@@ -155,8 +162,8 @@ async def test_why_it_stops_and_what_to_do_is_told(tmp_path):
     assert over["stops"][0]["why"] in stopping["message"]
     assert over["stops"][0]["hint"]
     (resume,) = over["next"]
-    assert resume.startswith("batchconv upload --base-url ")
-    assert resume.endswith("in.csv --resume")
+    assert resume.startswith("batchconv upload --resume --base-url=")
+    assert resume.endswith(" in.csv")
 
 
 async def test_progress_is_an_event_a_minute(tmp_path):

@@ -42,19 +42,18 @@ class Desk:
 @pytest.mark.parametrize("columns", [120, 80, 50, 33, 20, 8])
 async def test_a_bar_tells_how_far_it_is_and_leaves_with_the_run(columns, tmp_path, simulator):
     async with Desk(tmp_path, simulator).upload(columns=columns) as terminal:
-        await terminal.shows(lambda screen: screen.text)
-        bars = list(terminal.screens)
+        await terminal.shows(lambda screen: re.search(r"\d+%", screen.text.replace("\n", "")))
+        screen = list(terminal.screens)[-1]
         behave(simulator)
         assert await terminal.end() == 0
-        seen = "\n".join(terminal.display).replace("\n", "")
-    assert re.search(r"\d+%", "".join(bars[-1]))
+        seen = " ".join("\n".join(terminal.display).split())
     if columns >= 50:
-        assert "of 59 rows" in bars[-1][0]
+        bar = screen[next(n for n, line in enumerate(screen) if "%" in line) :]
+        assert "of 59 rows" in bar[0]
     if columns >= 80:
-        assert "━" in bars[-1][0]
-        assert re.search(r"accepted \d+  rejected 0  failed 0  invalid 0  \d retr", bars[-1][1])
-        assert re.search(r"\d in flight\s+p50 \d+ ms\s+p95 \d+ ms", "\n".join(bars[-1]))
-    # The books alone may be broken, and by the terminal.
+        assert "━" in bar[0]
+        assert re.search(r"accepted \d+  rejected 0  failed 0  invalid 0  \d retr", bar[1])
+        assert re.search(r"\d in flight\s+p50 \d+ ms\s+p95 \d+ ms", "\n".join(bar))
     assert "━" not in seen
     assert ("unsent 0" if columns > 8 else "results") in seen
 
@@ -366,7 +365,8 @@ async def test_rows_that_are_typed_are_not_written_over(tmp_path, simulator):
         await simulator.wait_for_requests(2)
         terminal.type(b"\x04")
         assert await terminal.end() == 0
-        assert terminal.display[:3] == ["message_id,delivered", "a,true", "b,true"]
+        typed = ["message_id,delivered", "a,true", "b,true"]
+        assert [line for line in terminal.display if line in typed] == typed
     assert not _controls(terminal.written)
 
 
@@ -381,7 +381,7 @@ async def test_a_bar_that_cannot_be_drawn_is_told_of_and_done_without(tmp_path, 
     )
     async with desk.upload(program=(sys.executable, "-c", script), columns=400) as terminal:
         assert await terminal.end() == 0
-        told, books, *_ = terminal.display
+        told, books, *_ = [one for one in terminal.display if one.startswith(("batch", BOOKS))]
     assert re.fullmatch("batchconv: a defect in batchconv: LookupError at .* without a bar", told)
     assert books.startswith(BOOKS)
     assert "a secret" not in terminal.text
