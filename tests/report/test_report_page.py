@@ -169,6 +169,20 @@ def test_the_verdict_stands_at_the_top(tmp_path, outcomes, good, headline):
     assert ("header", {"class": "good" if good else "bad"}) in page.elements
 
 
+def test_a_command_is_one_line_of_text_whose_words_hold_together(tmp_path):
+    path = tmp_path / "a.results.jsonl"
+    write(path, [line(1, "failed")])
+    write_runs(path, run_of(line(1).run, options={"base_url": "https://example.com/a-b"}))
+    report = make_report([str(path)])
+    (step,) = report.steps
+    page = assert_harmless(to_html(report))
+    assert f"\n{step.command}" in page.text.replace(":batchconv", ":\nbatchconv")
+    tree = html5lib.HTMLParser(namespaceHTMLElements=False).parse(to_html(report))
+    (code,) = [one for one in tree.iter("code") if "resend" in "".join(one.itertext())]
+    assert [span.text for span in code] == step.command.split(" ")
+    assert "--base-url" in [span.text for span in code]
+
+
 def test_a_simulated_run_is_marked(tmp_path):
     path = write(tmp_path / "a.jsonl", [line(1, target="simulated")])
     assert "nothing was sent to the API" in to_html(make_report([path]))
