@@ -1,5 +1,5 @@
 #!/bin/sh
-# Uploads the example files to the embedded stand-in of the API and shows what comes of it.
+# Uploads the example files to the embedded simulator of the API, and puts right what went wrong.
 #
 #     sh examples/demo.sh [COMMAND]
 #
@@ -35,29 +35,35 @@ run() {
     fi
 }
 
-say "What is wrong with a file, before anything is sent: the first ten lines of it."
-printf '\n$ batchconv validate dirty.csv | head -n 10\n'
-"$command" validate dirty.csv | head -n 10
+say "What would become of a file, before anything is sent: the first lines of it."
+printf '\n$ batchconv upload --simulate --dry-run dirty.csv | head -n 12\n'
+{ "$command" upload --simulate --dry-run dirty.csv || :; } | head -n 12
 
-say "A night's files, sent to a stand-in that fails now and then (nothing leaves this machine)."
-run 1 upload --simulate=flaky export.csv events.jsonl dirty.csv
-say "Exit code 1, not 0: some rows were not accepted, and the examples hold such rows on purpose."
-
-say "Calls, as a second file of another channel."
-run 0 upload --simulate --channel voice calls.tsv
-say "Exit code 0: every row was accepted."
+say "Sent to a simulator that fails now and then (nothing leaves this machine)."
+run 1 upload --simulate=flaky dirty.csv
+say "Exit code 1, not 0: some rows were not accepted, and this example holds such rows on purpose."
 
 say "What became of each row, one line a row:"
-printf '\n$ head -n 2 export.simulated.results.jsonl\n'
-head -n 2 export.simulated.results.jsonl
+printf '\n$ head -n 2 dirty.simulated.results.jsonl\n'
+head -n 2 dirty.simulated.results.jsonl
 
-say "The rows that were not accepted, with the reason, ready to be mended and sent again:"
-for file in export.failed.csv dirty.failed.csv; do
-    printf '\n$ cat %s\n' "$file"
-    cat "$file"
-done
+say "The rows that were not accepted, with the reason. Correct some of them ..."
+sed 's/maybe/true/; s,20/11/2026 10:03,2026-11-20 10:03:00,' dirty.simulated.failed.csv > corrected
+mv corrected dirty.simulated.failed.csv
+say "... and feed them back to their job. The others stay as they are, and are not told again."
+run 0 upload --simulate dirty.simulated.failed.csv
 
-say "What happened, and what to do next:"
-run 0 report export.simulated.results.jsonl
+say "Rows that are to stay as they are: dismissed, each is settled."
+run 0 dismiss --all dirty.simulated.results.jsonl
 
-say "All of it is in the folder demo/. The words used here: batchconv upload --help, README.md."
+say "What happened:"
+run 0 report dirty.simulated.results.jsonl
+
+say "And the proof that every row has an outcome:"
+run 0 audit dirty.csv --results dirty.simulated.results.jsonl
+
+say "Several files together, calls as another channel: two jobs more."
+run 0 upload --simulate export.csv events.jsonl
+run 0 upload --simulate --channel voice calls.tsv
+
+say "All of it is in the folder demo/. More: batchconv manual."
