@@ -1,4 +1,4 @@
-"""The exceptions, sorted by what to do about them.
+"""The exceptions, sorted by what to do about them; and texts that are safe to show and to paste.
 
     BatchconvError
     ├── UsageError        the command, the configuration or a column: mend it, nothing was sent
@@ -17,9 +17,11 @@ holds a secret, a query string or user-info: the text of a foreign exception is 
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -151,3 +153,47 @@ def without_queries(text: str) -> str:
 def printable(text: str) -> str:
     """A line whose control characters, if any, are written out: `\\x1b`."""
     return text if text.isprintable() else text.translate(_CONTROLS)
+
+
+def count_of(count: int, one: str, more: str | None = None) -> str:
+    """A number with its noun: `1 row`, `1,234 rows`, `2 retries`.
+
+    Args:
+        count: how many.
+        one: the noun in the singular.
+        more: the noun in the plural; None for *one* with an "s".
+    """
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
+def command(words: Iterable[str], names: Sequence[str] = ()) -> str:
+    """A command of this program that a POSIX shell runs as it is.
+
+    Args:
+        words: the command and its options.
+        names: of files; they may begin with a dash.
+    """
+    dashes = ["--"] if any(name.startswith("-") and name != "-" for name in names) else []
+    return shell_line(shlex.join(["batchconv", *words, *dashes, *names]))
+
+
+def shell_line(text: str) -> str:
+    """A line for a POSIX shell, its words already quoted, with nothing in it that cannot be seen.
+
+    A line break, or bytes that are not text, cannot be shown in one line: `printf` makes them.
+    The whole line goes through it, because `$(...)` cuts line breaks off the end of a word.
+    """
+    return text if text.isprintable() else f"""eval "$(printf '{"".join(map(_octal, text))}')\""""
+
+
+def _octal(character: str) -> str:
+    """A character in the format of printf, within single quotes."""
+    if character == "%":
+        return "%%"
+    if character.isprintable() and character not in "\\'":
+        return character
+    try:
+        data = os.fsencode(character)
+    except UnicodeEncodeError:  # half a character, which no file's name holds
+        data = character.encode("utf-8", "surrogatepass")
+    return "".join(f"\\{byte:03o}" for byte in data)

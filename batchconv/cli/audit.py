@@ -11,7 +11,7 @@ import click
 
 from batchconv.cli.options import FileName, GroupedCommand, make_settings, settings_options
 from batchconv.cli.say import say, say_aside
-from batchconv.errors import printable
+from batchconv.errors import count_of, printable
 from batchconv.settings.read_options import ReadSettings
 
 if TYPE_CHECKING:
@@ -66,14 +66,13 @@ def _lines(found: Audit) -> Iterator[str]:
     gone = "accepted, and no row" + (" (allowed)" if found.allow_gone else "")
     yield from _named(gone, found.gone_rows, found.gone)
     told = ", ".join(f"{count} {standing.value}" for standing, count in found.standings.items())
-    rows = "1 row" if found.rows == 1 else f"{found.rows} rows"
     yield (
-        f"{rows}: {told or 'no outcomes'}; {found.missing} without an outcome; "
-        f"{found.gone} accepted without a row"
+        f"{count_of(found.rows, 'row')}: {told or 'no outcomes'}; "
+        f"{found.missing} without an outcome; {found.gone} accepted without a row"
     )
     if found.superseded:
-        are = "outcome is" if found.superseded == 1 else "outcomes are"
-        yield f"{found.superseded} bad {are} of rows that are not in the inputs any more"
+        outcomes = count_of(found.superseded, "bad outcome is", "bad outcomes are")
+        yield f"{outcomes} of rows that are not in the inputs any more"
 
 
 def _named(what: str, places: Sequence[Place], count: int) -> Iterator[str]:

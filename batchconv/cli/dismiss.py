@@ -8,7 +8,7 @@ import click
 
 from batchconv.cli.options import FileName, GroupedCommand
 from batchconv.cli.say import say
-from batchconv.errors import printable
+from batchconv.errors import count_of, printable
 from batchconv.model import Reason
 
 
@@ -76,10 +76,5 @@ def dismiss(
     choice = Choice(frozenset(rows), frozenset(reasons), frozenset(outcomes))
     done = operation(results, choice)
     told = ", ".join(f"{count} {outcome}" for outcome, count in done.rows.items())
-    count = done.rows.total()
-    say(printable(f"{count} {'row' if count == 1 else 'rows'} dismissed ({told}) in {results}"))
-    say(f"outstanding in the job: {_rows(done.outstanding)}")
-
-
-def _rows(count: int) -> str:
-    return "no row" if not count else "1 row" if count == 1 else f"{count} rows"
+    say(printable(f"{count_of(done.rows.total(), 'row')} dismissed ({told}) in {results}"))
+    say(f"outstanding in the job: {count_of(done.outstanding, 'row')}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from batchconv.cli.say import say, say_aside
-from batchconv.errors import printable
+from batchconv.errors import count_of, printable
 from batchconv.sending.durations import show_duration
 from batchconv.settings.options import Settings
 from batchconv.telemetry.columns_told import columns_lines
@@ -52,8 +52,7 @@ def _lines(found: DryRun, settings: Settings) -> Iterator[str]:
     if found.results != "-":
         yield f"results would go to {found.results}"
     if found.outstanding:
-        rows = "1 row" if found.outstanding == 1 else f"{found.outstanding} rows"
-        yield f"outstanding in the job before: {rows}"
+        yield f"outstanding in the job before: {count_of(found.outstanding, 'row')}"
 
 
 def invalid_lines(found: DryRun) -> Iterator[str]:

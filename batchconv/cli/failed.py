@@ -17,7 +17,7 @@ from batchconv.cli.options import (
     settings_options,
 )
 from batchconv.cli.say import say, say_aside
-from batchconv.errors import printable
+from batchconv.errors import count_of, printable
 from batchconv.journal.append_only_file import STDOUT
 from batchconv.settings.option_types import FILES
 from batchconv.settings.read_options import ReadSettings
@@ -58,12 +58,12 @@ def failed(results: str, inputs: Sequence[str], named: str | None, **values: Any
     for note in written.notes:
         say_aside(note)
     speak = say_aside if named == STDOUT else say
-    rows = "1 row is" if written.rows == 1 else f"{written.rows} rows are"
+    rows = count_of(written.rows, "row is", "rows are")
     speak(f"{rows} outstanding in {printable(', '.join(inputs))}")
     for path in written.files:
         speak(f"failed rows: {printable(path)}")
     if written.missing:
-        more = "1 more is" if written.missing == 1 else f"{written.missing} more are"
+        more = count_of(written.missing, "more is", "more are")
         speak(f"{more} outstanding in the job, and not in these inputs")
     for damage in written.damages:
         say_aside(f"batchconv: {damage}")

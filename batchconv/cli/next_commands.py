@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import click
 
+from batchconv.errors import command
 from batchconv.reading.sources import is_url, without_query
 from batchconv.settings.option_types import options_of
 from batchconv.settings.read_options import ReadSettings
@@ -91,26 +90,3 @@ def _shown(name: str) -> str:
     if is_url(name) and without_query(name) != name:
         return without_query(name) + "?..."
     return name
-
-
-def command(words: Iterable[str], names: Sequence[str]) -> str:
-    """A command of this program that a POSIX shell runs as it is.
-
-    Args:
-        words: the command and its options.
-        names: of files; they may begin with a dash.
-    """
-    dashes = ["--"] if any(name.startswith("-") and name != "-" for name in names) else []
-    text = shlex.join(["batchconv", *words, *dashes, *names])
-    # A line break, or bytes that are no text, cannot be shown in one line: printf makes them. The
-    # whole command goes through it, for $(...) takes line breaks off the end of a word.
-    return text if text.isprintable() else f"""eval "$(printf '{"".join(map(_octal, text))}')\""""
-
-
-def _octal(character: str) -> str:
-    """A character in the format of printf, within single quotes."""
-    if character == "%":
-        return "%%"
-    if character.isprintable() and character not in "\\'":
-        return character
-    return "".join(f"\\{byte:03o}" for byte in os.fsencode(character))

@@ -17,6 +17,7 @@ from batchconv.cli.options import (
     settings_options,
 )
 from batchconv.cli.say import say, say_aside
+from batchconv.errors import count_of
 from batchconv.sending.durations import show_duration
 from batchconv.settings.option_types import FILES, OUTPUT, options_of
 from batchconv.settings.options import Settings
@@ -94,16 +95,17 @@ def _counts(findings: Findings, max_age: float | None) -> Iterator[str]:
     read, same, old, cut = (
         findings.read, findings.duplicates, findings.too_old, findings.trimmed_ids
     )  # fmt: skip
-    yield f"{read} {'row' if read == 1 else 'rows'} read, {findings.sendable} can be sent"
+    yield f"{count_of(read, 'row')} read, {findings.sendable} can be sent"
     if findings.aside:
         yield f"no rows: {findings.aside}"
     if cut:
-        ids = "id has" if cut == 1 else "ids have"
-        yield f'{cut} {ids} blanks around, or a guard ="…", which is not sent'
+        ids = count_of(cut, "id has", "ids have")
+        yield f'{ids} blanks around, or a guard ="…", which is not sent'
     if same:
-        yield f"{same} of them {_are(same)} equal to an earlier one"
+        yield f"{count_of(same, 'row is', 'rows are')} equal to an earlier one"
     if old and max_age is not None:
-        yield f"{old} {_are(old)} older than --max-age {show_duration(max_age)}, and skipped"
+        rows = count_of(old, "row is", "rows are")
+        yield f"{rows} older than --max-age {show_duration(max_age)}, and skipped"
 
 
 def _reasons(findings: Findings) -> Iterator[str]:
@@ -113,10 +115,6 @@ def _reasons(findings: Findings) -> Iterator[str]:
             yield f"  try {findings.proposals[reason]}"
         for example in findings.examples[reason]:
             yield f"  {example}"
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
 
 
 def _columns(findings: Findings) -> Iterator[str]:

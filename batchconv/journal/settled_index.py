@@ -12,6 +12,7 @@ from enum import Enum
 from struct import Struct
 from typing import NamedTuple
 
+from batchconv.errors import count_of
 from batchconv.journal.books import OUTSTANDING
 from batchconv.journal.key_multiset import KeyMultiset
 from batchconv.journal.reader import Keys, ResultsReader, is_final
@@ -129,8 +130,7 @@ class Journal:
     def told(self) -> str:
         """How many outcomes it has, and how many are bad, in words."""
         bad = sum(self.outstanding[outcome] for outcome in OUTSTANDING)
-        words = "1 outcome" if self.lines == 1 else f"{self.lines} outcomes"
-        return f"{words}, {bad} outstanding"
+        return f"{count_of(self.lines, 'outcome')}, {bad} outstanding"
 
     def take_bad(self, key: bytes, outcome: Result, row: int = -1) -> Place | None:
         """Take away a bad outcome of *key*, that of the row of that number if there is one."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from batchconv.errors import BatchconvError, ExitCode, OutputError, UsageError
+from batchconv.errors import BatchconvError, ExitCode, OutputError, UsageError, count_of
 from batchconv.journal.books import OUTSTANDING
 from batchconv.journal.deduplication import Deduplicator, Origin, RunMemory
 from batchconv.journal.ledger import Ledger
@@ -110,9 +110,9 @@ class InvalidRowsError(BatchconvError):
     exit_code = ExitCode.BAD_ROWS
 
     def __init__(self, found: DryRun) -> None:
-        are = "1 row is" if found.invalid == 1 else f"{found.invalid} rows are"
         super().__init__(
-            f"{are} invalid of {found.read} that were read: with --strict nothing is sent then",
+            f"{count_of(found.invalid, 'row is', 'rows are')} invalid of {found.read} that were "
+            "read: with --strict nothing is sent then",
             hint="correct the rows in the input; or leave --strict out to send all others",
         )
         self.found = found

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from batchconv.errors import InputError, UsageError
+from batchconv.errors import InputError, UsageError, command
 from batchconv.journal.own_files import OwnFile, what_is
 from batchconv.reading.sources import Input, expand
 
@@ -82,6 +81,5 @@ def _is_below(name: str, folder: str) -> bool:
 def _own(name: str, kind: OwnFile) -> UsageError:
     hint = "name the input that it tells of"
     if kind is OwnFile.RESULTS:
-        command = shlex.join(["batchconv", "resend", "--", name])
-        hint = f"to send its failed rows again: {command}"
+        hint = f"to send its failed rows again: {command(['resend'], [name])}"
     return UsageError(f"{name} is a {kind.value} of batchconv, and no input", hint=hint)

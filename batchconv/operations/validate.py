@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, nullcontext
 
+from batchconv.errors import count_of
 from batchconv.journal.deduplication import told
 from batchconv.journal.failed_rows.writer import FailedRows
 from batchconv.model import Conversion, Outcome, Reason
@@ -129,9 +130,8 @@ class _Look:
             findings.suspicions.append(Suspicion("rewritten-times", None, rewritten))
         if times.future:
             text = (
-                f"{times.future} {'row has' if times.future == 1 else 'rows have'} a time that is "
-                "still to come, the last one "
-                f"{times.latest} UTC: look at --timezone and at the clock that wrote them"
+                f"{count_of(times.future, 'row has', 'rows have')} a time in the future, the "
+                f"last one {times.latest} UTC: look at --timezone and at the clock that wrote them"
             )
             findings.suspicions.append(Suspicion("future-times", None, text))
         return findings

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
-from batchconv.errors import UsageError
+from batchconv.errors import UsageError, count_of
+from batchconv.errors import command as command_of
 from batchconv.journal.append_only_file import STDOUT
 from batchconv.journal.job_files import name_job
 from batchconv.model import Result
 from batchconv.reading.sources import is_stdin, is_url, without_query
 from batchconv.report.model import JobReport, RunReport, RunTold, Step
-from batchconv.report.wording import many
 from batchconv.settings.option_types import Option, options_of
 from batchconv.settings.options import Settings
 from batchconv.settings.read_options import ReadSettings
@@ -65,7 +64,7 @@ def _resume(job: JobReport) -> Iterator[Step]:
         else f"the last {run.what} ended with exit code {told.exit_code}"
     )
     if told.unsent:
-        why = f"{many(told.unsent, 'row')} not sent: {why}"
+        why = f"{count_of(told.unsent, 'row')} not sent: {why}"
     if told.exit_code in _FIRST:
         why += f"; {_FIRST[told.exit_code or 0]}"
     if any(is_url(name) and without_query(name) != name for name in told.inputs):
@@ -103,7 +102,9 @@ def _resend(job: JobReport, runs: Sequence[RunReport]) -> Iterator[Step]:
     command = None
     if job.path != STDOUT:
         command = _command(["resend"], _sender(runs), [job.path], skip=_ABOUT_ROWS)
-    yield Step(f"{many(failed, 'row')} failed, their attempts used up: send them again", command)
+    yield Step(
+        f"{count_of(failed, 'row')} failed, their attempts used up: send them again", command
+    )
 
 
 def _correct(job: JobReport, runs: Sequence[RunReport]) -> Iterator[Step]:
@@ -111,7 +112,7 @@ def _correct(job: JobReport, runs: Sequence[RunReport]) -> Iterator[Step]:
     if not rows or job.path == STDOUT:
         return
     outcomes = [name for name in _TO_CORRECT if job.outcomes[name]]
-    why = f"{many(rows, 'row')} {' or '.join(outcomes)}"
+    why = f"{count_of(rows, 'row')} {' or '.join(outcomes)}"
     if job.failed_rows:
         files = "the failed-rows file" if len(job.failed_rows) == 1 else "the failed-rows files"
         yield Step(
@@ -121,12 +122,12 @@ def _correct(job: JobReport, runs: Sequence[RunReport]) -> Iterator[Step]:
     elif job.inputs and not any(map(is_stdin, job.inputs)):
         yield Step(
             f"{why}: write them to a file to be corrected",
-            _plain(["failed"], [job.path, *job.inputs]),
+            command_of(["failed"], [job.path, *job.inputs]),
         )
     else:
         yield Step(f"{why}: correct the values in the input, and upload it with --resume", None)
     words = ["dismiss", *(word for name in outcomes for word in ("--outcome", name))]
-    yield Step("or settle those that are to stay as they are", _plain(words, [job.path]))
+    yield Step("or settle those that are to stay as they are", command_of(words, [job.path]))
 
 
 def _sender(runs: Sequence[RunReport]) -> RunReport | None:
@@ -150,18 +151,11 @@ def _command(
             profile = None if run.told is None else run.told.options.get("simulate")
             usual = profile in (None, _CALM)
             options.append("--simulate" if usual else f"--simulate={profile}")
-    return _plain(options, names)
+    return command_of(options, names)
 
 
 def _simulated(run: RunReport) -> bool:
     return run.told is not None and run.told.options.get("simulate") not in (None, "none")
-
-
-def _plain(words: Sequence[str], names: Sequence[str]) -> str | None:
-    dashes = ["--"] * any(name.startswith("-") and name != STDOUT for name in names)
-    all_words = ["batchconv", *words, *dashes, *names]
-    # What cannot be seen must not be pasted into a shell.
-    return shlex.join(all_words) if all(map(str.isprintable, all_words)) else None
 
 
 def _given(run: RunReport) -> Iterator[tuple[str, list[str]]]:

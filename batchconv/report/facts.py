@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import methodcaller
 from typing import NamedTuple
 
+from batchconv.errors import count_of
 from batchconv.report.model import OUTCOMES, SIMULATED, Example, JobReport, Report, RunReport
-from batchconv.report.wording import NOTHING, duration, many, moment, rate, visible
+from batchconv.report.wording import NOTHING, duration, moment, rate, visible
 from batchconv.telemetry.latency_histogram import LatencyHistogram
 
 _MOST_FILES = 3  # failed-rows files that are named
@@ -39,9 +40,9 @@ def _headline(report: Report, unfinished: Sequence[JobReport]) -> str:
     rows = report.rows
     if report.attention:
         verb = "needs" if report.attention == 1 else "need"
-        return f"{report.attention:,} of {many(rows, 'row')} {verb} attention"
+        return f"{report.attention:,} of {count_of(rows, 'row')} {verb} attention"
     if report.unsent:
-        return f"{many(report.unsent, 'row was', 'rows were')} not sent"
+        return f"{count_of(report.unsent, 'row was', 'rows were')} not sent"
     if unfinished:
         return "A run was cut short"
     if not rows:
@@ -66,7 +67,7 @@ def _notes(report: Report) -> list[str]:
         elif job.torn:
             notes.append(f"The last line of {name} is not whole, and is left out")
         if job.crashes:
-            runs = many(job.crashes, "run")
+            runs = count_of(job.crashes, "run")
             its = "its" if job.crashes == 1 else "their"
             notes.append(f"{runs} of {name} never came to {its} end: killed, or crashed")
         notes += _unfinished(job)
@@ -77,7 +78,7 @@ def _notes(report: Report) -> list[str]:
     if report.replaced:
         were = "was" if report.replaced == 1 else "were"
         notes.append(
-            f"{many(report.replaced, 'outcome')} {were} replaced by a later one: of a row's "
+            f"{count_of(report.replaced, 'outcome')} {were} replaced by a later one: of a row's "
             "outcomes the last counts"
         )
     return notes
@@ -87,7 +88,7 @@ def _unfinished(job: JobReport) -> Iterator[str]:
     run = job.unfinished
     if run is None or run.told is None or run.crashed:
         return
-    unsent = f", {many(run.told.unsent, 'row')} unsent" if run.told.unsent else ""
+    unsent = f", {count_of(run.told.unsent, 'row')} unsent" if run.told.unsent else ""
     yield (
         f"The last {run.what} of {visible(job.path)} ended with exit code "
         f"{run.told.exit_code}{unsent}"

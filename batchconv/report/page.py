@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from batchconv import __version__
-from batchconv.errors import UsageError
+from batchconv.errors import UsageError, count_of
 from batchconv.journal.append_only_file import STDOUT, refuse_inputs
 from batchconv.journal.atomic_write import atomic_write
 from batchconv.report.facts import (
@@ -22,7 +22,7 @@ from batchconv.report.facts import (
 )
 from batchconv.report.fold import MOST_SOURCES
 from batchconv.report.model import OUTCOMES, SIMULATED, Report, RunReport
-from batchconv.report.wording import duration, many, moment, moments, rate, share, visible
+from batchconv.report.wording import duration, moment, moments, rate, share, visible
 
 _LIBRARIES = ("jinja2", "matplotlib")
 _BEGIN = b"<!doctype html>"
@@ -87,7 +87,7 @@ def to_html(report: Report) -> str:
 
 def _words() -> dict[str, Any]:
     return {
-        "many": many,
+        "count_of": count_of,
         "moment": moment,
         "row_of": row_of,
         "share": share,

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from batchconv.errors import count_of
 from batchconv.report.facts import (
     SideBySide,
     attempts_made,
@@ -21,7 +22,7 @@ from batchconv.report.facts import (
 )
 from batchconv.report.model import ReasonReport, Report, RunReport
 from batchconv.report.timeline import even
-from batchconv.report.wording import duration, many, moment, rate, visible
+from batchconv.report.wording import duration, moment, rate, visible
 from batchconv.telemetry.latency_histogram import LatencyHistogram
 
 _LABEL, _COLUMN = 16, 12  # the least width of a label and of a run's column
@@ -118,7 +119,7 @@ def _runs(table: SideBySide) -> RenderableType:
             *[Text(line.total, style="bold" if line.total else "")] * bool(table.total),
         )
     if table.left_out:
-        grid.add_row(Text(f"and {many(table.left_out, 'older run')}", style="dim"))
+        grid.add_row(Text(f"and {count_of(table.left_out, 'older run')}", style="dim"))
     return grid
 
 
@@ -140,7 +141,7 @@ def _reasons(reasons: Sequence[ReasonReport]) -> RenderableType:
         rest = reasons[_MOST_REASONS:]
         grid.add_row(
             f"{sum(reason.rows for reason in rest):,}",
-            Text(f"for {many(len(rest), 'other reason')}; --html and --json tell them all"),
+            Text(f"for {count_of(len(rest), 'other reason')}; --html and --json tell them all"),
         )
     return grid
 

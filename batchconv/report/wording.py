@@ -34,11 +34,6 @@ def _seen(char: str) -> bool:
     return char == " " or unicodedata.category(char) not in _UNSEEN
 
 
-def many(count: int, one: str, more: str | None = None) -> str:
-    """`1 row`, `1,234 rows`."""
-    return f"{count:,} {one if count == 1 else more or one + 's'}"
-
-
 def duration(seconds: float | None) -> str:
     """`1 h 5 min`, `12.3 s`, `40 ms`."""
     return NOTHING if seconds is None else show_duration(seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 
-from batchconv.errors import printable
+from batchconv.errors import count_of, printable
 from batchconv.reading.columns import ADDED_COLUMNS, FIELDS, Recognised
 from batchconv.settings.options import Settings
 from batchconv.telemetry.events import tell
@@ -53,9 +53,8 @@ def _lines(columns: Recognised, sources: Sequence[str], settings: Settings) -> I
 
 
 def _others(kinds: Sequence[object]) -> str:
-    others = len(kinds) - _MOST_KINDS
-    inputs = "1 other kind" if others == 1 else f"{others} other kinds"
-    return f"and the columns of inputs of {inputs}: batchconv validate shows them"
+    others = count_of(len(kinds) - _MOST_KINDS, "other kind")
+    return f"and the columns of inputs of {others}: batchconv validate shows them"
 
 
 def _alike(columns: Mapping[str, Recognised]) -> Sequence[tuple[Recognised, list[str]]]:

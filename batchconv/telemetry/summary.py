@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from batchconv.errors import BatchconvError, BooksError, ExitCode
+from batchconv.errors import BatchconvError, BooksError, ExitCode, count_of
 from batchconv.journal.atomic_write import atomic_write
 from batchconv.journal.books import BAD_RESULTS, OUTSTANDING, Books
 from batchconv.journal.runs_file import moment
@@ -180,15 +180,15 @@ class Summary:
         ]
         took = self.finished - self.started
         traffic_line = (
-            f"{_many(traffic.requests, 'request')} in {show_duration(took)}, "
+            f"{count_of(traffic.requests, 'request')} in {show_duration(took)}, "
             f"{self.rate:.1f} a second"
         )
         if traffic.retries:
-            traffic_line += f"; {_many(traffic.retries, 'retry', 'retries')}"
+            traffic_line += f"; {count_of(traffic.retries, 'retry', 'retries')}"
         if traffic.throttled:
-            traffic_line += f"; {_many(traffic.throttled, 'time')} throttled"
+            traffic_line += f"; {count_of(traffic.throttled, 'time')} throttled"
         if traffic.unknown_repeats:
-            traffic_line += f"; {_many(traffic.unknown_repeats, 'row')} retried, result unknown"
+            traffic_line += f"; {count_of(traffic.unknown_repeats, 'row')} retried, result unknown"
         median, high = self.latencies.quantile(0.5), self.latencies.quantile(0.95)
         if median is not None and high is not None:
             traffic_line += f"; p50 {show_duration(median)}, p95 {show_duration(high)}"
@@ -199,7 +199,7 @@ class Summary:
                 for one in OUTSTANDING
                 if self.outstanding[one]
             )
-            said.append(f"outstanding in the job: {_many(self.outstanding_rows, 'row')} ({by})")
+            said.append(f"outstanding in the job: {count_of(self.outstanding_rows, 'row')} ({by})")
         for reason, count in self.reasons.most_common():
             said.append(f"  {count} x {reason}, first {self.examples[reason]}")
         return said
@@ -211,10 +211,6 @@ def _example(outcome: Outcome) -> str:
     where = f"{row.source} row {row.number}" + (f" (line {row.line})" if row.line else "")
     detail = (outcome.detail or "").replace(f"message id {show(row.fields.message_id)}", "its id")
     return f"{where}: {detail}"
-
-
-def _many(count: int, one: str, more: str | None = None) -> str:
-    return f"{count} {one if count == 1 else more or one + 's'}"
 
 
 def _milliseconds(seconds: float | None) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from batchconv.errors import count_of
 from batchconv.model import Result
 from batchconv.sending.durations import show_duration
 from batchconv.telemetry.run_snapshot import RunSnapshot
@@ -46,7 +47,7 @@ def outcomes(sight: RunSnapshot) -> Iterator[tuple[Result, str]]:
 def others(sight: RunSnapshot) -> Iterator[str]:
     """`31 retries`, `20 in flight`, `p50 88 ms`, `p95 167 ms`."""
     traffic = sight.traffic
-    yield "1 retry" if traffic.retries == 1 else f"{traffic.retries:,} retries"
+    yield count_of(traffic.retries, "retry", "retries")
     yield f"{sight.in_flight:,} in flight"
     for name, share in (("p50", 0.5), ("p95", 0.95)):
         seconds = sight.latencies.quantile(share)
@@ -55,7 +56,7 @@ def others(sight: RunSnapshot) -> Iterator[str]:
     if traffic.waiting:
         yield f"{traffic.waiting:,} to be tried again"
     if sight.books.settled:
-        yield f"settled before {sight.books.settled:,}"
+        yield f"already settled {sight.books.settled:,}"
 
 
 def state(sight: RunSnapshot) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from batchconv.errors import count_of
 from batchconv.model import Reason, Reply
 
 RESEND_HINT = "; `resend` tries again"
@@ -124,7 +125,7 @@ def describe(reply: Reply) -> str:
 
 def explain(reply: Reply, attempts: int) -> tuple[Reason, str]:
     """Reason and sentence for a row that was rejected or failed with *reply*."""
-    times = "after 1 attempt" if attempts == 1 else f"after {attempts} attempts"
+    times = f"after {count_of(attempts, 'attempt')}"
     status = reply.status
     if status is None or status in (408, 425) or status >= 500:
         if status is None:

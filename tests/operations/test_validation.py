@@ -158,7 +158,7 @@ async def test_it_skips_what_an_upload_skips(shell):
     )
     shell.env["BATCHCONV_MAX_AGE"] = "1h"
     told = await shell.start("validate", "in.csv").end()
-    assert "2 rows read, 1 can be sent\n1 is older than --max-age 1 h, and skipped" in told.out
+    assert "2 rows read, 1 can be sent\n1 row is older than --max-age 1 h, and skipped" in told.out
     sent = await shell.start("upload", "in.csv", "--simulate").end()
     assert (told.code, sent.books.accepted, sent.books.skipped) == (0, 1, 1)
 

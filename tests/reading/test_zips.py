@@ -86,7 +86,7 @@ def test_unusual_methods_are_told_with_what_unpacks_them(method):
     Path("a.zip").write_bytes(zipped({"a.csv": CSV}, method))
     with pytest.raises(UsageError, match="is compressed in a way") as caught:
         read("a.zip")
-    assert caught.value.hint == "unpack it: unzip -p a.zip a.csv | batchconv upload -"
+    assert caught.value.hint == "extract it: unzip -p a.zip a.csv | batchconv upload -"
 
 
 def test_a_password_is_told(folder):

@@ -331,11 +331,15 @@ def test_a_simulated_run_is_resent_to_the_simulator(tmp_path, monkeypatch):
     assert "--rate" not in resend
 
 
-def test_no_command_holds_what_cannot_be_seen(tmp_path, monkeypatch):
+def test_a_command_shows_what_cannot_be_seen_and_still_names_the_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("a\u202e.jsonl", "a\n.jsonl", "a\x1b[31m.jsonl"):
         report = make_report([write(Path(name), [line(1, "failed")])])
-        assert [step.command for step in report.steps] == [None]
+        (step,) = report.steps
+        assert step.command.isprintable()
+        echo = f"batchconv() {{ printf '%s|' \"$@\"; }}; {step.command}"
+        done = subprocess.run(["sh", "-c", echo], capture_output=True, text=True, check=True)
+        assert done.stdout == f"resend|{name}|"
     (step,) = make_report([write(Path("-o x;$(rm y).jsonl"), [line(1, "failed")])]).steps
     assert shlex.split(step.command) == ["batchconv", "resend", "--", "-o x;$(rm y).jsonl"]
 

@@ -12,7 +12,7 @@ import re
 import shlex
 from typing import NamedTuple
 
-from batchconv.errors import UsageError
+from batchconv.errors import UsageError, command, shell_line
 from batchconv.reading.sources.names import Compression, is_stdin, is_url
 
 BLANK = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
@@ -114,8 +114,7 @@ SIGNATURES = (
     ),
     _no_table(
         rb"SQLite format 3\x00", "a SQLite database",
-        hint="export the table: sqlite3 -csv -header {} 'SELECT * FROM conversions' | batchconv "
-        "upload -",
+        command="sqlite3 -csv -header {} 'SELECT * FROM conversions'",
     ),
     _no_table(rb"%PDF-[0-9]\.[0-9]", "a PDF", hint=_AS_CSV),
     _no_table(rb"\x89HDF\r\n\x1a\n", "HDF5", hint=_AS_CSV),
@@ -190,7 +189,7 @@ def refuse_no_table(name: str, compression: Compression, head: bytes, *, named: 
         folder = found[1].decode("utf-8", "replace")
         raise UsageError(
             f"{name} is a manifest of Redshift, which names files and holds no rows",
-            hint=f"upload the files: batchconv upload {shlex.quote(folder)}",
+            hint=f"upload the files: {command(['upload'], [folder])}",
         )
 
 
@@ -204,7 +203,7 @@ def refuse_results(name: str, compression: Compression, head: bytes) -> None:
         plain = "" if compression == "none" else " (decompress it first)"
         raise OwnResultsError(
             f"{name} is a results file of batchconv and no input",
-            hint=f"to send its failed rows again{plain}: batchconv resend {shlex.quote(name)}; "
+            hint=f"to send its failed rows again{plain}: {command(['resend'], [name])}; "
             "or name the input that it tells of, with --resume",
         )
 
@@ -219,13 +218,17 @@ def is_own_results(head: bytes) -> bool:
     return set(names) >= _RESULTS
 
 
-def piped_into(name: str, compression: Compression, command: str) -> str:
-    """A shell's words that give an input, decompressed, to *command* on its standard input."""
+def piped_into(name: str, compression: Compression, reader: str) -> str:
+    """A shell's words that give an input, decompressed, to *reader* on its standard input."""
+    return shell_line(_pipe(name, compression, reader))
+
+
+def _pipe(name: str, compression: Compression, reader: str) -> str:
     quoted = shlex.quote(name)
     words = [f"curl -sS {quoted}"] if is_url(name) else []
     if compression != "none":
         words.append(_UNPACKERS[compression])
-    words.append(command)
+    words.append(reader)
     if not (is_url(name) or is_stdin(name)):
         words[0] += f" < {quoted}"
     return " | ".join(words)
@@ -233,13 +236,13 @@ def piped_into(name: str, compression: Compression, command: str) -> str:
 
 def _hint(one: Signature, name: str, compression: Compression) -> str:
     if one.command is None:
-        return (one.hint or _AS_CSV).replace("{}", shlex.quote(name))
+        return one.hint or _AS_CSV
     plain_file = compression == "none" and not (is_url(name) or is_stdin(name))
     if "{}" not in one.command:
-        words = piped_into(name, compression, one.command)
+        words = _pipe(name, compression, one.command)
     elif plain_file:
         words = one.command.replace("{}", shlex.quote(name))
     else:
-        words = one.command.replace("{}", "FILE") + ", with it decompressed in FILE"
-        return f"read it with {words}"
-    return f"{words} | batchconv upload -"
+        words = one.command.replace("{}", "FILE")
+        return f"decompress it to FILE, and read it with {words} | batchconv upload -"
+    return shell_line(f"{words} | batchconv upload -")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from batchconv.errors import UsageError
+from batchconv.errors import UsageError, shell_line
 from batchconv.reading.sources.compression import STEP, DamagedError
 from batchconv.reading.sources.names import READ_IN_FOLDERS, format_suffix, is_aside
 
@@ -83,8 +83,8 @@ def _refuse_long_table(name: str, file: BinaryIO) -> None:
     length = int.from_bytes(end[at + 12 : at + 16], "little")
     if at >= 0 and _MOST_LISTED < length < size:
         raise UsageError(
-            f"{name} is a zip with more files than are read here",
-            hint="unpack it into a folder, and name the folder",
+            f"{name} is a zip with more files than batchconv reads",
+            hint="extract it into a folder, and name the folder",
         )
     file.seek(0)
 
@@ -107,10 +107,10 @@ def _choose(name: str, entries: list[ZipInfo]) -> ZipInfo:
         return data[0]
     if not data:
         raise UsageError(f"{name} is a zip without a data file{_list(files)}")
-    one = f"unzip -p {shlex.quote(name)} {shlex.quote(data[0].filename)} | batchconv upload -"
     raise UsageError(
         f"{name} is a zip with {len(data)} data files{_list(data)}",
-        hint=f"unpack it and name the folder, or send one by one: {one}",
+        hint="extract it and name the folder, or send one file at a time: "
+        + _extracted(name, data[0]),
     )
 
 
@@ -123,9 +123,13 @@ def _list(entries: list[ZipInfo]) -> str:
 
 def _unusual(name: str, entry: ZipInfo) -> UsageError:
     locked = entry.flag_bits & 1
-    command = f"unzip -p {shlex.quote(name)} {shlex.quote(entry.filename)} | batchconv upload -"
     return UsageError(
         f"{entry.filename} in {name} "
-        + ("needs a password" if locked else "is compressed in a way that is not known here"),
-        hint=f"unpack it: {command}",
+        + ("needs a password" if locked else "has an unsupported compression method"),
+        hint=f"extract it: {_extracted(name, entry)}",
     )
+
+
+def _extracted(name: str, entry: ZipInfo) -> str:
+    quoted = shlex.join([name, entry.filename])
+    return shell_line(f"unzip -p {quoted} | batchconv upload -")
