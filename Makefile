@@ -56,7 +56,7 @@ fuzz: $(READY) ## ten minutes of files that nobody would write
 	$(BIN)/python -m tests.fuzz
 
 torture: $(READY) ## hundreds of runs killed at seeded moments, resumed and audited
-	$(BIN)/python -m tests.siege --runs 1000
+	TORTURE=20000 $(BIN)/python -m pytest -q -n 0 tests/journal/test_settled_index.py
 	$(BIN)/python -m tests.torture --runs 200
 
 schedulers: $(READY) ## the example DAG in an Airflow of its own (300 MB)

@@ -10,9 +10,10 @@ from batchconv.cli import cli
 from batchconv.errors import HeldError, InputError, UsageError
 from batchconv.journal.deduplication import Accepted
 from batchconv.journal.ledger import Ledger
+from batchconv.journal.settled_index import Standing
 from batchconv.model import Reason, Result
 from batchconv.operations.audit import audit
-from batchconv.operations.resend import prepare_resend, resend_path
+from batchconv.operations.resend import prepare_resend
 from batchconv.operations.upload import prepare_upload
 from batchconv.sending.stops import signal_stop
 from batchconv.settings.options import Settings
@@ -55,16 +56,10 @@ async def resend(simulator, path, *, include_rejected=False, **options):
     return await run.run()
 
 
-def reconcile(inputs, *results):
-    missing, orphans = [], []
-    found = audit(
-        inputs,
-        results,
-        ReadSettings(),
-        tell_missing=lambda row: missing.append((row.source, row.number)),
-        tell_orphan=lambda path, entry: orphans.append((path, entry.source, entry.row)),
-    )
-    return found, missing, orphans
+def reconcile(inputs, results):
+    found = audit(inputs, results, ReadSettings())
+    places = [[place[:2] for place in some] for some in (found.missing_rows, found.gone_rows)]
+    return found, *places
 
 
 # -- duplicates ------------------------------------------------------------------------------------
@@ -229,41 +224,25 @@ async def test_a_row_in_the_ledger_without_a_line_is_not_sent_again():
 # -- resend ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("path", "named"),
-    [
-        ("export.results.jsonl", "export.resend.results.jsonl"),
-        ("in/export.results.csv", "export.resend.results.csv"),
-        ("export.resend.results.jsonl", "export.resend.resend.results.jsonl"),
-        ("odd.jsonl", "odd.resend.results.jsonl"),
-    ],
-)
-def test_a_resend_has_results_of_its_own(path, named):
-    assert resend_path(path) == named
-
-
-@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
-async def test_resend_sends_what_failed_and_the_chain_can_be_audited(suffix):
+async def test_resend_sends_what_failed_and_takes_the_place_of_it():
     write("a.csv", *[f"id{n}" for n in range(40)], "1E+5")
     faults = (
         FaultRule("500", every=5, first_attempts=4),
         FaultRule("420", every=10),
     )
     async with Simulator(Behaviour(faults=faults)) as simulator:
-        first = f"a.results.{suffix}"
-        await upload(simulator, "a.csv", results=first)
-        assert reconcile(["a.csv"], first)[0].outcomes[Result.FAILED] == 8
-        again = await resend(simulator, first)
+        first = await upload(simulator, "a.csv")
+        assert first.outstanding[Result.FAILED] == 8
+        again = await resend(simulator, "a.results.jsonl")
         assert again.books.results == {Result.FAILED: 8}
-        last = await resend(simulator, f"a.resend.results.{suffix}")
+        last = await resend(simulator, "a.results.jsonl")
         assert last.books.read == 8
-        assert last.books.results[Result.FAILED] == 0
-    chain = [first, f"a.resend.results.{suffix}", f"a.resend.resend.results.{suffix}"]
-    found, missing, orphans = reconcile(["a.csv"], *chain)
-    assert (found.exit_code, missing, orphans) == (0, [], [])
-    assert found.rows == sum(found.outcomes.values()) == 41
-    assert found.outcomes[Result.FAILED] == 0
-    assert found.outcomes[Result.INVALID] == 1
+        assert last.outstanding[Result.FAILED] == 0
+    found, missing, gone = reconcile(["a.csv"], "a.results.jsonl")
+    assert (found.exit_code, missing, gone) == (0, [], [])
+    assert found.rows == sum(found.standings.values()) == 41
+    assert found.standings[Standing.FAILED] == 0
+    assert found.standings[Standing.INVALID] == 1
     assert set(simulator.stats.accepted_ids.values()) == {1}
 
 
@@ -273,11 +252,9 @@ async def test_resend_keeps_source_row_line_and_key():
         await upload(simulator, "a.csv")
         await resend(simulator, "a.results.jsonl")
     wanted = ("source", "row", "line", "key", "message_id", "delivered", "timestamp", "channel")
-    before, after = (
-        sorted(tuple(line[name] for name in wanted) for line in lines(name))
-        for name in ("a.results.jsonl", "a.resend.results.jsonl")
-    )
-    assert before == after
+    told = [tuple(line[name] for name in wanted) for line in lines("a.results.jsonl")]
+    assert sorted(told[:2]) == sorted(told[2:])
+    assert [line["replaces"] for line in lines("a.results.jsonl")] == [None] * 2 + ["failed"] * 2
 
 
 async def test_rejected_rows_are_sent_again_only_when_asked_for():
@@ -285,21 +262,22 @@ async def test_rejected_rows_are_sent_again_only_when_asked_for():
     async with Simulator(Behaviour(status_for_all=420)) as simulator:
         await upload(simulator, "a.csv")
         without = await resend(simulator, "a.results.jsonl")
-        asked = await resend(simulator, "a.results.jsonl", include_rejected=True, overwrite=True)
+        asked = await resend(simulator, "a.results.jsonl", include_rejected=True)
     assert (without.books.read, asked.books.read) == (0, 2)
 
 
-async def test_a_resend_goes_to_the_same_target_only():
-    write("a.csv", "x")
-    async with Simulator(Behaviour(status_for_all=500)) as simulator:
+async def test_a_resend_goes_to_the_target_that_accepted_rows_only():
+    write("a.csv", "x", "y")
+    faults = (FaultRule("500", every=2),)
+    async with Simulator(Behaviour(faults=faults)) as simulator:
         await upload(simulator, "a.csv")
     async with Simulator(Behaviour()) as other:
-        with pytest.raises(UsageError, match="tells of a run against"):
+        with pytest.raises(UsageError, match="tells of rows that went to"):
             await resend(other, "a.results.jsonl")
     assert other.stats.requests == 0
 
 
-async def test_a_resend_that_was_stopped_is_resumed():
+async def test_a_resend_that_was_stopped_is_gone_on_with():
     write("a.csv", *[f"id{n}" for n in range(30)])
     faults = (FaultRule("420", share=1.0, first_attempts=1),)
     async with Simulator(Behaviour(faults=faults, latency=0.01)) as simulator:
@@ -311,12 +289,11 @@ async def test_a_resend_that_was_stopped_is_resumed():
         await simulator.wait_for_requests(30 + 10)
         run.stop(signal_stop(15))
         stopped = await task
-        assert 0 < stopped.books.results[Result.ACCEPTED] < 30
-        resumed = await resend(simulator, "a.results.jsonl", include_rejected=True, resume=True)
-    assert resumed.books.settled == stopped.books.results[Result.ACCEPTED]
-    assert reconcile(["a.csv"], "a.results.jsonl", "a.resend.results.jsonl")[0].outcomes == {
-        Result.ACCEPTED: 30
-    }
+        accepted = stopped.books.results[Result.ACCEPTED]
+        assert 0 < accepted < 30
+        again = await resend(simulator, "a.results.jsonl", include_rejected=True)
+    assert again.books.read == 30 - accepted
+    assert reconcile(["a.csv"], "a.results.jsonl")[0].standings == {Standing.ACCEPTED: 30}
     assert set(simulator.stats.accepted_ids.values()) == {1}
 
 
@@ -324,7 +301,7 @@ async def test_what_is_no_results_file_is_not_resent():
     write("a.csv", "x")
     async with Simulator(Behaviour()) as simulator:
         for path in ("a.csv", "missing.jsonl"):
-            with pytest.raises(InputError, match=path.partition(".")[0]):
+            with pytest.raises((InputError, UsageError), match=path.partition(".")[0]):
                 await resend(simulator, path)
     assert simulator.stats.requests == 0
 
@@ -337,10 +314,10 @@ async def test_audit_names_rows_without_an_outcome_and_outcomes_without_a_row():
     async with Simulator(Behaviour()) as simulator:
         await upload(simulator, "a.csv")
     write("a.csv", "x", "new", "z", "new")
-    found, missing, orphans = reconcile(["a.csv"], "a.results.jsonl")
+    found, missing, gone = reconcile(["a.csv"], "a.results.jsonl")
     assert found.exit_code == 1
     assert missing == [("a.csv", 2), ("a.csv", 4)]
-    assert orphans == [("a.results.jsonl", "a.csv", 2)]
+    assert gone == [("a.csv", 2)]
 
 
 async def test_audit_counts_equal_rows_one_by_one():
@@ -351,8 +328,8 @@ async def test_audit_counts_equal_rows_one_by_one():
     found, missing, _ = reconcile(["a.csv"], "a.results.jsonl")
     assert (found.exit_code, missing) == (1, [("a.csv", 3)])
     write("a.csv", "x")
-    found, _, orphans = reconcile(["a.csv"], "a.results.jsonl")
-    assert (found.exit_code, len(orphans)) == (1, 1)
+    found, _, gone = reconcile(["a.csv"], "a.results.jsonl")
+    assert (found.exit_code, len(gone)) == (1, 1)
 
 
 async def test_audit_knows_a_renamed_input_and_several_inputs():
@@ -370,10 +347,12 @@ async def test_audit_at_the_command_line():
     write("a.csv", "x", "y")
     async with Simulator(Behaviour()) as simulator:
         await upload(simulator, "a.csv")
-    write("a.csv", "x", "y", "w")
+    write("a.csv", "x", "y", *[f"w{n}" for n in range(25)])
     told = CliRunner().invoke(cli, ["audit", "a.csv", "--results", "a.results.jsonl"])
     assert told.exit_code == 1
-    assert told.output.splitlines() == [
-        "no outcome: a.csv row 3, line 4",
-        "3 rows: accepted 2; 1 without an outcome; 0 outcomes without a row",
+    said = told.output.splitlines()
+    assert said[0] == "no outcome: a.csv row 3, line 4"
+    assert said[20:] == [
+        "no outcome: 5 more; --all names them",
+        "27 rows: 2 accepted; 25 without an outcome; 0 accepted without a row",
     ]

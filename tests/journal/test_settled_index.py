@@ -1,5 +1,6 @@
 """What the journal of a job says of its rows: held against a model that knows each row by name."""
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 
@@ -197,7 +198,9 @@ def _earlier(outcome, key):
 
 def test_a_job_counts_as_a_model_does_that_knows_each_row():
     case = Jobs.TestCase
-    case.settings = settings(max_examples=300, stateful_step_count=12, deadline=None)
+    case.settings = settings(
+        max_examples=int(os.environ.get("TORTURE", "100")), stateful_step_count=12, deadline=None
+    )
     case("runTest").debug()
 
 
