@@ -62,7 +62,7 @@ def dismiss(
 
     \b
       batchconv dismiss --row export.csv:17 export.results.jsonl
-      batchconv dismiss --outcome invalid --reason bad-timestamp export.results.jsonl
+      batchconv dismiss --reason bad-timestamp export.results.jsonl
       batchconv dismiss --all export.results.jsonl
     """
     from batchconv.operations.dismiss import Choice  # noqa: PLC0415 - start-up

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from batchconv.errors import UsageError
 from batchconv.journal.failed_rows.writer import looks
 from batchconv.journal.outcome_writer import Watch
 from batchconv.journal.outputs import Outputs
@@ -53,6 +54,8 @@ def prepare_upload(
         HeldError: another run holds the job.
     """
     check_flags(settings)
+    if settings.dry_run:
+        raise UsageError("a dry run sends nothing: operations.dry_run does it, or --dry-run")
     if settings.strict:
         check_strict(inputs, settings, environment, given)
     asked = understand(inputs, settings, given)  # a mistyped name is nearer than a missing key

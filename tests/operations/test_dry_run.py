@@ -97,6 +97,12 @@ def test_a_ledger_is_asked_and_not_touched(wire):
     assert not Path("none.ledger").exists()
 
 
+def test_a_program_that_asks_an_upload_for_a_dry_run_sends_nothing(wire):
+    with pytest.raises(UsageError, match="a dry run sends nothing"):
+        upload_here("in.csv", dry_run=True)
+    assert not wire.sent
+
+
 def test_it_tells_how_long_it_would_take():
     found = rehearse("in.csv")
     assert found.seconds(2.0) == 2.0
