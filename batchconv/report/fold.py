@@ -16,6 +16,7 @@ from typing import NamedTuple
 from batchconv.journal.outstanding import OutstandingRows
 from batchconv.journal.reader import is_final
 from batchconv.journal.results import ResultLine
+from batchconv.model import Result
 from batchconv.report.model import Example
 from batchconv.report.results_file import (
     attempts_of,
@@ -39,6 +40,8 @@ _MOST_REASONS = 200  # that are told apart; the program has thirty
 _MOST_SHOWN = 500  # characters of an id or a detail that a report keeps
 
 _run_of = itemgetter(ResultLine._fields.index("run"))
+_outcome_of = itemgetter(ResultLine._fields.index("outcome"))
+_exchange_of = itemgetter(*(ResultLine._fields.index(name) for name in ("status", "attempts")))
 _where_of = itemgetter(*(ResultLine._fields.index(name) for name in ("source", "target")))
 
 
@@ -47,6 +50,9 @@ class Kind(NamedTuple):
 
     outcome: str
     reason: str
+
+
+_ACCEPTED = Kind(Result.ACCEPTED.value, "")
 
 
 @dataclass(slots=True)
@@ -79,10 +85,11 @@ class RunFold:
         for source, target in set(map(_where_of, lines)):
             _note(self.sources, (source,))
             _note(self.targets, (target,))
+        self.outcomes.update(map(_outcome_of, lines))
+        for (status, attempts), times in Counter(map(_exchange_of, lines)).items():
+            self.statuses[status_of(status)] += times
+            self.attempts[attempts_of(attempts)] += times
         for line in lines:
-            self.outcomes[line.outcome] += 1
-            self.statuses[status_of(line)] += 1
-            self.attempts[attempts_of(line)] += 1
             self._add_moment(milliseconds(line.at), line.outcome, seconds_of(line.elapsed_ms))
 
     def _add_moment(self, at: int | None, outcome: str, elapsed: float | None) -> None:
@@ -145,6 +152,9 @@ class Fold:
         for run, some in groupby(lines, _run_of):
             self._run(run).add(list(some))
         for line in lines:
+            if line.outcome == Result.ACCEPTED and line.reason is None and line.replaces is None:
+                self.kinds[_ACCEPTED] += 1  # most of them
+                continue
             kind = self._kind(line.outcome, reason_of(line))
             self.kinds[kind] += 1
             if line.replaces is not None or not is_final(line):

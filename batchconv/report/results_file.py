@@ -114,12 +114,11 @@ def reason_of(line: ResultLine) -> str:
     return reason if isinstance(reason, str) and _REASON.fullmatch(reason) else "other"
 
 
-def attempts_of(line: ResultLine) -> int:
+def attempts_of(attempts: int) -> int:
     """How many attempts a line tells of, within what can be."""
-    return min(max(line.attempts, 0), _MOST_ATTEMPTS)
+    return min(max(attempts, 0), _MOST_ATTEMPTS)
 
 
-def status_of(line: ResultLine) -> str:
-    """The last HTTP status of a line, empty where there was none."""
-    status = line.status
+def status_of(status: int | None) -> str:
+    """An HTTP status as a text, empty where there was none."""
     return str(status) if status is not None and 0 <= status <= 9_999 else ""
