@@ -107,7 +107,7 @@ def upload(
         environment: where credentials are looked for; the process's own when left out.
 
     Raises:
-        UsageError: at once, for what is no input.
+        UsageError: at once, for what is not an input.
         BatchconvError: something is wrong before the first request. What goes wrong after it
             stands in the summary's `stops` and `exit_code`.
     """
@@ -125,7 +125,7 @@ def upload_sync(
         print(upload_sync("export.csv", settings=Settings(rate=10)))
 
     Raises:
-        UsageError: what is no input, or an event loop is running in this thread.
+        UsageError: what is not an input, or an event loop is running in this thread.
         BatchconvError: as `upload`.
         KeyboardInterrupt: on Ctrl-C, with every outcome written that there was.
     """

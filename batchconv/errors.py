@@ -1,12 +1,12 @@
 """The exceptions, sorted by what to do about them; and texts that are safe to show and to paste.
 
     BatchconvError
-    ├── UsageError        the command, the configuration or a column: mend it, nothing was sent
-    ├── AccountError      the account or the address refused: mend it, then resume
+    ├── UsageError        the command, the configuration or a column: fix it, nothing was sent
+    ├── AccountError      the account or the address refused: fix it, then resume
     ├── InputError        an input is missing, unreadable or damaged half-way
-    ├── OutputError       results cannot be written: mend it, then resume
+    ├── OutputError       results cannot be written: fix it, then resume
     ├── HeldError         another run holds the results file: wait for it
-    ├── BooksError        a defect of ours: report it
+    ├── BooksError        a defect of this program: report it
     └── ConversionRefused one conversion, sent through the library, was not accepted
 
     Interrupted           a signal, before there is a run that it could stop
@@ -64,7 +64,7 @@ class ExitCode(IntEnum):
 
 
 class BatchconvError(Exception):
-    """Anything that a user can cause or mend; its text says what happened and what to do.
+    """Anything that a user can cause or fix; its text says what happened and what to do.
 
     Attributes:
         exit_code: what a program that ends with this error should exit with.

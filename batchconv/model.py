@@ -1,4 +1,4 @@
-"""What travels between the rooms: Row → Conversion → Reply → Outcome.
+"""What travels between the folders: Row → Conversion → Reply → Outcome.
 
 All are immutable tuples with names. A tuple costs a third of a frozen dataclass to make, and
 four are made for every row.
@@ -140,7 +140,7 @@ class Row(NamedTuple):
         line: the line the record starts on, from 1; None where the format has no lines.
         fields: the raw mapped values; `NO_FIELDS` where the record could not be read.
         cells: the record's cells for a format with columns, None where there are none. Those of
-            a very long record are packed. Parquet's are made when they are needed: its batch, and
+            a very long record are encoded. Parquet's are made when they are needed: its batch, and
             its place in it.
         raw: the record's own text (undecodable bytes as lone surrogates), None where `cells`
             says it all.

@@ -225,7 +225,7 @@ def _reasons(_: str) -> str:
 
 
 def _faults(_: str) -> str:
-    """The simulator's faults that are no statuses."""
+    """The simulator's faults that are not statuses."""
     head = "| kind | |\n|---|---|\n"
     return head + "".join(f"| `{kind}` | {meaning} |\n" for kind, meaning in FAULT_WORDS.items())
 

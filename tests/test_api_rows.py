@@ -157,7 +157,7 @@ async def test_what_is_no_row_is_told_and_where(api, wrong):
 
 
 async def test_nothing_is_sent_when_the_first_row_is_none(api):
-    with pytest.raises(InputError, match="gave a int, which is no mapping, behind row 0"):
+    with pytest.raises(InputError, match="gave a int, which is not a mapping, behind row 0"):
         await upload([3], settings=settings(api), environment=ACCOUNT)
     assert api.stats.requests == 0
 

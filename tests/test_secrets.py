@@ -148,7 +148,7 @@ def everything_logged(*, debug: bool = True) -> Iterator[StringIO]:
     for logger in loggers:
         logger.setLevel(logging.DEBUG)
     loop.set_debug(enabled=debug)
-    loop.slow_callback_duration = 0.0  # so that every callback is told of
+    loop.slow_callback_duration = 0.0  # so that every callback is reported
     loop.set_exception_handler(lambda _, context: told.write(f"{context}\n"))
     try:
         with warnings.catch_warnings(record=True) as seen:

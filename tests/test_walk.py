@@ -14,9 +14,7 @@ import pytest
 from batchconv.simulator import Behaviour, FaultRule, Simulator
 from tests.shells import ROOT, Ended, Shell, behave
 
-ROWS = (
-    "Message ID,delivered,note\n4477001,true,\n4477002,maybe,mend me\n4477003,perhaps,delete me\n"
-)
+ROWS = "Message ID,delivered,note\n4477001,true,\n4477002,maybe,fix me\n4477003,perhaps,delete me\n"
 
 
 @pytest.fixture

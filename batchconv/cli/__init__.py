@@ -51,7 +51,7 @@ class _Commands(SuggestingGroup):
         if cmd_name not in _COMMANDS:
             return None
         command = getattr(import_module(f"batchconv.cli.{cmd_name}"), cmd_name)
-        assert isinstance(command, click.Command)  # noqa: S101 - a fault of ours if not
+        assert isinstance(command, click.Command)  # noqa: S101 - a defect of this program if not
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

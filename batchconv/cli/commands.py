@@ -32,7 +32,7 @@ class Command(click.Command):
             given, _, _ = self.make_parser(ctx).parse_args(list(args))
             for param in self.get_params(ctx):
                 if "" in _listed(given.get(param.name or "")):
-                    raise click.BadParameter("it is empty", ctx, param)
+                    raise click.BadParameter("the value is empty", ctx, param)
         return super().parse_args(ctx, args)
 
 

@@ -55,7 +55,7 @@ def show(ctx: click.Context, /, **_: Any) -> None:
       batchconv config show
       batchconv config show --profile staging --rate 5
     """
-    make_settings(Settings, {})  # tells of what is better mended
+    make_settings(Settings, {})  # raises for wrong values
     lines = [*_sources(ctx), *_settings(ctx)]
     names, shown = (max(len(line[column]) for line in lines) for column in (0, 1))
     for line in lines:
@@ -91,7 +91,7 @@ def _settings(ctx: click.Context) -> Iterator[_Line]:
 
 
 def _account(ctx: click.Context) -> dict[str, Value]:
-    """What is told of the account elsewhere than in options."""
+    """What the account says elsewhere than in options."""
     account = account_of(ctx)
     if account is not None:
         return {name: Value(("***",), account.place) for name in account.secrets}

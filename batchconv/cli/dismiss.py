@@ -23,7 +23,7 @@ class _RowName(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 t
         source, colon, number = value.rpartition(":")
         if not (source and colon and number.isascii() and number.isdigit()):
             self.fail(
-                f"{value!r} is no input and a row's number, such as export.csv:17", param, ctx
+                f"{value!r} is not an input and a row's number, such as export.csv:17", param, ctx
             )
         return source, int(number)
 

@@ -27,7 +27,7 @@ def told_of(ctx: click.Context) -> dict[str, Value]:
 def remember(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     """The callback of `--config` and `--profile`, which are read before all others."""
     if value == "":  # a shell's variable that was never set
-        raise click.BadParameter("it is empty", ctx, param)
+        raise click.BadParameter("the value is empty", ctx, param)
     ctx.meta[f"{_OURS}.{param.name}"] = value
 
 

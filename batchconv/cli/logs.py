@@ -15,7 +15,7 @@ from batchconv.journal.append_only_file import AppendOnlyFile, ends_with_a_line
 from batchconv.telemetry.events import log
 
 _NOTHING = logging.CRITICAL + 1
-_TOLD = ("columns", "progress")  # events that are told to people, though they are no warnings
+_TOLD = ("columns", "progress")  # events that are told to people, though they are not warnings
 
 
 def json_line(
@@ -86,7 +86,7 @@ class LogFile:
         tell: told what goes wrong.
 
     Raises:
-        UsageError: it cannot be opened, or its last line has no end: it is no log.
+        UsageError: it cannot be opened, or its last line has no end: it is not a log.
     """
 
     def __init__(self, path: str, tell: Callable[[str], None], *, as_json: bool) -> None:
@@ -97,7 +97,7 @@ class LogFile:
         if not ends_with_a_line(path):
             self._file.close()
             raise UsageError(
-                f"--log-file {path} does not end with a whole line: it is no log",
+                f"--log-file {path} does not end with a whole line: it is not a log",
                 hint="name another file",
             )
 
@@ -114,7 +114,7 @@ class LogFile:
             self._tell(f"batchconv: {error}; the run goes on without its log")
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close it."""
         with suppress(OutputError):
             self._file.close()
 
@@ -136,7 +136,7 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record)
-        # What is told of columns is a line for each; elsewhere a line's end is part of a name.
+        # The report of columns has a line for each; elsewhere a line's end is part of a name.
         for line in text.split("\n") if getattr(record, "event", "") == "columns" else [text]:
             self._write(line)
 

@@ -1,4 +1,4 @@
-"""What commands that send have in common: to run in a loop with signals, and the last word."""
+"""What commands that send have in common: to run in a loop with signals, and the final summary."""
 
 from __future__ import annotations
 

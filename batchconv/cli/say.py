@@ -1,4 +1,4 @@
-"""Words to standard output and standard error; a reader that has left is no error."""
+"""Words to standard output and standard error; a reader that has left is not an error."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def stdout_error(error: OSError) -> OutputError:
     """What to tell when standard output takes no more."""
     return OutputError(
         f"standard output cannot be written: {error.strerror or 'unknown error'}",
-        hint="make room, or send it to another place",
+        hint="free some space, or send it to another place",
     )
 
 

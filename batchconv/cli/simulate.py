@@ -30,14 +30,14 @@ _RATE = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 def _outage(text: str) -> tuple[float, float]:
     start, dash, end = text.partition("-")
     if not dash:
-        raise ValueError(f"{text!r} is no outage; write FROM-TO such as 0.5s-6s")
+        raise ValueError(f"{text!r} is not an outage; write FROM-TO such as 0.5s-6s")
     return parse_duration(start), parse_duration(end)
 
 
 def _rate_change(text: str) -> tuple[float, float]:
     at, _, rate = text.partition("=")
     if not _RATE.fullmatch(rate):
-        raise ValueError(f"{text!r} is no change of rate; write AT=RATE such as 10s=20")
+        raise ValueError(f"{text!r} is not a change of rate; write AT=RATE such as 10s=20")
     return parse_duration(at), float(rate)
 
 
@@ -100,7 +100,7 @@ _FAULT_HELP = (
     "latency_spread",
     metavar="DURATION",
     callback=_parsed(parse_duration),
-    help="Time added to it by lot, at most.",
+    help="Time added to it at random, at most.",
 )
 @click.option(
     "--fault",

@@ -112,6 +112,6 @@ class Stderr:
             elif self._bar is not None:
                 self._bar.close()
                 self._bar = None
-        except Exception as error:  # noqa: BLE001 - whatever it is, the last word must still be told
+        except Exception as error:  # noqa: BLE001 - the final summary must still be shown
             self._bar, self._undrawable = None, True
             self._write(f"batchconv: {defect_stop(error).why}; the run goes on without a bar")

@@ -34,7 +34,7 @@ _MOST_SUSPICIONS = 10
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=FileName())
 @click.option(
     "--invalid", metavar="PATH", type=FileName(), cls=GroupedOption, group=FILES, flag_only=True,
-    help="Write the invalid rows here, to be mended and fed back; a folder if there are several "
+    help="Write the invalid rows here, to be fixed and fed back; a folder if there are several "
     "inputs.",
 )  # fmt: skip
 @click.option(

@@ -103,7 +103,7 @@ class AppendOnlyFile:
             os.close(self._fd)
             raise
         # What another run wrote between our opening it and holding it counts, too; and that run
-        # may have removed the file, if it came to nothing.
+        # may have removed the file, if the run wrote nothing.
         held = os.fstat(self._fd)
         self.size = held.st_size
         try:
@@ -199,14 +199,14 @@ def unopened(path: str, error: OSError | ValueError, option: str) -> BatchconvEr
     why = error.strerror if isinstance(error, OSError) else "the name cannot be one"
     told = f"{path} cannot be written: {why or 'unknown error'}"
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        return OutputError(told, hint="make room, then run it again")
+        return OutputError(told, hint="free some space, then run it again")
     return UsageError(told, hint=f"name another file with {option}, in a folder that is there")
 
 
 def _cannot(path: str, error: OSError) -> OutputError:
     return OutputError(
         f"{path} cannot be written: {error.strerror or 'unknown error'}",
-        hint="make room or mend the permissions; what was written so far is good",
+        hint="free some space or fix the permissions; what was written so far is good",
     )
 
 

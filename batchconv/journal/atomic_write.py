@@ -64,7 +64,7 @@ def probe(path: str, option: str) -> None:
 
 
 def _is_written_through(path: str) -> bool:
-    """Whether it is no regular file, and so must not be replaced."""
+    """Whether it is not a regular file, and so must not be replaced."""
     if os.path.abspath(path).startswith(_SYSTEM):  # noqa: PTH100 - any text
         return True
     try:

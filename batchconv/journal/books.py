@@ -9,7 +9,7 @@ from batchconv.errors import BooksError
 from batchconv.model import Result
 
 OUTSTANDING = (Result.REJECTED, Result.FAILED, Result.INVALID)
-"""Outcomes of rows that came to nothing, in the order in which they are told."""
+"""Outcomes of rows that were not accepted, in the order in which they are told."""
 BAD_RESULTS = frozenset(OUTSTANDING)
 
 
@@ -28,7 +28,7 @@ class Books:
 
     @property
     def bad(self) -> int:
-        """Rows that came to nothing."""
+        """Rows that were not accepted."""
         return sum(self.results[result] for result in BAD_RESULTS)
 
     def check(self) -> None:

@@ -26,7 +26,7 @@ class JobFiles(NamedTuple):
     """Where the files of a job are.
 
     Attributes:
-        results: the journal; what is no regular file, such as `-`, is a job of this run alone.
+        results: the journal; what is not a regular file, such as `-`, is a job of this run alone.
         runs: what tells of its runs; None where there is no job to tell of.
         folder: beside the results.
         stem: what the names of its files begin with.
@@ -145,7 +145,7 @@ def set_aside(files: JobFiles) -> list[tuple[str, str]]:
             path.rename(new)
         except OSError as error:
             raise OutputError(
-                f"{path} cannot be set aside as {new}: {error.strerror}",
+                f"{path} cannot be renamed as {new}: {error.strerror}",
                 hint="nothing was sent; move the old files yourself, or name others with -o",
             ) from None
         moved.append((str(path), str(new)))

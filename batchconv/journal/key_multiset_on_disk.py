@@ -24,7 +24,7 @@ class KeyMultisetOnDisk:
         self._count = 0
 
     def __del__(self) -> None:
-        # Whoever held it just lets go of it; from Python 3.13 on the system is told of that.
+        # Its holder is just releasing it; from Python 3.13 on the system knows that.
         self._db.close()
 
     def __len__(self) -> int:

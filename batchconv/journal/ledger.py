@@ -56,7 +56,7 @@ class Ledger:
 
     Raises:
         HeldError: another run holds it.
-        UsageError: the file is no ledger; nothing in it was changed.
+        UsageError: the file is not a ledger; nothing in it was changed.
         OutputError: it is damaged, or cannot be written.
     """
 
@@ -97,7 +97,7 @@ class Ledger:
             return
         if not stat.S_ISREG(found.st_mode) or _application_of(path) != _APPLICATION_ID:
             raise UsageError(
-                f"--ledger {path} is no ledger of this program's", hint="name another file"
+                f"--ledger {path} is not a ledger of this program's", hint="name another file"
             )
 
     def _make(self) -> None:
@@ -177,7 +177,7 @@ class Ledger:
     def _name(self, name: str) -> int:
         """The number that stands for a run or a source."""
         if name not in self._names:
-            # Names of files need not be Unicode, and a text in SQLite has to be.
+            # Names of files need not be Unicode, and a text in SQLite must be.
             text = name.encode(errors="backslashreplace").decode()
             self._execute("INSERT OR IGNORE INTO names (name) VALUES (?)", (text,))
             self._names[name] = int(self._one("SELECT id FROM names WHERE name = ?", (text,))[0])
@@ -217,7 +217,7 @@ class Ledger:
             )
         return OutputError(
             f"--ledger {self._path} cannot be read or written: {name}",
-            hint="make room or correct the permissions; what was written so far is good",
+            hint="free some space or correct the permissions; what was written so far is good",
         )
 
 

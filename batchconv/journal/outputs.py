@@ -34,7 +34,7 @@ class Outputs:
     Args:
         files: of the job.
         inputs: none of them may be an output.
-        settings: say what may be set aside.
+        settings: say what may be renamed.
         stamp: what the run adds to each line.
         goes_on: the run adds to a job that may be there already.
 
@@ -138,7 +138,7 @@ class Outputs:
         """Make all files ready and tell of the run that starts.
 
         Raises:
-            UsageError: what would be set aside is no job.
+            UsageError: what would be renamed is not a job.
             OutputError: a file cannot be changed, or the disk is full.
         """
         if self._settings.overwrite and self._runs is not None and not self.has_journal:
@@ -173,7 +173,7 @@ class Outputs:
         self._results.write_lines(lines)
 
     def write_failed(self, outcome: Outcome) -> None:
-        """Write the row itself if it came to nothing; raises OutputError."""
+        """Write the row itself if it was not accepted; raises OutputError."""
         if self._failed is not None:
             self._failed.write(outcome)
 
@@ -184,7 +184,7 @@ class Outputs:
 
     @property
     def behind(self) -> bool:
-        """Whether a slow reader of standard output has to be waited for."""
+        """Whether a slow reader of standard output must be waited for."""
         return self._sink.behind
 
     async def catch_up(self) -> None:
@@ -260,7 +260,7 @@ def refuse_existing(files: JobFiles, settings: Settings, *, goes_on: bool) -> No
 
     Args:
         files: of the job.
-        settings: say whether it may be set aside.
+        settings: say whether it may be renamed.
         goes_on: the run adds to a job that may be there already.
 
     Raises:

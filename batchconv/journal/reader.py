@@ -88,7 +88,7 @@ class ResultsReader:
         """Every line, in order.
 
         Raises:
-            InputError: one is no result, or the file cannot be read.
+            InputError: one is not a result, or the file cannot be read.
         """
         for number, text in self._blocks():
             yield from self._parsed(number, text)
@@ -184,7 +184,7 @@ def _opened(path: str) -> Iterator[BinaryIO]:
         with open(path, "rb") as file:  # noqa: PTH123 - a path may be any text here
             yield file
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "that is no file name"
+        why = error.strerror if isinstance(error, OSError) else "that is not a file name"
         raise InputError(
             f"{path} cannot be read: {why}", hint="check the name and the permissions"
         ) from None
@@ -281,7 +281,7 @@ class _QuickBlocks:
         return Keys(self._kind, bytes.fromhex(keys.decode())), rest
 
     def _expect(self, lines: bytes) -> bool:
-        """Take the kind of the first of *lines* for the usual one; False when that is no use."""
+        """Take the kind of the first of *lines* for the usual one; False when that is of no use."""
         try:
             line = parse_json(lines[: lines.index(b"\n")])
         except _NOT_OURS:

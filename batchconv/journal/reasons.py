@@ -39,7 +39,7 @@ _FAILED = {
     Reason.SERVER_ERROR: "5xx or 425",
 }
 _RECORD = {
-    Reason.UNREADABLE_RECORD: "not well-formed: a quote that is never closed, a line that is no "
+    Reason.UNREADABLE_RECORD: "not well-formed: a quote that is never closed, a line that is not a "
     "JSON object",
     Reason.TOO_LONG: "longer than `--max-row-bytes`",
     Reason.UNDECODABLE: "bytes that are not in the file's encoding",

@@ -184,8 +184,8 @@ def is_csv(path: str) -> bool:
 def no_result(path: str, number: int) -> InputError:
     """What to say of a line that is none of ours."""
     return InputError(
-        f"{path}, line {number} is no line of a results file",
-        hint="name a results file, or mend or remove the line",
+        f"{path}, line {number} is not a line of a results file",
+        hint="name a results file, or fix or remove the line",
     )
 
 

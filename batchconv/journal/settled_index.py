@@ -30,7 +30,7 @@ Item = Conversion | Outcome | Settled
 """What becomes of a row: it is to be sent, it is not to be sent, or nothing is to be done."""
 
 _BAD = (*OUTSTANDING, Result.SKIPPED)  # skipped: as too old, which the next run judges anew
-_MOST_TOGETHER = 500  # settled rows that are told of as one
+_MOST_TOGETHER = 500  # settled rows that are reported as one
 _MOST_SOURCES = 100_000  # inputs that are remembered by name
 
 # Of a bad outcome it is kept which row it is of: of equal rows one is taken for itself.

@@ -14,7 +14,7 @@ def write_config_file(path: str, text: str, *, overwrite: bool, make_folder: boo
     Args:
         path: where to.
         text: what.
-        overwrite: replace a file that is there; what is no regular file is written to.
+        overwrite: replace a file that is there; what is not a regular file is written to.
         make_folder: make the folder, too.
 
     Raises:

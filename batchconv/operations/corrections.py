@@ -153,7 +153,7 @@ class Corrections:
                     twice.add(f"{name} row {row.number}")
         why = f"the job {self.files.results} does not know them"
         if unknown:
-            why += f" (of run {', '.join(sorted(unknown))}: set aside, or of another job)"
+            why += f" (of run {', '.join(sorted(unknown))}: renamed, or of another job)"
         else:
             why += " (their _key is blank)"
         if rows and strangers.count == rows:
@@ -192,7 +192,7 @@ class Corrections:
         if tag is None or tag.run not in self._known or _seen(seen, tag):
             return Settled()
         if row.fault is None and all(map(_is_blank, row.fields)):
-            return Settled()  # a record that could not be taken apart, and was not filled in
+            return Settled()  # a record that could not be parsed, and was not filled in
         found = journal.take_up(tag.key, tag.row)
         if found is None:
             return Settled()

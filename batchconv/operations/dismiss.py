@@ -78,8 +78,8 @@ def dismiss(path: str, choice: Choice) -> Dismissed:
         choice: which rows.
 
     Raises:
-        UsageError: no outstanding row is meant, or *path* is no file that can be added to.
-        InputError: *path* is no results file.
+        UsageError: no outstanding row is meant, or *path* is not a file that can be added to.
+        InputError: *path* is not a results file.
         OutputError: it cannot be written.
         HeldError: another run holds the job.
     """
@@ -87,7 +87,7 @@ def dismiss(path: str, choice: Choice) -> Dismissed:
     results.tail()  # says best what is wrong with it
     files = named_job(path)
     if files.runs is None:
-        raise UsageError(f"{path} is no file that a run could add to")
+        raise UsageError(f"{path} is not a file that a run could add to")
     run = new_run_id()
     stamp = Stamp(run, "", time.time)
     outputs = Outputs(files, [], Settings(no_failed=True), stamp, goes_on=True)

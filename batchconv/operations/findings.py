@@ -25,7 +25,7 @@ class Example(NamedTuple):
 
 
 class Suspicion(NamedTuple):
-    """Something that is no error, and worth a look.
+    """Something that is not an error, and worth a look.
 
     Attributes:
         kind: `leading-zeros`, `rewritten-times` or `future-times`.
@@ -58,10 +58,10 @@ class Findings:
         without_time: rows that are not invalid and have no time.
         future: rows whose time is still to come.
         columns: input → what its columns hold.
-        suspicions: what is no error, and worth a look.
+        suspicions: what is not an error, and worth a look.
         invalid_files: where the invalid rows were written.
         damages: inputs that broke off half-way.
-        aside: what stood in the inputs and was no row.
+        aside: what stood in the inputs and was not a row.
         note: a sentence about files in folders that are not read, or None.
     """
 

@@ -122,7 +122,7 @@ class Job:
         summary.torn = self.outputs.tail.torn
         summary.outstanding += self.journal.outstanding
         summary.accepted_before = bool(self.journal.accepted_by)
-        summary.notes += [f"{old} is set aside as {new}" for old, new in self.outputs.set_aside]
+        summary.notes += [f"{old} is renamed as {new}" for old, new in self.outputs.set_aside]
         return run
 
     def _open_once(self, settings: Settings, run_id: str) -> Deduplicator | None:

@@ -44,7 +44,7 @@ def prepare_resend(
 
     Raises:
         UsageError: the settings or the account is wrong, or the job was sent somewhere else.
-        InputError: *path* is no results file.
+        InputError: *path* is not a results file.
         OutputError: a file cannot be written.
         HeldError: another run holds the job.
     """
@@ -57,7 +57,7 @@ def prepare_resend(
     files = named_job(path)
     ResultsReader(path).tail()  # says best what is wrong with it
     if files.runs is None:
-        raise UsageError(f"{path} is no file that a run could add to")
+        raise UsageError(f"{path} is not a file that a run could add to")
     target = Target(settings, environment)
     run_id = new_run_id()
     outputs = Outputs(files, [], settings, Stamp(run_id, target.name, time.time), goes_on=True)

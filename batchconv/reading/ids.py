@@ -1,6 +1,6 @@
 """Message ids: what is cut off, what is taken off, and what is refused as damaged.
 
-An id is any text. What a spreadsheet, a float or a join of files made of one is told apart by its
+An id is any text. What a spreadsheet, a float or a join of files made of one is recognised by its
 looks: no id that the API is known to give out (hex digits, UUIDs) looks like it. Where an id
 really does, `--any-id` sends it as it stands.
 """
@@ -54,7 +54,7 @@ class IdRules:
         nulls: texts that mean "no value".
         any_id: send ids as they are; only a control character and half a surrogate pair, which
             cannot be sent, are refused.
-        column: the column that `--map` names, which is no id in its own column.
+        column: the column that `--map` names, which is not an id in its own column.
     """
 
     def __init__(

@@ -44,9 +44,9 @@ class Reader:
     Attributes:
         layouts: for each input that was opened, what its failed-rows file should look like.
         columns: for each of them, what its columns hold.
-        aside: what stood in them and was no row, as far as they have been read.
+        aside: what stood in them and was not a row, as far as they have been read.
         damages: inputs that broke off half-way, in order; the next input was still read.
-        left_out: results files of our own that were found, and are no inputs.
+        left_out: results files of our own that were found, and are not inputs.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class Reader:
             size, lines = size + more, lines + lines_in_it
         if None in sizes or not (size and lines):
             return None
-        # A row is a line, unless those taken apart so far prove that it is more or less.
+        # A row is a line, unless those parsed so far prove that it is more or less.
         most = read / (handed_out - fresh) if handed_out > fresh else math.inf
         rows_per_line = min(max(1.0, read / handed_out), most)
         return rows_per_line * lines * max(1.0, sum(filter(None, sizes)) / size)

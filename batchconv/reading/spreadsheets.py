@@ -10,7 +10,7 @@ from batchconv.reading.timestamps import is_usual
 
 _FEWEST = 10  # ids from which a pattern can be seen
 _NARROWEST = 8  # digits; shorter ids are numbers that somebody counts up
-_WIDEST = 40  # digits; longer ones are no ids that a spreadsheet would read as numbers
+_WIDEST = 40  # digits; longer ones are not ids that a spreadsheet would read as numbers
 _ALL_DIGITS, _OF_FULL_WIDTH = 0.95, 0.8  # shares from which ids look alike
 
 _MOST_TOLD = 3  # formats in a sentence

@@ -91,7 +91,7 @@ def _check(notation: str, directives: list[str]) -> None:
         if one in _REFUSED:
             raise _refusal(notation, f"%{one} {_REFUSED[one]}")
         if one not in _DIGITS and one not in _WORDS:
-            raise _refusal(notation, f"%{one} is no directive of strptime")
+            raise _refusal(notation, f"%{one} is not a strptime directive")
         part = (_DIGITS.get(one) or _WORDS[one])[0]
         if part in told:
             raise _refusal(notation, f"%{told[part]} and %{one} both tell the {part}")

@@ -67,7 +67,7 @@ class TimestampRules:
         nulls: texts that mean "no value".
 
     Raises:
-        UsageError: the notation is no format, or leaves the time open.
+        UsageError: the notation is not a format, or leaves the time open.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """The fold of a job's lines: what became of its rows, and of those of each run.
 
-Memory is bounded: by how many runs, reasons and inputs are told apart, and by the resolution of
+Memory is bounded: by how many runs, reasons and inputs are distinguished, and by the resolution of
 the latencies and of the history.
 """
 
@@ -29,14 +29,14 @@ from batchconv.report.timeline import TICKS, Timeline
 from batchconv.telemetry.latency_histogram import LatencyHistogram
 
 MOST_RUNS = 100
-"""Runs that are told apart; what the oldest ones made is added up when there are more."""
+"""Runs that are distinguished; what the oldest ones made is added up when there are more."""
 MOST_HISTORIES = 8
 """Runs whose history is kept: the newest."""
 EXAMPLES = 3
 """Rows that are kept as examples of a reason."""
 MOST_SOURCES = 20
 """Inputs of a run that are remembered."""
-_MOST_REASONS = 200  # that are told apart; the program has thirty
+_MOST_REASONS = 200  # that are distinguished; the program has thirty
 _MOST_SHOWN = 500  # characters of an id or a detail that a report keeps
 
 _run_of = itemgetter(ResultLine._fields.index("run"))

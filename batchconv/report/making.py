@@ -55,7 +55,7 @@ def make_report(paths: Sequence[str]) -> Report:
 
     Raises:
         UsageError: a file is named twice.
-        InputError: one cannot be read, or is no results file.
+        InputError: one cannot be read, or is not a results file.
     """
     _refuse_twice(paths)
     with ExitStack() as stack:
@@ -85,7 +85,7 @@ def _refuse_twice(paths: Sequence[str]) -> None:
         try:
             found = os.stat(0 if path == STDOUT else path)  # noqa: PTH116 - a path may be any text
         except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else "that is no file name"
+            why = error.strerror if isinstance(error, OSError) else "that is not a file name"
             raise InputError(
                 f"{path} cannot be read: {why}", hint="check the name and the permissions"
             ) from None

@@ -224,7 +224,7 @@ class Report:
 
     @property
     def attention(self) -> int:
-        """Rows that came to nothing: rejected, failed or invalid."""
+        """Rows that were not accepted: rejected, failed or invalid."""
         return sum(self.outcomes[result.value] for result in BAD_RESULTS)
 
     @property

@@ -34,7 +34,7 @@ def check_page(path: str, inputs: Sequence[str]) -> None:
     """Refuse, before anything is read, a page that cannot be written there.
 
     Raises:
-        UsageError: the path is one of *inputs* or another file that is no page, or the libraries
+        UsageError: the path is one of *inputs* or another file that is not a page, or the libraries
             of the extra `report` are not there.
     """
     if missing := [name for name in _LIBRARIES if find_spec(name) is None]:
@@ -46,7 +46,7 @@ def check_page(path: str, inputs: Sequence[str]) -> None:
     refuse_inputs([path], inputs)
     if os.path.isfile(path) and not _is_page(path):  # noqa: PTH113 - a path may be any text here
         raise UsageError(
-            f"{path} exists and is no page, and would be overwritten",
+            f"{path} exists and is not a page, and would be overwritten",
             hint="name another file with --html",
         )
 

@@ -72,7 +72,7 @@ def kept(path: str) -> Iterator[str]:
                 as_csv = file.read(len(CSV_HEADER)).startswith(CSV_HEADER.rstrip(b"\n"))
             yield str(copy.rename(copy.with_suffix(".csv" if as_csv else ".jsonl")))
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "that is no file name"
+        why = error.strerror if isinstance(error, OSError) else "that is not a file name"
         raise InputError(
             f"{path} cannot be read: {why}", hint="check the name and the permissions"
         ) from None
@@ -107,7 +107,7 @@ def seconds_of(elapsed: object) -> float | None:
 
 
 def reason_of(line: ResultLine) -> str:
-    """The reason of a line, empty where it has none; `other` for what is no word."""
+    """The reason of a line, empty where it has none; `other` for anything that is not a word."""
     reason = line.reason
     if not reason:
         return ""

@@ -134,7 +134,7 @@ class Attempts:
         else:
             reply = await self._send(conversion, turn)
         if admission.written is None:
-            self._count(delivery)  # it came to nothing before it could be written
+            self._count(delivery)  # it was given up before it could be written
         judged = self._judge(reply)
         if judged.verdict is not Verdict.ACCEPT:
             delivery.unheard = False

@@ -60,7 +60,7 @@ class _Exchange:
         self._task = deadlines.begin()
 
     async def wait_for_turn(self, usable: Callable[[], bool]) -> None:
-        """Wait for the moment at which the request may be written; that is no part of the time."""
+        """Wait for the moment at which the request may be written; that is not part of the time."""
         self._deadlines.end(self._task)
         await self._turn(usable)
         self._deadlines.begin()

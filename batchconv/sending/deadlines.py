@@ -45,7 +45,7 @@ class Deadlines:
     def expired(self, task: _Task) -> bool:
         """Whether the `CancelledError` that *task* has just met says that its time was up.
 
-        False when somebody else has cancelled it, too: then it has to be passed on.
+        False when somebody else has cancelled it, too: then it must be passed on.
         """
         before = self._cancelled.pop(task, None)
         return before is not None and task.uncancel() <= before

@@ -44,7 +44,7 @@ class Proxy:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
         except ValueError:
-            raise ValueError("it is no URL of a proxy; write http://proxy:3128") from None
+            raise ValueError("it is not the URL of a proxy; write http://proxy:3128") from None
         if parts.scheme.startswith("socks"):
             raise ValueError("SOCKS proxies are not supported; name an HTTP proxy")
         if (
@@ -55,7 +55,7 @@ class Proxy:
             or "#" in url
             or (bool(at) and parts.netloc.rpartition("@")[0] != userinfo)
         ):
-            raise ValueError("it is no URL of a proxy; write http://proxy:3128")
+            raise ValueError("it is not the URL of a proxy; write http://proxy:3128")
         usual = 443 if parts.scheme == "https" else 80
         return cls(parts.scheme, host, port or usual, Secret(userinfo) if userinfo else None)
 
@@ -110,7 +110,7 @@ def find_proxy(
         return Proxy.parse(environment[variable])
     except ValueError as error:
         why = str(error)
-    raise UsageError(f"{variable}: {why}", hint=f"mend {variable}, or leave out --proxy env")
+    raise UsageError(f"{variable}: {why}", hint=f"fix {variable}, or leave out --proxy env")
 
 
 def _excepted(place: str, environment: Mapping[str, str]) -> bool:

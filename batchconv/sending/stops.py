@@ -101,11 +101,11 @@ def outage_stop(seconds: float, replies: Iterable[str]) -> Stop:
 
 
 def errors_stop(bad: int, limit: str) -> Stop:
-    """More rows came to nothing than the user allows."""
+    """More rows were not accepted than the user allows."""
     return Stop(
         ExitCode.LIMIT,
         f"{bad} rows were rejected, failed or invalid, more than --max-errors {limit}",
-        "look at the reasons above and mend the input or the limit",
+        "look at the reasons above and fix the input or the limit",
     )
 
 
@@ -124,7 +124,7 @@ def duration_stop(seconds: float) -> Stop:
 
 
 def file_stop(error: BatchconvError) -> Stop:
-    """A file or another thing that the user can mend broke under the run."""
+    """A file or another thing that the user can fix broke under the run."""
     return Stop(error.exit_code, str(error), error.hint)
 
 
@@ -140,7 +140,7 @@ def signal_stop(number: int, *, again: bool = False) -> Stop:
 
 
 def defect_stop(error: BaseException) -> Stop:
-    """A defect of ours: where it happened, without any value that may be a secret or a row."""
+    """A defect of this program: where it happened, without values: one may be a secret."""
     frames = traceback.extract_tb(error.__traceback__)[-5:]
     where = "; ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
     return Stop(

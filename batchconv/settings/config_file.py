@@ -37,7 +37,7 @@ class ConfigFile(NamedTuple):
     Attributes:
         profiles: by name, in the order of writing.
         default_profile: the profile that holds when none is named elsewhere, or None.
-        notices: sentences about what is better mended.
+        notices: sentences about what should be fixed.
     """
 
     path: str
@@ -87,7 +87,7 @@ def _read(path: str) -> tuple[bytes, int]:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "the name cannot be one"
         raise UsageError(
-            f"{path} cannot be read: {why}", hint="mend it, or name another file with --config"
+            f"{path} cannot be read: {why}", hint="fix it, or name another file with --config"
         ) from None
     if len(data) > _MOST_BYTES:
         raise UsageError(f"{path} is larger than settings are", hint="check --config")
@@ -100,7 +100,7 @@ def _parsed(path: str, data: bytes) -> tuple[str, dict[str, Any]]:
         text = data.decode("utf-8-sig")
         return text, tomllib.loads(text)
     except UnicodeDecodeError:
-        where = "it is no UTF-8 text"
+        where = "it is not UTF-8 text"
     except (ValueError, RecursionError) as error:
         # Not the error's own words: they quote the file, and a secret may stand there.
         found = _POSITION.search(str(error))
@@ -109,11 +109,11 @@ def _parsed(path: str, data: bytes) -> tuple[str, dict[str, Any]]:
     hint = 'texts stand in quotes: timezone = "UTC"; `batchconv config init -` shows a whole file'
     if re.search(rb"^\s*profile\s*=", data, re.MULTILINE):
         hint = f'a profile is chosen by {_DEFAULT_PROFILE} = "…"; its settings are [profile.…]'
-    raise UsageError(f"{path} is no TOML: {where}", hint=hint)
+    raise UsageError(f"{path} is not valid TOML: {where}", hint=hint)
 
 
 class _Reading:
-    """One file, while it is taken apart."""
+    """One file, while it is parsed."""
 
     def __init__(self, path: str, text: str, known: Mapping[str, Option]) -> None:
         self._path = path
@@ -181,10 +181,10 @@ class _Reading:
         names = [*self._known, *SECRETS, *([] if where else [_DEFAULT_PROFILE, "profile"])]
         near = nearest(written.replace("-", "_"), names)
         if near is not None:
-            return self._wrong(where, written, f"is no setting; did you mean {near}?")
+            return self._wrong(where, written, f"is not a setting; did you mean {near}?")
         if isinstance(value, dict):
-            return self._wrong(where, written, "is no table; a profile is written [profile.NAME]")
-        return self._wrong(where, written, "is no setting")
+            return self._wrong(where, written, "is not a profile; write [profile.NAME]")
+        return self._wrong(where, written, "is not a setting")
 
     def _wrong(self, where: str, name: str, what: str) -> UsageError:
         line = self._lines.get((where, name)) or self._lines.get((f"{where}.{name}".strip("."), ""))

@@ -1,4 +1,4 @@
-"""Where key and secret come from: one and the same place, or not at all."""
+"""Where key and secret come from: the same place, or not at all."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ _SECRET_NAMES = {
 
 
 def _check_sendable(key: str, prefix: str | None, secret: Secret) -> None:
-    # A line break inside, or bytes of the environment that are no UTF-8: lone surrogates.
+    # A line break inside, or bytes of the environment that are not UTF-8: lone surrogates.
     if not (key + (prefix or "")).isprintable():
         raise UsageError("the API key or its prefix holds a character that cannot be printed")
     if not secret.reveal().isprintable():
@@ -164,7 +164,8 @@ def _method(environment: Mapping[str, str]) -> SignatureMethod:
         return "md5hash"
     value = environment[name]
     if value not in SIGNATURE_METHODS:
-        raise UsageError(f"{name} is none of {', '.join(SIGNATURE_METHODS)}", hint=f"mend {name}")
+        methods = ", ".join(SIGNATURE_METHODS)
+        raise UsageError(f"{name} must be one of {methods}", hint=f"correct {name}")
     return value
 
 
@@ -188,13 +189,13 @@ def _read_secret(flag: str, path: str | None) -> Secret | None:
     try:
         text = Path(path).read_text(encoding="utf-8-sig").strip("\r\n")
     except OSError as error:
-        why = error.strerror or "it is no file"
+        why = error.strerror or "it is not a file"
     except ValueError:
-        why = "it is no UTF-8 text"
+        why = "it is not UTF-8 text"
     if why:
         raise UsageError(f"{flag}: the file cannot be read: {why}", hint="check its path")
     if not text.strip() or "\n" in text:
         raise UsageError(
-            f"{flag}: the file should hold the secret on one line and nothing else", hint="mend it"
+            f"{flag}: the file should hold the secret on one line and nothing else", hint="fix it"
         )
     return Secret(text)

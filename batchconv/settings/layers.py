@@ -76,7 +76,7 @@ class Layers:
     Attributes:
         config: the file that was read, and who named it, or None.
         profile: the profile that holds, and who named it, or None.
-        notices: sentences about what is better mended.
+        notices: sentences about what should be fixed.
     """
 
     def __init__(
@@ -272,5 +272,5 @@ def _unknown(variable: str, suffix: str, known: Mapping[str, Option]) -> str:
         )
     near = nearest(suffix.lower(), [*known, "config", "profile"], cutoff=_CLOSE)
     if near is not None:
-        raise UsageError(f"{variable} is no setting; did you mean {PREFIX}{near.upper()}?")
-    return f"{variable} is no setting, and changes nothing"
+        raise UsageError(f"{variable} is not a setting; did you mean {PREFIX}{near.upper()}?")
+    return f"{variable} is not a setting, and changes nothing"

@@ -92,13 +92,13 @@ class Option(NamedTuple):
     def read(self, text: str) -> Any:
         """The value that *text* stands for; raises ValueError with a sentence."""
         if not text:
-            raise ValueError("it is empty")  # mostly a shell's variable that was never set
+            raise ValueError("the value is empty")  # mostly a shell's variable that was never set
         if self.is_switch:
             return read_switch(text)
         if self.choices and text not in self.choices:
             near = nearest(text, self.choices)
             raise ValueError(
-                f"{text!r} is none of {', '.join(self.choices)}"
+                f"{text!r} must be one of {', '.join(self.choices)}"
                 + (f"; did you mean {near}?" if near else "")
             )
         return self.parse(text)
@@ -168,7 +168,7 @@ def show(name: str, value: Any) -> Any:
 
 
 def show_url(text: str) -> str:
-    """A URL without user, password, query and fragment; hidden where it cannot be told apart."""
+    """A URL without user, password, query and fragment; hidden where they cannot be found."""
     try:
         parts = urlsplit(text)
         port = f":{parts.port}" if parts.port else ""

@@ -19,7 +19,7 @@ def at_least(least: int) -> Callable[[str], int]:
 
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit()) or int(text) < least:
-            raise ValueError(f"{text!r} is no whole number from {least} up")
+            raise ValueError(f"{text!r} is not an integer from {least} up")
         return int(text)
 
     return parse
@@ -46,7 +46,7 @@ def read_rate(text: str) -> float | None:
     except ValueError:
         rate = 0.0
     if not 0 < rate <= 1_000_000:
-        raise ValueError(f"{text!r} is no number of requests a second; write 20, 0.5 or none")
+        raise ValueError(f"{text!r} is not a number of requests a second; write 20, 0.5 or none")
     return rate
 
 
@@ -71,7 +71,7 @@ def read_error_limit(text: str) -> ErrorLimit:
     except ValueError:
         most = -1.0
     if not 0 <= most <= (100 if percent else 1e12):
-        raise ValueError(f"{text!r} is no number of rows; write 100, or a share of them: 5%")
+        raise ValueError(f"{text!r} is not a number of rows; write 100, or a share of them: 5%")
     return ErrorLimit(most, percent)
 
 
@@ -96,7 +96,7 @@ def read_zone(text: str) -> tzinfo:
         return ZoneInfo(text)
     except (LookupError, ValueError, OSError):
         raise ValueError(
-            f"{text!r} is no timezone; write UTC or a name like Europe/Berlin"
+            f"{text!r} is not a timezone; write UTC or a name like Europe/Berlin"
         ) from None
 
 
@@ -120,14 +120,14 @@ def read_delimiter(text: str) -> str:
     """One character, or the word `tab`."""
     mark = {"tab": "\t", "\\t": "\t"}.get(text, text)
     if len(mark) != 1 or mark in '"\r\n':
-        raise ValueError(f"{text!r} is no delimiter; write one character, or tab")
+        raise ValueError(f"{text!r} is not a delimiter; write one character, or tab")
     return mark
 
 
 def read_escape(text: str) -> str:
-    """One character that is no quote and no end of line."""
+    """One character that is neither a quote nor the end of a line."""
     if len(text) != 1 or text in '"\r\n\t ':
-        raise ValueError(f"{text!r} is no escape character; write one character, such as '\\'")
+        raise ValueError(f"{text!r} is not an escape character; write one character, such as '\\'")
     return text
 
 

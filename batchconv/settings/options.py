@@ -2,7 +2,7 @@
 
 A field of `Settings` is an option: its name, default, meaning and the function that reads its
 text stand here and nowhere else; the command line is made from them, and what a file or the
-environment may hold. Secrets are no options, and are not shown: `credentials` finds them.
+environment may hold. Secrets are not options, and are not shown: `credentials` finds them.
 """
 
 from __future__ import annotations
@@ -63,48 +63,47 @@ class Settings(ReadSettings):
     failed: str | None = option(
         None, "--failed", group=FILES, metavar="PATH",
         shown="STEM.failed.csv beside the results",
-        help="Where rows that came to nothing go, or the first free name like it (X.2.csv); a "
-        "folder if there are several inputs.",
+        help="Where the rows that were not accepted are written: this file or the first free name "
+        "like it (X.2.csv); a folder if there are several inputs.",
     )  # fmt: skip
     no_failed: bool = option(
         False, "--no-failed", group=FILES, help="Write no failed-rows files.",
     )  # fmt: skip
     summary: str | None = option(
-        None, "--summary", group=FILES, metavar="PATH", help="Write the books as JSON, too.",
+        None, "--summary", group=FILES, metavar="PATH", help="Write the summary as JSON.",
     )  # fmt: skip
     resume: bool = option(
         False, "--resume", group=FILES, flag_only=True,
-        help="Go on with the job of these inputs: send what has no outcome, and what failed; "
-        "begin a job if there is none.",
+        help="Continue the job of these inputs: send the rows without an outcome and those that "
+        "failed. Start a job if there is none.",
     )  # fmt: skip
     retry: str | None = option(
         None, "--retry", group=FILES, flag_only=True, choices=("failed", "rejected", "none"),
         shown="failed",
-        help="With --resume: which rows that came to nothing are sent again; rejected adds those "
-        "to the failed ones.",
+        help="With --resume: which rows are sent again: the failed ones, the failed and the "
+        "rejected ones, or none of them.",
     )  # fmt: skip
     overwrite: bool = option(
         False, "--overwrite", group=FILES, flag_only=True,
-        help="Begin a new job; the files of the old one are set aside under a name with their "
-        "time.",
+        help="Begin a new job. The files of the old job are renamed, with their time; none is "
+        "deleted.",
     )  # fmt: skip
     dry_run: bool = option(
         False, "--dry-run", group=FILES, flag_only=True,
-        help="Do everything but the sending: tell what would be sent, and how long it would take; "
-        "write nothing.",
+        help="Send and write nothing: show what would be sent, and how long it would take.",
     )  # fmt: skip
     max_age: float | None = option(
         None, "--max-age", group=INPUT, parse=or_none(read_positive_duration), metavar="DURATION",
-        shown="none", help="Skip rows whose time is further back; those without a time are sent.",
+        shown="none", help="Skip rows with an older timestamp; rows without one are sent.",
     )  # fmt: skip
     duplicates: str = option(
         "send", "--duplicates", group=INPUT, choices=("send", "skip"), shown="send",
-        help="What to do with a row that is equal to one that was accepted.",
+        help="Whether to send a row that is equal to an accepted row again.",
     )  # fmt: skip
     ledger: str | None = option(
         None, "--ledger", group=INPUT, metavar="PATH",
-        help="Remember in this file what was accepted, and skip what it remembers; one run at a "
-        "time.",
+        help="A file that records accepted rows across jobs; rows that are in it are skipped. One "
+        "run at a time uses it.",
     )  # fmt: skip
     strict: bool = option(
         False, "--strict", group=INPUT,
@@ -131,12 +130,13 @@ class Settings(ReadSettings):
     signature_method: SignatureMethod | None = option(
         None, "--signature-method", group=AUTHENTICATION, choices=SIGNATURE_METHODS,
         shown="$VONAGE_SIGNATURE_METHOD, else md5hash",
-        help="As the account's settings have it.",
+        help="The signature method; it must be the one in the account's settings.",
     )  # fmt: skip
     signature_timestamp: str = option(
         "conversion", "--signature-timestamp", group=AUTHENTICATION,
         choices=("conversion", "request"), shown="conversion",
-        help="Whose time a signed request carries; request refuses rows with a time.",
+        help="The timestamp of a signed request: the conversion's, or the time of the request; "
+        "with request, rows with a timestamp are invalid.",
     )  # fmt: skip
     api_key_prefix: str | None = option(
         None, "--api-key-prefix", group=AUTHENTICATION, metavar="WORD",
@@ -144,27 +144,27 @@ class Settings(ReadSettings):
     )  # fmt: skip
     base_url: str = option(
         DEFAULT_BASE_URL, "--base-url", group=AUTHENTICATION, metavar="URL", shown=DEFAULT_BASE_URL,
-        help="The API's address without /sms and /voice.",
+        help="The URL of the API, without /sms and /voice.",
     )  # fmt: skip
     ca_file: str | None = option(
         None, "--ca-file", group=AUTHENTICATION, metavar="PATH", shown="the system's",
-        help="Certificates to trust.",
+        help="A PEM file with the certificates to trust.",
     )  # fmt: skip
     proxy: Proxy | Literal["env"] | None = option(
         None, "--proxy", group=AUTHENTICATION, parse=read_proxy, metavar="URL|env", shown="none",
-        help="The HTTP proxy to go through; env for the one that HTTPS_PROXY names.",
+        help="The HTTP proxy to use; env takes the one in HTTPS_PROXY.",
     )  # fmt: skip
     rate: float | None = option(
         20.0, "--rate", group=RATE, parse=read_rate, metavar="N", shown="20",
-        help="Requests a second, retries counted in; none for no limit.",
+        help="Requests per second, including retries; none for no limit.",
     )  # fmt: skip
     concurrency: int | None = option(
         20, "--concurrency", group=RATE, parse=read_concurrency, metavar="N|auto", shown="20",
-        help="Requests in flight at once; auto finds out how many are best.",
+        help="Requests in flight at the same time; auto finds the best number.",
     )  # fmt: skip
     timeout: float = option(
         30.0, "--timeout", group=RATE, parse=read_positive_duration, metavar="DURATION",
-        shown="30s", help="The most that one request may take.",
+        shown="30s", help="The longest time that one request may take.",
     )  # fmt: skip
     max_attempts: int = option(
         5, "--max-attempts", group=RETRIES, parse=at_least(1), metavar="N", shown="5",
@@ -172,26 +172,26 @@ class Settings(ReadSettings):
     )  # fmt: skip
     backoff_base: float = option(
         1.0, "--backoff-base", group=RETRIES, parse=parse_duration, metavar="DURATION", shown="1s",
-        help="The most that the first retry waits; it doubles with each.",
+        help="The longest wait before the first retry; it doubles with each retry.",
     )  # fmt: skip
     backoff_max: float = option(
         30.0, "--backoff-max", group=RETRIES, parse=parse_duration, metavar="DURATION",
-        shown="30s", help="The most that any retry waits.",
+        shown="30s", help="The longest wait before any retry.",
     )  # fmt: skip
     give_up_after: float = option(
         900.0, "--give-up-after", group=RETRIES, parse=parse_duration,
         metavar="DURATION", shown="15m",
-        help="How long to put up with an outage, or with nothing but 429, before stopping.",
+        help="Stop after an outage, or after nothing but 429, of this length.",
     )  # fmt: skip
     max_errors: ErrorLimit | None = option(
         None, "--max-errors", group=RETRIES, parse=read_error_limit, metavar="N|N%|none",
-        help="Stop when more rows are rejected, failed or invalid; a share counts from 1,000 "
-        "rows on. With none a run goes on even if all of its first 100 rows are rejected, which "
-        "otherwise stops it.",
+        help="Stop when more rows than this are rejected, failed or invalid; a percentage applies "
+        "after 1,000 rows. A run stops when all of its first 100 rows are rejected, unless this "
+        "is none.",
     )  # fmt: skip
     max_duration: float | None = option(
         None, "--max-duration", group=RETRIES, parse=or_none(read_positive_duration),
-        metavar="DURATION", shown="none", help="Stop after so long; --resume sends the rest.",
+        metavar="DURATION", shown="none", help="Stop after this time; --resume sends the rest.",
     )  # fmt: skip
     simulate: str | None = option(
         None, "--simulate", group=CONFIGURATION, parse=read_simulation, metavar="[=PROFILE]",
@@ -202,26 +202,26 @@ class Settings(ReadSettings):
     progress: str = option(
         "auto", "--progress", group=OUTPUT, choices=("auto", "bar", "plain", "none"),
         shown="auto",
-        help="How far the run is: a bar on a terminal, elsewhere a line a minute.",
+        help="How to show progress: auto is a bar on a terminal, elsewhere one line per minute.",
     )  # fmt: skip
     log_format: str = option(
         "text", "--log-format", group=OUTPUT, choices=("text", "json"), shown="text",
-        help="Sentences for people, or an event a line as JSON.",
+        help="Text for people, or one JSON event per line.",
     )  # fmt: skip
     quiet: bool = option(
-        False, "-q", "--quiet", group=OUTPUT, help="Say nothing unless the exit code is not 0.",
+        False, "-q", "--quiet", group=OUTPUT, help="Print nothing unless the exit code is not 0.",
     )  # fmt: skip
     verbose: bool = option(
         False, "-v", "--verbose", group=OUTPUT,
-        help="Tell of every attempt that was not accepted.",
+        help="Print every attempt that was not accepted.",
     )  # fmt: skip
     log_file: str | None = option(
         None, "--log-file", group=OUTPUT, metavar="PATH",
-        help="Add to this file, with times, all that is told; -q changes nothing about it.",
+        help="Append all messages to this file, with times, also with -q.",
     )  # fmt: skip
     metrics_file: str | None = option(
         None, "--metrics-file", group=OUTPUT, metavar="PATH",
-        help="Write figures for Prometheus, every 10 seconds and at the end.",
+        help="Write metrics for Prometheus to this file, every 10 seconds and at the end.",
     )  # fmt: skip
     api_secret: Secret | None = None
     signature_secret: Secret | None = None

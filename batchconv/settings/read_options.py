@@ -30,32 +30,32 @@ class ReadSettings:
 
     format: FormatName | None = option(
         None, "--format", group=INPUT, choices=FORMATS,
-        help="What the inputs are; by default their names tell, then their content.",
+        help="The format of the inputs; by default found by name, then by content.",
     )  # fmt: skip
     compression: Compression | None = option(
         None, "--compression", group=INPUT, choices=COMPRESSIONS,
-        help="How the inputs are compressed; by default their first bytes tell.",
+        help="The compression of the inputs; by default found by their first bytes.",
     )  # fmt: skip
     encoding: str | None = option(
         None, "--encoding", group=INPUT, metavar="NAME",
-        help="The text's encoding; by default UTF-8, or what a byte order mark says.",
+        help="The text encoding; by default UTF-8, or the one of the byte order mark.",
     )  # fmt: skip
     delimiter: str | None = option(
         None, "--delimiter", group=INPUT, parse=read_delimiter, metavar="CHAR",
-        help="The field delimiter; by default the first lines tell: , ; tab or |.",
+        help="The field delimiter; by default found in the first lines: , ; tab or |.",
     )  # fmt: skip
     escape: str | None = option(
         None, "--escape", group=INPUT, parse=read_escape, metavar="CHAR",
-        help="The character that stands before a quote, a delimiter or an end of line in a cell, "
+        help="The character that escapes a quote, a delimiter or a line break in a cell, "
         "such as a backslash; \\N and \\t keep their meaning.",
     )  # fmt: skip
     no_header: bool = option(
         False, "--no-header", group=INPUT,
-        help="The first record is a row; --map then names columns by number, from 1.",
+        help="The first record is a row, not a header; --map then takes column numbers from 1.",
     )  # fmt: skip
     skip_lines: int = option(
         0, "--skip-lines", group=INPUT, parse=at_least(0), metavar="N", shown="0",
-        help="Pass over the first N lines of each input: what stands before the header.",
+        help="Skip the first N lines of each input, before the header.",
     )  # fmt: skip
     map: tuple[tuple[str, str], ...] = option(
         (), "--map", group=INPUT, parse=read_mapping, metavar="FIELD=COLUMN", many=True,
@@ -63,11 +63,11 @@ class ReadSettings:
     )  # fmt: skip
     delivered: bool | None = option(
         None, "--delivered", group=INPUT, parse=read_boolean, choices=("true", "false"),
-        help="For rows that do not say it: a missing column and blank cells.",
+        help="The value for a missing column and for blank cells.",
     )  # fmt: skip
     channel: Channel = option(
         "sms", "--channel", group=INPUT, choices=("sms", "voice"), shown="sms",
-        help="For rows that do not say it: a missing column and blank cells.",
+        help="The value for a missing column and for blank cells.",
     )  # fmt: skip
     true: tuple[str, ...] = option(
         (), "--true", group=INPUT, parse=read_text, metavar="TEXT", many=True,
@@ -90,24 +90,24 @@ class ReadSettings:
     )  # fmt: skip
     timezone: tzinfo = option(
         UTC, "--timezone", group=INPUT, parse=read_zone, metavar="ZONE", shown="UTC",
-        help="Where times without an offset are, such as Europe/Berlin.",
+        help="The timezone of timestamps without an offset, such as Europe/Berlin.",
     )  # fmt: skip
     timestamp_format: str | None = option(
         None, "--timestamp-format", group=INPUT, metavar="FORMAT",
-        help="How times are written, in strptime's directives: '%d/%m/%Y %H:%M:%S'. One that "
-        "leaves the time open, such as %I without %p, is refused.",
+        help="The timestamp format, in strptime directives: '%d/%m/%Y %H:%M:%S'. An ambiguous one, "
+        "such as %I without %p, is refused.",
     )  # fmt: skip
     max_row_bytes: int = option(
         1 << 20, "--max-row-bytes", group=INPUT, parse=at_least(1), metavar="N", shown="1 MiB",
-        help="A longer record is one invalid row.",
+        help="The longest record; a longer one is invalid.",
     )  # fmt: skip
     max_columns: int = option(
         10_000, "--max-columns", group=INPUT, parse=at_least(1), metavar="N", shown="10,000",
-        help="More cells in a header are refused; a JSON object with more keys is invalid.",
+        help="The most columns in a header, and the most keys in a JSON object.",
     )  # fmt: skip
     max_nesting: int = option(
         100, "--max-nesting", group=INPUT, parse=between(1, 500), metavar="N", shown="100",
-        help="A JSON object with more levels is one invalid row.",
+        help="The most levels in a JSON object; one with more is invalid.",
     )  # fmt: skip
     limit: int | None = option(
         None, "--limit", group=INPUT, parse=at_least(1), metavar="N",

@@ -62,7 +62,7 @@ class FaultRule:
         if self.kind not in FAULT_WORDS and not _STATUS.fullmatch(self.kind):
             words = ", ".join(FAULT_WORDS)
             raise ValueError(
-                f"{self.kind!r} is no fault; write a status from 200 to 599 or one of {words}"
+                f"{self.kind!r} is not a fault; write a status from 200 to 599 or one of {words}"
             )
         if not 0 <= self.share <= 1 or self.every < 0:
             raise ValueError(f"the share of {self.kind} must lie between 0 and 1 (100%)")
@@ -80,7 +80,7 @@ class FaultRule:
         if part := _SHARE.fullmatch(share):
             return cls(kind, share=float(part[1]) / (100 if part[2] else 1))
         raise ValueError(
-            f"{text!r} is no fault; write KIND=SHARE such as 503=10%, reset=0.1 or 420=1/10"
+            f"{text!r} is not a fault; write KIND=SHARE such as 503=10%, reset=0.1 or 420=1/10"
         )
 
     @property
@@ -93,7 +93,7 @@ class FaultRule:
         """Whether the share is drawn once for an id and not anew for each of its requests.
 
         So it is for a final no (3xx and 4xx but 408, 425, 429): there the row is at fault, and
-        asking again does not mend it.
+        asking again does not fix it.
         """
         status = self.status
         return status is not None and 300 <= status < 500 and status not in _TRY_AGAIN
@@ -169,7 +169,7 @@ class Behaviour:
 
     @property
     def retry_after_date(self) -> int | None:
-        """How many seconds ahead the Retry-After date lies; None when it is no date."""
+        """How many seconds ahead the Retry-After date lies; None when it is not a date."""
         match = _DATE.fullmatch(self.retry_after or "")
         return int(match[1]) if match else None
 

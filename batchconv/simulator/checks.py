@@ -1,7 +1,7 @@
 """Is this a request that the Conversion API takes? Pure: a request in, findings out.
 
 Statuses by the vendor's published reference: 401 wrong credentials, 402 not enabled, 420 an
-invalid parameter, 422 a missing one (older page). Queries are taken apart byte for byte.
+invalid parameter, 422 a missing one (older page). Queries are parsed byte for byte.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def check(behaviour: Behaviour, request: Request) -> Check:
         return Check(route=Refusal(414, f"path and query exceed {LONGEST_TARGET} bytes"))
     pairs = _pairs(query)
     if pairs is None:
-        broken = Refusal(420, "the query is no list of name=value in percent-encoded UTF-8")
+        broken = Refusal(420, "the query is not a list of name=value in percent-encoded UTF-8")
         return Check(channel, account=_account(behaviour, [], request), parameters=broken)
     values = dict(pairs)
     return Check(

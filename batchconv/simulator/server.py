@@ -142,7 +142,7 @@ class Simulator:
         try:
             self._server = await loop.create_server(self._web, self._host, self._port, backlog=1024)
         except (OSError, UnicodeError) as error:
-            why = getattr(error, "strerror", None) or "this is no address"
+            why = getattr(error, "strerror", None) or "this is not an address"
             raise UsageError(
                 f"cannot listen on {self._host} port {self._port}: {why}",
                 hint="leave --port out and a free one is taken",

@@ -10,7 +10,7 @@ from batchconv.reading.columns import ADDED_COLUMNS, FIELDS, Recognised
 from batchconv.settings.options import Settings
 from batchconv.telemetry.events import tell
 
-_MOST_KINDS = 3  # of inputs with other columns that are told of
+_MOST_KINDS = 3  # of inputs with other columns that are shown
 _MOST_SOURCES = 20  # inputs that an event names
 _MOST_IGNORED = 100  # columns that an event names
 _MOST_NAMES = 8  # columns in a sentence
@@ -18,7 +18,7 @@ _LONGEST_NAME = 60  # characters
 
 
 def tell_columns(columns: Mapping[str, Recognised], settings: Settings) -> None:
-    """Tell an event for each kind of inputs: those with the same columns are told of together."""
+    """Tell an event for each kind of inputs: those with the same columns are reported together."""
     kinds = _alike(columns)
     for one, sources in kinds[:_MOST_KINDS]:
         tell(

@@ -1,4 +1,4 @@
-"""What is told of a run as it goes: log records with names that stay.
+"""The events of a run: log records with names that stay.
 
 A record of the logger `batchconv` has two attributes of its own: `event`, one of `EVENTS`, and
 `fields`, values by name. Neither holds a secret. Nothing is configured here: a program that uses

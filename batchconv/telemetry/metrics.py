@@ -24,7 +24,7 @@ from batchconv.telemetry.events import notice
 from batchconv.telemetry.run_snapshot import RunSnapshot
 
 READABLE = 0o644
-"""Of the file: node_exporter runs as another user, and counts are no personal data."""
+"""Of the file: node_exporter runs as another user, and counts are not personal data."""
 
 EVERY = 10.0  # seconds; a scrape comes every 15 or more
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -160,7 +160,7 @@ def _write(path: str, *families: Metric) -> None:
     registry = CollectorRegistry()
     registry.register(_Families(families))
     text = generate_latest(registry).decode()
-    atomic_write(path, text, hint="mend --metrics-file", mode=READABLE)
+    atomic_write(path, text, hint="fix --metrics-file", mode=READABLE)
 
 
 def _last_families(last: Mapping[str, float]) -> Iterator[Metric]:
@@ -170,7 +170,7 @@ def _last_families(last: Mapping[str, float]) -> Iterator[Metric]:
 
 
 def _families(sight: RunSnapshot) -> Iterator[Metric]:
-    """All that is told of one run."""
+    """All events of one run."""
     books, traffic = sight.books, sight.traffic
     rows = {result.value: books.results[result] for result in Result}
     reasons = {reason.value: sight.reasons.get(reason.value, 0) for reason in Reason}

@@ -33,9 +33,9 @@ class RunSnapshot(NamedTuple):
         traffic: what went over the line so far.
         latencies: of the rows' last requests.
         reasons: rows, by why they were not accepted.
-        outstanding: rows of the job that came to nothing so far, by outcome.
+        outstanding: rows of the job that were not accepted so far, by outcome.
         starved: all that was read has been sent, and more is to come.
-        expected: rows in all, an int where that is no guess; None when nobody can tell.
+        expected: rows in all, an int where that is not a guess; None when nobody can tell.
         in_flight, width: requests, and how many of them there may be.
         pause: why nothing leaves just now, or None.
         ended_in: why nothing left when the run ended; None where it had been over before.

@@ -95,7 +95,7 @@ class Summary:
 
     @property
     def outstanding_rows(self) -> int:
-        """Rows of the job that came to nothing so far."""
+        """Rows of the job that were not accepted so far."""
         return sum(self.outstanding[result] for result in OUTSTANDING)
 
     def _columns(self) -> list[dict[str, Any]]:
@@ -143,7 +143,7 @@ class Summary:
     def finish(
         self, now: float, traffic: Traffic, stops: list[Stop], damages: list[BatchconvError]
     ) -> None:
-        """Take in what the rooms counted, and prove that the books balance."""
+        """Take in what the folders counted, and prove that the books balance."""
         self.finished = now
         self.traffic = traffic
         self.stops = stops
@@ -160,7 +160,7 @@ class Summary:
         Raises:
             OutputError: it cannot be written.
         """
-        atomic_write(path, json.dumps(self.as_dict(), indent=2) + "\n", hint="mend --summary")
+        atomic_write(path, json.dumps(self.as_dict(), indent=2) + "\n", hint="fix --summary")
 
     def __str__(self) -> str:
         """The final summary, for people."""
@@ -170,7 +170,7 @@ class Summary:
         return "\n".join([*self.lines(), *self.damages, *stops, *files])
 
     def lines(self) -> list[str]:
-        """The last word of a run, for people."""
+        """The final summary of a run, for people."""
         books, traffic = self.books, self.traffic
         said = [
             "read {read} = settled {settled} + accepted {accepted} + rejected {rejected} + "

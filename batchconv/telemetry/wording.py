@@ -11,7 +11,7 @@ from batchconv.sending.durations import show_duration
 from batchconv.telemetry.run_snapshot import RunSnapshot
 
 ALWAYS = (Result.ACCEPTED, Result.REJECTED, Result.FAILED, Result.INVALID)
-"""What is told of even when there are none."""
+"""What is reported even when there are none."""
 
 
 def rows(sight: RunSnapshot, about: str = "about ") -> str:

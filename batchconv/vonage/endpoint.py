@@ -20,11 +20,11 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}").ful
 def check_base_url(text: str) -> str:
     """The base URL in its canonical form, without a trailing slash.
 
-    It is taken apart by the library that connects, so that what is checked is what is meant.
+    It is parsed by the library that connects, so that what is checked is what is meant.
 
     Raises:
-        UsageError: it is no HTTP URL, holds user-info, a query or a fragment, or is plain HTTP to
-            a host that is not this machine: credentials would travel for everyone to read.
+        UsageError: it is not an HTTP URL, holds user-info, a query or a fragment, or is plain HTTP
+            to a host that is not this machine: credentials would travel for everyone to read.
     """
     try:
         url = URL(text.strip())
@@ -40,7 +40,7 @@ def check_base_url(text: str) -> str:
             "--base-url holds a user or a password", hint="credentials belong in the environment"
         )
     if url.scheme not in ("http", "https") or not host:
-        raise UsageError("--base-url is no http or https URL with a host")
+        raise UsageError("--base-url is not an http or https URL with a host")
     if "?" in text or "#" in text:
         raise UsageError(
             "--base-url holds a query or a fragment", hint="leave out all after ? or #"

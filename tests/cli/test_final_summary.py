@@ -1,4 +1,4 @@
-"""The last word of a run: what became of it, where the files are, and commands to paste."""
+"""The final summary of a run: what became of it, where the files are, and commands to paste."""
 
 import re
 import shlex
@@ -22,7 +22,7 @@ async def simulator():
 
 
 def commands(ended: Ended) -> list[str]:
-    """What the last word says to paste."""
+    """What the final summary says to paste."""
     return [line.partition(": ")[2] for line in ended.err.splitlines() if ": batchconv " in line]
 
 

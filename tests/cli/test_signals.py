@@ -56,7 +56,7 @@ async def test_two_signals_stop_at_once_and_the_files_are_good(tmp_path, number)
         assert ended.books[:3] == (3, 0, 0)
         assert ended.books.unsent == 3
         assert shell.results("in.results.jsonl") == []
-        simulator.behaviour = simulator._judge._behaviour = Behaviour()  # noqa: SLF001 - it is mended
+        simulator.behaviour = simulator._judge._behaviour = Behaviour()  # noqa: SLF001 - it is fixed
         ended = await shell.uploaded("in.csv", "--resume")
     assert ended.code == 0
     assert simulator.stats.accepted_ids == dict.fromkeys(ids(9), 1)

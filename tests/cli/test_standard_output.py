@@ -1,4 +1,4 @@
-"""Standard output that takes no more: a full disk is told so, a reader that left is no error."""
+"""Standard output that takes no more: a full disk is an error, a reader that left is not."""
 
 import os
 import subprocess

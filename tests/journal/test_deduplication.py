@@ -198,7 +198,7 @@ def test_a_second_run_on_the_ledger_is_told_so_at_once():
 
 def test_a_file_that_is_no_ledger_is_left_alone():
     write("a.csv", "x" * 2000)
-    with pytest.raises(UsageError, match="is no ledger"):
+    with pytest.raises(UsageError, match="is not a ledger"):
         Ledger("a.csv", "https://one", "key", "run1")
     assert lines_of("a.csv")[0] == "message_id,delivered"
 

@@ -223,8 +223,8 @@ async def test_a_packed_input_that_breaks_off_is_sent_up_to_there_and_the_next_o
         assert all(simulator.stats.accepted_ids[one] == 1 for one in ids(5))
         (tmp_path / "in.csv.gz").write_bytes(packed)
         before = simulator.stats.accepted
-        mended = await shell.uploaded("in.csv.gz", "next.csv", "--resume")
-    assert mended.code == (1 if books.invalid else 0)
-    assert mended.books.read == 1_505
-    assert mended.books.accepted == 1_505 - before
+        fixed = await shell.uploaded("in.csv.gz", "next.csv", "--resume")
+    assert fixed.code == (1 if books.invalid else 0)
+    assert fixed.books.read == 1_505
+    assert fixed.books.accepted == 1_505 - before
     assert simulator.stats.accepted_ids == dict.fromkeys([*many, *ids(5)], 1)

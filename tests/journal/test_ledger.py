@@ -76,7 +76,7 @@ def test_what_is_no_ledger_is_refused_and_left_untouched(tmp_path, kind):
     elif kind == "folder":
         path.mkdir()
     before = path.read_bytes() if path.is_file() else None
-    with pytest.raises(UsageError, match="is no ledger") as told:
+    with pytest.raises(UsageError, match="is not a ledger") as told:
         opened()
     assert told.value.exit_code == 2
     assert (path.read_bytes() if path.is_file() else None) == before

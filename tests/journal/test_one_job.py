@@ -317,7 +317,7 @@ def test_overwrite_sets_the_old_job_aside_and_deletes_nothing():
 def test_what_is_no_job_is_never_set_aside():
     write("a,true,1")
     Path("r.simulated.jsonl").write_text("somebody's\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="is no results file"):
+    with pytest.raises(UsageError, match="is not a results file"):
         upload_here("in.csv", results="r.simulated.jsonl", overwrite=True)
     assert Path("r.simulated.jsonl").read_text(encoding="utf-8") == "somebody's\n"
 

@@ -9,7 +9,7 @@ import pytest
 from batchconv.simulator import Behaviour, FaultRule, Simulator
 from tests.shells import Shell
 
-# A row that is accepted, one that is refused, one that is invalid, one that cannot be taken apart.
+# A row that is accepted, one that is refused, one that is invalid, one that cannot be parsed.
 DIRTY = 'message_id,delivered\nid1,true\n-refused,true\n,true\n"never closed,true\n'
 OUTPUTS = (
     *("--ledger", "sent.ledger", "--summary", "summary.json", "--duplicates", "skip"),

@@ -107,7 +107,7 @@ def test_another_run_that_holds_the_job_is_waited_for():
 
 
 def test_what_is_no_results_file_is_left_as_it_is():
-    with pytest.raises(UsageError, match=r"in\.csv is there and is no results file"):
+    with pytest.raises(UsageError, match=r"in\.csv is there and is not a results file"):
         dismiss("in.csv", Choice())
     with pytest.raises(InputError):
         dismiss("none.results.jsonl", Choice())

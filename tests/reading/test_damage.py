@@ -79,12 +79,12 @@ async def test_an_upload_settles_the_rows_before_and_a_resume_the_others(folder,
         shell = Shell(folder, simulator.base_url, "-o", "r.jsonl", "--resume")
         broken = await shell.uploaded(path.name, "2.csv")
         path.write_bytes(PACK[kind](FEW))
-        mended = await shell.uploaded(path.name, "2.csv")
+        fixed = await shell.uploaded(path.name, "2.csv")
         assert sorted(simulator.stats.accepted_ids) == sorted(["good", *ids(50)])
         assert simulator.stats.repeats == 0
-    assert (broken.code, mended.code) == (5, 0)
+    assert (broken.code, fixed.code) == (5, 0)
     assert f"batchconv: {path.name} is damaged: " in broken.err
-    assert broken.books.accepted == broken.books.read == mended.books.settled == 51
+    assert broken.books.accepted == broken.books.read == fixed.books.settled == 51
 
 
 async def test_an_upload_of_parquet_settles_the_row_groups_before(folder):
@@ -96,11 +96,11 @@ async def test_an_upload_of_parquet_settles_the_row_groups_before(folder):
         shell = Shell(folder, simulator.base_url, "--resume")
         broken = await shell.uploaded("1.parquet")
         (folder / "1.parquet").write_bytes(whole)
-        mended = await shell.uploaded("1.parquet")
+        fixed = await shell.uploaded("1.parquet")
         assert sorted(simulator.stats.accepted_ids) == sorted(ids(400))
         assert simulator.stats.repeats == 0
     assert (broken.code, broken.books.accepted) == (5, 200)
-    assert (mended.code, mended.books.settled, mended.books.accepted) == (0, 200, 200)
+    assert (fixed.code, fixed.books.settled, fixed.books.accepted) == (0, 200, 200)
 
 
 @pytest.mark.parametrize("kind", PACK)

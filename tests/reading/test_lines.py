@@ -225,7 +225,7 @@ def test_sound_bytes_are_not_taken_for_dirty():
 @example(b"a\0b", 9, "utf-16-le")
 def test_every_byte_finds_its_way_back(data, size, encoding):
     """A record that could not be read is kept as it was; UTF-16 takes an odd byte badly."""
-    # One that begins a later line is no part of it, and is not kept.
+    # One that begins a later line is not part of it, and is not kept.
     assume("\ufeff" not in data.decode(encoding, "replace")[1:])
     lines = Lines(in_pieces(data, size), max_bytes=NO_LIMIT, encoding=encoding)
     text = "".join(lines)

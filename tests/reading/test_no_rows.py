@@ -1,4 +1,4 @@
-"""What stands in files and is no row: blanks, repeated headers, marks, lines before the header."""
+"""What stands in files and is not a row: blanks, repeated headers, marks, first lines."""
 
 from pathlib import Path
 from typing import Any

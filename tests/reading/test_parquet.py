@@ -384,14 +384,14 @@ def test_rows_of_row_groups_before_a_spoilt_page_are_read(how, compression):
     spoil("in.parquet", 2, how)
     rows, why = read_until_damage("in.parquet")
     assert rows == ids[:200]
-    assert "in.parquet is damaged: it is no whole Parquet file, or some of its pages" in why
+    assert "in.parquet is damaged: it is not a complete Parquet file, or some of its pages" in why
 
 
 @pytest.mark.parametrize("cut", [1, 4, 8, 100])
 def test_a_file_cut_short_has_no_rows_for_what_it_holds_stands_at_its_end(cut):
     data = Path(write({"message_id": ["a"] * 1000})).read_bytes()
     Path("in.parquet").write_bytes(data[:-cut])
-    with pytest.raises(InputError, match=r"in\.parquet is damaged: it is no whole Parquet file"):
+    with pytest.raises(InputError, match=r"parquet is damaged: it is not a complete Parquet file"):
         read("in.parquet")
 
 

@@ -136,7 +136,7 @@ def test_a_part_that_does_not_come_is_asked_for_again():
                                                 ({"Retry-After": "soon"}, [0.5, 1.0]),
                                                 ({"Retry-After": "9999"}, [120, 120])])  # fmt: skip
 def test_opening_is_tried_again_as_parts_are(parts, status, headers, waits):
-    """A scheduler takes 5 for "mend it", and the night is lost."""
+    """A scheduler takes 5 for "fix it", and the night is lost."""
     waited: list[float] = []
     shelf = Shelf({"/1.csv": ROWS}, parts=parts, first=[status, status], headers=headers)
     with served(shelf) as url:

@@ -1,4 +1,4 @@
-"""What is no table is named with the command that helps; a signature counts only as a whole."""
+"""What is not a table is named with the command that helps; a signature counts only as a whole."""
 
 import bz2
 import gzip

@@ -111,7 +111,7 @@ def test_a_bad_checksum_is_damage_and_the_rows_before_are_read(folder):
 @pytest.mark.parametrize("cut", [1, 20, 100])
 def test_a_zip_cut_short_has_no_rows_for_what_it_holds_stands_at_its_end(folder, cut):
     (folder / "a.zip").write_bytes(zipped({"a.csv": CSV})[:-cut])
-    with pytest.raises(InputError, match=r"a\.zip is damaged: it is no whole zip"):
+    with pytest.raises(InputError, match=r"a\.zip is damaged: it is not a complete zip"):
         read("a.zip")
 
 

@@ -78,7 +78,7 @@ def jobs(draw):
 
 
 def has_equal_bad_rows(lines):
-    """Equal rows that cannot be told apart by their number, but by their reason."""
+    """Equal rows that cannot be distinguished by their number, but by their reason."""
     bad = Counter((one.key, one.row, one.outcome) for one in lines if one.outcome in BAD)
     return any(rows > 1 for rows in bad.values())
 
@@ -262,7 +262,7 @@ GOOD = json.loads(to_json(line(1)))
 def test_a_line_that_is_no_result_is_named(tmp_path, bad):
     path = tmp_path / "a.jsonl"
     path.write_bytes(to_json(line(1)) + b"\n" + bad)
-    with pytest.raises(InputError, match="line 3 is no line of a results file"):
+    with pytest.raises(InputError, match="line 3 is not a line of a results file"):
         make_report([str(path)])
 
 

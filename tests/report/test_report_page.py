@@ -338,7 +338,7 @@ def test_a_page_replaces_nothing_that_is_no_page(tmp_path):
     for name in ("a.jsonl", "link.html", "hard.html"):
         with pytest.raises(UsageError, match="would be overwritten"):
             check_page(str(tmp_path / name), [results])
-    with pytest.raises(UsageError, match="is no page, and would be overwritten"):
+    with pytest.raises(UsageError, match="is not a page, and would be overwritten"):
         check_page(str(tmp_path / "export.csv"), [results])
     (tmp_path / "empty.html").touch()
     check_page(str(tmp_path / "empty.html"), [results])

@@ -52,14 +52,14 @@ async def test_a_private_authority_is_trusted_when_its_file_is_named(upload, aut
 
 
 async def test_a_certificate_of_an_unknown_authority_is_refused(upload, authority):
-    await refused(upload(authority.certificate("127.0.0.1")), "its issuer is not known here")
+    await refused(upload(authority.certificate("127.0.0.1")), "its issuer is not trusted")
 
 
 async def test_another_authoritys_certificate_is_refused(upload, authority, tmp_path):
     (tmp_path / "other").mkdir()
     other = Authority(tmp_path / "other")
     sent = upload(authority.certificate("127.0.0.1"), "--ca-file", other.file)
-    await refused(sent, "its issuer is not known here")
+    await refused(sent, "its issuer is not trusted")
 
 
 async def test_a_certificate_that_has_expired_is_refused(upload, authority):

@@ -1,4 +1,4 @@
-"""What goes wrong before and after a request was written is told apart, and called by its name."""
+"""Trouble before and after a request was written is distinguished, and called by its name."""
 
 import asyncio
 import errno

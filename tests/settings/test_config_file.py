@@ -69,19 +69,19 @@ def test_a_path_may_begin_at_home(read, monkeypatch):
 @pytest.mark.parametrize(
     ("written", "line", "said"),
     [
-        ("rate = 5\nretries = 3", 2, "retries: is no setting"),
+        ("rate = 5\nretries = 3", 2, "retries: is not a setting"),
         ("\n\nraet = 5", 3, "did you mean rate?"),
         ("max-atempts = 5", 1, "did you mean max_attempts?"),
         ("api_scret = 'x'", 1, "did you mean api_secret?"),
-        ("[profile.staging]\n\nraet = 5", 3, "raet in [profile.staging]: is no setting; did you"),
-        ("[staging]\nrate = 5", 1, "staging: is no table; a profile is written [profile.NAME]"),
+        ("[profile.staging]\n\nraet = 5", 3, "raet in [profile.staging]: is not a setting; did"),
+        ("[staging]\nrate = 5", 1, "staging: is not a profile; write [profile.NAME]"),
         ("[profile]\nstaging = 5", 2, "should be a table: [profile.staging]"),
         ('profile = "staging"', 1, 'write default_profile = "…"'),
         ("default_profile = 3", 1, "should be a text in quotes"),
-        ("rate = 5\n[profile.x]\ndefault_profile = 'y'", 3, "is no setting"),
+        ("rate = 5\n[profile.x]\ndefault_profile = 'y'", 3, "is not a setting"),
         ("rate = 1\nresume = true", 2, "give --resume to it"),
         ("overwrite = true", 1, "give --overwrite to it"),
-        ("config = 'x'", 1, "config: is no setting"),
+        ("config = 'x'", 1, "config: is not a setting"),
         ("max_attempts = 1\nmax-attempts = 2", 2, "is the same as max_attempts"),
         ("api_secret = ''", 1, "should be a text in quotes"),
         # Wrong types, each by what it is and what it should be.
@@ -96,16 +96,16 @@ def test_a_path_may_begin_at_home(read, monkeypatch):
         ("map = [3]", 1, "is a list, and should be a list of texts"),
         ("map = {message_id = true}", 1, "is a table, and should be"),
         # Values that are refused as on the command line, with the same words.
-        ('\nrate = "fast"', 2, "rate: 'fast' is no number of requests a second"),
-        ("rate = -1", 1, "'-1' is no number of requests a second"),
-        ("max_attempts = 2.5", 1, "'2.5' is no whole number"),
-        ('timeout = "30 parsecs"', 1, "is no duration"),
+        ('\nrate = "fast"', 2, "rate: 'fast' is not a number of requests a second"),
+        ("rate = -1", 1, "'-1' is not a number of requests a second"),
+        ("max_attempts = 2.5", 1, "'2.5' is not an integer"),
+        ('timeout = "30 parsecs"', 1, "is not a duration"),
         ('auth = "basik"', 1, "'basik' is none of query, basic, signature; did you mean basic?"),
         ('simulate = "stormy"', 1, "is none of calm, flaky"),
-        ('timezone = "Mars/Olympus"', 1, "is no timezone"),
+        ('timezone = "Mars/Olympus"', 1, "is not a timezone"),
         ('map = {ref = "message_id"}', 1, "write FIELD=COLUMN"),
         ('no_header = "perhaps"', 1, "no_header: "),
-        ('"a\\u001b[31m" = 1', None, r"'a\x1b[31m': is no setting"),
+        ('"a\\u001b[31m" = 1', None, r"'a\x1b[31m': is not a setting"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_line(read, tmp_path, written, line, said):
@@ -119,7 +119,7 @@ def test_a_mistake_is_told_with_its_line(read, tmp_path, written, line, said):
 
 
 def test_a_mistake_in_a_profile_that_is_not_used_is_told_too(read):
-    with pytest.raises(UsageError, match=r"line 4: timeout in \[profile.b\]: 'soon' is no dur"):
+    with pytest.raises(UsageError, match=r"line 4: timeout in \[profile.b\]: 'soon' is not a dur"):
         read('[profile.a]\nrate = 5\n[profile.b]\ntimeout = "soon"')
 
 
@@ -140,7 +140,7 @@ def test_a_mistake_in_a_profile_that_is_not_used_is_told_too(read):
 )
 def test_what_is_no_toml_is_told_by_its_place_and_not_quoted(read, content, where):
     """The errors of tomllib quote keys, and in later versions carry the whole document."""
-    with pytest.raises(UsageError, match="is no TOML") as caught:
+    with pytest.raises(UsageError, match="is not valid TOML") as caught:
         read(content)
     assert where in str(caught.value)
     assert caught.value.__context__ is None

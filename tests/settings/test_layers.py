@@ -137,7 +137,7 @@ def test_an_empty_variable_sets_nothing(layers):
 @pytest.mark.parametrize(
     ("variable", "text", "said"),
     [
-        ("BATCHCONV_RATE", "fast", "BATCHCONV_RATE: 'fast' is no number of requests"),
+        ("BATCHCONV_RATE", "fast", "BATCHCONV_RATE: 'fast' is not a number of requests"),
         ("BATCHCONV_QUIET", "perhaps", "BATCHCONV_QUIET: "),
         ("BATCHCONV_AUTH", "basik", "did you mean basic?"),
         ("BATCHCONV_RESUME", "1", "--resume is about one run"),
@@ -160,8 +160,8 @@ def test_a_mistake_in_a_variable_is_told_by_its_name(layers, variable, text, sai
 def test_another_word_is_a_notice_and_no_error(layers):
     """It may be somebody else's: an image's version, a script's own variable."""
     assert layers(BATCHCONV_VERSION="1.2", BATCHCONV_HOME="/opt").notices == [
-        "BATCHCONV_HOME is no setting, and changes nothing",
-        "BATCHCONV_VERSION is no setting, and changes nothing",
+        "BATCHCONV_HOME is not a setting, and changes nothing",
+        "BATCHCONV_VERSION is not a setting, and changes nothing",
     ]
 
 

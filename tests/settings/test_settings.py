@@ -121,7 +121,7 @@ async def test_notices_are_told_and_quiet_is_quiet(shell):
     settings_file(shell, 'api_secret = "s"\napi_key = "k"\n').chmod(0o644)
     shell.env["BATCHCONV_COLOUR"] = "blue"
     loud = await shell.start("upload", "in.csv", "--simulate").end()
-    assert "BATCHCONV_COLOUR is no setting" in loud.err
+    assert "BATCHCONV_COLOUR is not a setting" in loud.err
     assert "everyone on this machine can read it" in loud.err
     shell.env["BATCHCONV_QUIET"] = "1"
     quiet = await shell.start("upload", "in.csv", "--simulate", "--overwrite").end()

@@ -48,7 +48,7 @@ def line(
         layout: of the input.
         outcome: of the row.
         run: the id of the run; None where the rows belong to no job.
-        names: the columns that hold a field, for a record that could not be taken apart.
+        names: the columns that hold a field, for a record that could not be parsed.
         source: what its job calls the input; None where that is what the row says.
     """
     row = outcome.row

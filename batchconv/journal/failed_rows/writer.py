@@ -1,4 +1,4 @@
-"""The failed-rows files: the rows that came to nothing, as they were, ready to be corrected."""
+"""The failed-rows files: the rows that were not accepted, as they were, ready to be corrected."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def looks(layouts: Mapping[str, Layout], columns: Mapping[str, Recognised]) -> d
 
 
 class FailedRows:
-    """Writes each row that came to nothing to a file for its input; makes none until then.
+    """Writes each row that was not accepted to a file for its input; makes none until then.
 
     A file is always a new one: the first free name of `X.failed.csv`, `X.failed.2.csv` and so on.
-    Only what is no regular file, a device or a pipe that was named, is written to as it is.
+    Only what is not a regular file, a device or a pipe that was named, is written to as it is.
 
     Args:
         looks: how the rows of each input look.
@@ -68,7 +68,7 @@ class FailedRows:
         return [file.path for file in self._files.values() if file.size]
 
     def write(self, outcome: Outcome, *, of: tuple[str, str] | None = None) -> None:
-        """Write the row of *outcome* if it came to nothing.
+        """Write the row of *outcome* if it was not accepted.
 
         A row that was outstanding before and is still the same stands in an earlier file.
 
@@ -138,6 +138,6 @@ def first_free(path: Path) -> Path:
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written: {error.strerror}",
-            hint="make room or mend the permissions, or name another file with --failed",
+            hint="free some space or fix the permissions, or name another file with --failed",
         ) from None
     raise AssertionError("numbers do not end")

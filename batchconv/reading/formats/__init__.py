@@ -25,11 +25,11 @@ def open_rows(
 ) -> RowStream:
     """The rows of a byte stream, its header read and checked.
 
-    The format is *name*, or what name and content tell: see `tell_format`. What is no table is
+    The format is *name*, or what name and content tell: see `tell_format`. What is not a table is
     refused, unless *name* says that it is one.
 
     Raises:
-        UsageError: the header or the columns are wrong, it is no table or a results file of ours,
+        UsageError: the header or the columns are wrong, it is not a table, it is a results file,
             or Parquet's library is not installed.
         InputError: the stream is damaged before its first record.
     """

@@ -17,7 +17,7 @@ from batchconv.reading.sources import ByteStream
 FormatName = Literal["csv", "tsv", "jsonl", "json", "parquet"]
 FORMATS: tuple[FormatName, ...] = ("csv", "tsv", "jsonl", "json", "parquet")
 MOST_AT_ONCE = 4096
-"""Rows in a batch; behind a record that came to nothing, very many lines may be there at once."""
+"""Rows in a batch; behind a bad record, very many lines may be there at once."""
 
 
 class Layout(NamedTuple):
@@ -27,7 +27,7 @@ class Layout(NamedTuple):
         format: of the input.
         header: the input's column names, numbers from 1 where it has no header; None where each
             record has its own.
-        delimiter: what stands between cells; empty where they are not text.
+        delimiter: the field delimiter; empty where cells are not text.
         encoding: what a raw record is turned back into bytes with.
         folder_values: columns that stand in no record, but in the names of the folders around the
             input, with their one value for all of its rows: `channel=voice`. Failed rows have them
@@ -81,7 +81,7 @@ class ReadOptions:
 
 @dataclass(slots=True)
 class Aside:
-    """What stood in an input and was no row: neither numbered nor sent.
+    """What stood in an input and was not a row: neither numbered nor sent.
 
     Attributes:
         blank: records of nothing but blanks.
@@ -115,7 +115,7 @@ class RowStream(ABC):
         layout: what its failed-rows file should look like.
         columns: what they hold, as far as the header or the first records tell.
         count: how many rows there are, where the file tells.
-        aside: what was no row, of what has been read so far.
+        aside: what was not a row, of what has been read so far.
     """
 
     layout: Layout
@@ -141,7 +141,7 @@ class RowStream(ABC):
 class LineRows(RowStream):
     """The rows of a format whose records are lines.
 
-    Plain lines are taken apart many at once; whatever is odd among them, by itself.
+    Plain lines are parsed many at once; whatever is odd among them, by itself.
     """
 
     _source: str

@@ -1,6 +1,6 @@
 """CSV and TSV: records of cells, quoted alike.
 
-Lines that are each one plain and sound record are taken apart many at once; `Records` reads
+Lines that are each one plain and sound record are parsed many at once; `Records` reads
 whatever else there is.
 """
 
@@ -39,7 +39,7 @@ _MANY_ODD = 3  # odd records one after the other; behind them, a look now and th
 class DelimitedRows(LineRows):
     """The rows of one CSV or TSV input.
 
-    Records of nothing but blanks, and those that repeat the header, are no rows. A record whose
+    Records of nothing but blanks, and those that repeat the header, are not rows. A record whose
     number of cells is not the header's is invalid; without a header the first one sets it.
     """
 
@@ -66,7 +66,7 @@ class DelimitedRows(LineRows):
         self._dialect = Dialect(self._find_delimiter(name), options.escape)
         if self._dialect.delimiter == options.escape:
             raise UsageError(
-                f"{self._source}: {options.escape!r} cannot both escape and stand between cells",
+                f"{self._source}: {options.escape!r} cannot be both escape character and delimiter",
                 hint="name another --escape, or the --delimiter",
             )
         self._records = Records(

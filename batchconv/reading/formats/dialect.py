@@ -1,4 +1,4 @@
-"""How a delimited file is written: what stands between cells, and what a row looks like."""
+"""How a delimited file is written: its field delimiter, and what a row looks like."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0", "Z": "\x1a"}
 
 
 class Dialect(NamedTuple):
-    """What stands between cells, and before a character that is to be taken as it is."""
+    """The field delimiter, and the character that escapes another one."""
 
     delimiter: str
     escape: str | None = None

@@ -1,4 +1,4 @@
-"""Files without a header: how they are told, and by what their cells are told apart."""
+"""Files without a header: how they are told, and by what their cells are distinguished."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class _NoHeader:
             marks = " and ".join(map(repr, fitting))
             example = "tab" if fitting[0] == "\t" else fitting[0]
             raise UsageError(
-                f"{self._source}: without a header, {marks} could both stand between cells",
+                f"{self._source}: without a header, {marks} could both be the delimiter",
                 hint=f"say which one does: --delimiter '{example}'",
             )
         return fitting[0]

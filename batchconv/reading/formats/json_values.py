@@ -110,7 +110,7 @@ class Values:
 
     @property
     def at_edge(self) -> bool:
-        """What has come is taken: the next value has to be waited for."""
+        """What has come is taken: the next value must be waited for."""
         found = _BETWEEN.match(self._text, self._at)
         return found is not None and found.end() == len(self._text)
 

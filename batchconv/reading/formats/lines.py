@@ -34,7 +34,7 @@ class Lines:
 
     `mark` is where a record begins. A reader iterates from there, and may `rewind` to any line
     behind the mark. Between two records it may take all lines that are there at once. A byte
-    order mark at the beginning of a line is no part of it.
+    order mark at the beginning of a line is not part of it.
 
     Args:
         chunks: the bytes.

@@ -18,7 +18,7 @@ class BadObjectError(ValueError):
 
 
 def _refuse_constant(name: str) -> object:
-    raise BadObjectError(f"{name} is no JSON")
+    raise BadObjectError(f"{name} is not JSON")
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -41,7 +41,7 @@ def decode_object(text: str, *, max_nesting: int) -> dict[str, Raw]:
         BadObjectError: it is none, or one with doubled keys, with NaN, or nested too deeply.
     """
     if text[0] != "{":
-        raise BadObjectError("it is no object")
+        raise BadObjectError("it is not an object")
     try:
         found, end = _decode(text)
     except json.JSONDecodeError as error:

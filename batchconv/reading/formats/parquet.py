@@ -1,6 +1,6 @@
 """Parquet: columns of values, read batch by batch from each row group.
 
-A batch is taken apart by columns, and only those that hold a field become values of Python's: the
+A batch is parsed by columns, and only those that hold a field become values of Python's: the
 others stay as they are until a row fails and is written as it was.
 """
 
@@ -158,4 +158,4 @@ def _unreadable(name: str, error: Exception) -> InputError:
             f"{name} cannot be read: it is encoded in a way that pyarrow does not know",
             hint="export it again, or try a newer pyarrow",
         )
-    return damaged(name, "it is no whole Parquet file, or some of its pages make no sense")
+    return damaged(name, "it is not a complete Parquet file, or some of its pages make no sense")

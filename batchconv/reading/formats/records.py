@@ -50,9 +50,9 @@ class Records:
 
     Attributes:
         width: cells of a sound record; None as long as there was none.
-        header: cells that are no row when they come again.
+        header: cells that are not rows when they come again.
         places: which cells the fields are in.
-        aside: what was no row.
+        aside: what was not a row.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Records:
         since = self._open_since = now if self._open_since is None else self._open_since
         if self._arrives(max(0.0, since + PATIENCE - now)):
             return False
-        self._open_since = None  # if they are no rows, look again after another while
+        self._open_since = None  # if they are not rows, look again after another while
         return self._are_rows()
 
     def _are_rows(self) -> bool:

@@ -38,7 +38,7 @@ def tell_format(stream: ByteStream, options: ReadOptions) -> FormatName:
     an object by itself and nothing else, then every line is. So one bad line costs one row.
 
     Raises:
-        UsageError: it is no table.
+        UsageError: it is not a table.
     """
     head = stream.peek()
     if is_parquet(head):

@@ -206,7 +206,7 @@ def _is_of_a_job(name: str) -> bool:
 
 
 def _is_put_aside(new: Iterable[str], asked: Iterable[str]) -> bool:
-    """Whether one of the parts that nobody named is no reader's, unless the pattern asks so."""
+    """Whether one of the parts that nobody named is not a reader's, unless the pattern asks so."""
     return any(map(is_aside, new)) and not any(map(is_aside, asked))
 
 

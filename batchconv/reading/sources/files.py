@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol, cast
 from batchconv.errors import InputError
 from batchconv.reading.sources.names import is_stdin, is_url
 
-PIECE = 1 << 15  # bytes; rows of larger ones are no faster, and delay the first
+PIECE = 1 << 15  # bytes; rows of larger ones are not faster, and delay the first
 
 
 class Opened(Protocol):
@@ -39,7 +39,7 @@ class Opened(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close it."""
         ...
 
 

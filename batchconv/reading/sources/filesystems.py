@@ -19,7 +19,7 @@ BLOCK = 4 << 20
 
 _HTTP = ("http", "https")
 _S3 = ("s3", "s3a")
-_AS_IT_IS = {"Accept-Encoding": "identity"}  # what is packed is unpacked here, and only once
+_AS_IT_IS = {"Accept-Encoding": "identity"}  # data are decompressed here, and only once
 _ENCODED = re.compile("[!-~]+")
 _RANGE = re.compile(r"bytes (?:([0-9]+)-[0-9]+|\*)/([0-9]+)")
 _CONNECT, _SILENCE = 30, 60  # seconds

@@ -146,7 +146,7 @@ def _line(row: object) -> str:
             "channel": row.channel,
         }
     if not isinstance(row, Mapping):
-        raise _NoRowError(f"gave a {type(row).__name__}, which is no mapping,")
+        raise _NoRowError(f"gave a {type(row).__name__}, which is not a mapping,")
     # NaN is what pandas has for nothing.
     cells = {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124 - only NaN differs from itself
     return json.dumps(cells, default=_plain) + "\n"
@@ -161,7 +161,7 @@ def _plain(value: object) -> str:
 
 
 def check_inputs(inputs: Collection[object]) -> None:
-    """Refuse what is no input, with a UsageError; nothing is read or looked up."""
+    """Refuse what is not an input, with a UsageError; nothing is read or looked up."""
     if not inputs:
         raise UsageError("no input is named", hint="pass a path, or rows in memory")
     for one in inputs:
@@ -172,11 +172,11 @@ def check_inputs(inputs: Collection[object]) -> None:
             one, Iterable | AsyncIterable
         ):
             raise UsageError(
-                f"a {type(one).__name__} is no input",
+                f"a {type(one).__name__} is not an input",
                 hint="pass paths, or a list of rows; one row is a list of one",
             )
         elif isinstance(one, Sequence) and any(isinstance(row, str | os.PathLike) for row in one):
-            raise UsageError("a list of paths is no input", hint="pass them one by one: *paths")
+            raise UsageError("a list of paths is not an input", hint="pass them one by one: *paths")
 
 
 @contextmanager

@@ -157,7 +157,7 @@ def _refuse_unsafe(url: str) -> None:
     if protocol == "http" and not is_loopback(url):
         raise UsageError(
             "http://... would be read in the clear, where others can see and change its rows",
-            hint="write https://, or if it has to be so: curl -sS URL | batchconv upload -",
+            hint="write https://, or if it must be so: curl -sS URL | batchconv upload -",
         )
     if protocol in ("file", "local"):
         raise UsageError(f"{protocol}://... is a file of this machine", hint="name its path")
@@ -169,7 +169,7 @@ def is_loopback(url: str) -> bool:
 
 
 def _has_good_port(host: str) -> bool:
-    """Whether what stands behind the host's colon is no password, as far as anyone can tell."""
+    """Whether what stands behind the host's colon is not a password, as far as anyone can tell."""
     return re.fullmatch(r"(?:\[[^\]]*\]|[^:]*)(?::[0-9]*)?", host) is not None
 
 

@@ -148,7 +148,7 @@ class Remote:
         return cast("BinaryIO", _Jumping(self)) if self._jumps else None
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close it."""
         with contextlib.suppress(Exception):  # a connection that is no more is closed, too
             self._file.close()
 

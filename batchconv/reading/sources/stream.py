@@ -49,7 +49,7 @@ class ByteStream:
         counted: how much of it has been handed out whole: bytes before decompression, and the line
             ends in them; none as long as the first piece is being decompressed.
         lines: line ends among the bytes handed out.
-        fresh_lines: those of the last piece, which may not have been taken apart yet.
+        fresh_lines: those of the last piece, which may not have been parsed yet.
 
     Raises:
         UsageError: from the constructor when it is a zip without one data file, or what it needs
@@ -177,7 +177,7 @@ class ByteStream:
             why = error.strerror or "unknown error"
             raise InputError(
                 f"{self.name} cannot be read: its temporary copy cannot be written: {why}",
-                hint="make room, or name a roomier folder in the environment: TMPDIR",
+                hint="free some space, or name a roomier folder in the environment: TMPDIR",
             ) from None
         return spool
 
@@ -224,6 +224,6 @@ def damaged(name: str, why: str) -> InputError:
 def _told_by(name: str, head: bytes) -> Compression:
     """The compression of an input that begins with *head*.
 
-    A name may say that text is compressed which is not; but what is no text either is damaged.
+    A name may say that text is compressed which is not; but what is not text either is damaged.
     """
     return signatures.compression_of(head) or compressed_as(name)

@@ -1,6 +1,6 @@
 """The one walk through folders of this machine: for a folder, and for a pattern.
 
-A pattern is taken apart at its slashes. `*`, `?` and `[...]` match within one name, as in a shell;
+A pattern is parsed at its slashes. `*`, `?` and `[...]` match within one name, as in a shell;
 `**` as a whole part stands for any number of folders, none included. What is put aside by its name
 (`.git`, `_temporary`, `_SUCCESS`) is matched only by a part that begins with the same character.
 A folder that is matched stands for all that is in it.
@@ -29,7 +29,7 @@ class Found(NamedTuple):
 
     Attributes:
         path: of it.
-        size: bytes of a file; None for what is no file: a link to a folder, a pipe, a device.
+        size: bytes of a file; None for what is not a file: a link to a folder, a pipe, a device.
         matched: the pattern matches it by name; else it is in a folder that is looked into.
     """
 

@@ -37,7 +37,7 @@ class OneFile:
 
     Raises:
         UsageError: there is none, or several, or it needs a password.
-        DamagedError: it is no whole zip.
+        DamagedError: it is not a complete zip.
     """
 
     def __init__(self, name: str, file: BinaryIO) -> None:
@@ -46,7 +46,7 @@ class OneFile:
             self._zip = ZipFile(file)
             self._entry = _choose(name, self._zip.infolist())
         except (BadZipFile, OSError, ValueError, NotImplementedError):
-            raise DamagedError("it is no whole zip") from None
+            raise DamagedError("it is not a complete zip") from None
         self.name = self._entry.filename
         # `zipfile` bounds the memory that it takes for these two methods only.
         if self._entry.flag_bits & 1 or self._entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
@@ -54,7 +54,7 @@ class OneFile:
         try:
             self._file = self._zip.open(self._entry)
         except (BadZipFile, OSError, ValueError, NotImplementedError):
-            raise DamagedError("it is no whole zip") from None
+            raise DamagedError("it is not a complete zip") from None
 
     def __iter__(self) -> Iterator[bytes]:
         """Its plain bytes.

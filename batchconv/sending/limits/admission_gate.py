@@ -27,7 +27,7 @@ from batchconv.vonage.verdicts import Judged, Verdict, describe
 _SOON = 0.0002  # seconds that are not worth a timer
 _LOOK_AGAIN = 0.25  # seconds
 _SPARE = 1.05  # connections for each request in flight, when their number goes up and down
-_TOLD = 10  # replies that are told of when an outage ends the run
+_TOLD = 10  # replies that are reported when an outage ends the run
 _LEAD = 0.5  # seconds before its moment at which a request is let in: time to open a connection
 
 
@@ -91,7 +91,7 @@ class AdmissionGate:
 
     @property
     def outage(self) -> bool:
-        """Whether the server is down; what is sent to it now is no attempt."""
+        """Whether the server is down; what is sent to it now is not an attempt."""
         return self._outage.since is not None
 
     @property

@@ -51,7 +51,7 @@ class RateLimiter:
         return max(0.0, self._last + self.interval - now)
 
     def rest(self) -> None:
-        """Nothing leaves for a while: that is no lateness to be made good."""
+        """Nothing leaves for a while: that is not a delay to catch up on."""
         self._rested = True
 
     def reserve(self, now: float) -> float:

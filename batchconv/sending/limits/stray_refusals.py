@@ -59,7 +59,7 @@ class StrayRefusals:
         return self._before
 
     def passed(self) -> None:
-        """A reply came that was no refusal."""
+        """A reply came that was not a refusal."""
         self._replies += 1
 
     def too_many(self) -> bool:
