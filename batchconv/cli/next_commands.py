@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Sequence
 import click
 
 from batchconv.errors import command
-from batchconv.reading.sources import is_url, without_query
+from batchconv.reading.sources import shown_input
 from batchconv.settings.option_types import options_of
 from batchconv.settings.read_options import ReadSettings
 from batchconv.vonage.authentication import mask_key
@@ -49,7 +49,7 @@ class Given:
         name = self._command.name or ""
         # A resend goes on by itself: it sends what has failed in the job, and so far no more.
         flag = ["--resume"] * any(param.name == "resume" for param in self._command.params)
-        return command([name, *flag, *options], [_shown(each) for each in self._inputs])
+        return command([name, *flag, *options], [shown_input(each) for each in self._inputs])
 
     def resend(self, results: str) -> str:
         """The command that sends again what failed."""
@@ -83,10 +83,3 @@ class Given:
                     yield flag
                 else:
                     yield f"{flag}={mask_key(one) if param.name == 'api_key' else one}"
-
-
-def _shown(name: str) -> str:
-    """An input as it may be shown: of a URL no query."""
-    if is_url(name) and without_query(name) != name:
-        return without_query(name) + "?..."
-    return name

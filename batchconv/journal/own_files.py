@@ -91,7 +91,8 @@ def _first_line(name: str) -> str:
             if len(head) >= _HEAD or b"\n" in head.lstrip(b"\r\n"):
                 break
     encoding = next((known for mark, known in _MARKS.items() if head.startswith(mark)), "utf-8")
-    for line in head.decode(encoding, "replace").splitlines():
+    # Other than splitlines(), it takes nothing but CR and LF for ends of lines.
+    for line in StringIO(head.decode(encoding, "replace"), newline=None):
         if line.strip() and not line.lower().startswith("sep="):
             return line.strip("\r\n")
     return ""

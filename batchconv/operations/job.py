@@ -21,6 +21,7 @@ from batchconv.model import Result, read_key
 from batchconv.operations.target import SIMULATED, Target
 from batchconv.pipeline import Run
 from batchconv.reading.columns import Recognised
+from batchconv.reading.sources import shown_input
 from batchconv.sending.open_files import check_concurrency
 from batchconv.sending.traffic import MOST_FOUND
 from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport
@@ -93,7 +94,7 @@ class Job:
             run_id,
             moment(self._clock.wall()),
             command,
-            list(map(str, inputs)),
+            list(map(shown_input, inputs)),
             self._target.name,
             settings.shown(),
         )

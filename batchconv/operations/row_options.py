@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from batchconv.errors import UsageError
 from batchconv.journal.settled_index import Journal
 from batchconv.pipeline import read_rows
+from batchconv.reading.columns import ADDED_COLUMNS, FIELDS
 from batchconv.reading.reader import Reader
 from batchconv.reading.sources import can_reopen
 from batchconv.settings.option_types import Option, options_of
@@ -98,9 +99,15 @@ def for_failed_rows(settings: Settings, given: Collection[str]) -> Settings:
     # What the input needed to be read at all, and this file does not.
     for name in ("no_header", "skip_lines", "escape", "limit"):
         form[name] = getattr(usual, name)
-    # Nine columns more, quotes, and UTF-8 in the place of what may have been shorter.
-    room = 4 * settings.max_row_bytes + 4096
-    return replace(settings, **{**form, "max_row_bytes": room})
+    # Added columns, quotes, and UTF-8 in the place of what may have been shorter.
+    return replace(
+        settings,
+        **{
+            **form,
+            "max_row_bytes": 4 * settings.max_row_bytes + 4096,
+            "max_columns": settings.max_columns + len(ADDED_COLUMNS) + len(FIELDS),
+        },
+    )
 
 
 def _read(option: Option, value: Any) -> Any:

@@ -231,7 +231,7 @@ def _all_local(column: Sequence[str], zone: tzinfo) -> Sequence[str] | None:
         offsets = {hour: _offset_in_hour(datetime.fromisoformat(hour), zone) for hour in hours}
         return [
             # The clocks are put in an hour without an offset: None cannot be subtracted.
-            (datetime.fromisoformat(text[:19]) - offsets[text[:13]]).isoformat(" ")  # type: ignore[operator]
+            (datetime.fromisoformat(text[:19]) - offsets[text[:13]]).isoformat(" ")  # type: ignore[operator]  # it raises the TypeError caught below
             for text in column
         ]
     except (ValueError, TypeError, OverflowError):

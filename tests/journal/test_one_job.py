@@ -389,3 +389,34 @@ def test_an_audit_tells_of_rows_without_an_outcome_and_of_accepted_ones_without_
     assert proved() == 0
     write("b,maybe,2")
     assert audit(["in.csv"], str(RESULTS), ReadSettings(), allow_gone=True).exit_code == 0
+
+
+def test_failed_rows_are_known_as_such_whatever_characters_their_first_line_holds(wire):
+    """A line separator of Unicode ends no line."""
+    wire.status = {"a\u2028b": 420}
+    Path("in.jsonl").write_text('{"message_id": "a\u2028b", "delivered": true}\n', "utf-8")
+    upload_here("in.jsonl")
+    wire.status = {}
+    assert upload_here("in.simulated.failed.jsonl").books.results["accepted"] == 1
+
+
+@pytest.mark.parametrize("how", [{}, {"map": (("message_id", "my.id"),)}])
+def test_failed_rows_of_which_none_could_be_taken_apart_are_fed_back(wire, how):
+    """They have no keys of their own until somebody fills them in."""
+    Path("in.jsonl").write_text("{oops\n" * 2)
+    upload_here("in.jsonl", **how)
+    path = Path("in.simulated.failed.jsonl")
+    again = upload_here(path.name)
+    assert (again.books.read, again.books.settled, again.outstanding_rows) == (2, 2, 2)
+    first, second = map(json.loads, path.read_text().splitlines())
+    first |= {"my": {"id": "a"}, "message_id": "a", "delivered": True}
+    path.write_text(f"{json.dumps(first)}\n{json.dumps(second)}\n")
+    again = upload_here(path.name)
+    assert (list(wire.sent), again.outstanding_rows) == (["a"], 1)
+
+
+def test_failed_rows_may_have_all_the_columns_that_their_input_may_have(wire):
+    wire.status = {"a": 420}
+    upload_here(write("a,true,x"), max_columns=3)
+    wire.status = {}
+    assert upload_here(FAILED.name).books.results["accepted"] == 1

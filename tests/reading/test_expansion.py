@@ -306,9 +306,9 @@ def test_when_no_found_file_can_be_read_the_column_is_what_is_wrong():
 def test_results_of_ours_that_are_found_are_left_out_whatever_their_name_and_packing():
     """A compressed one was sent as an export the next night."""
     fill("ex/1.csv")
-    upload_here("ex/1.csv", results="r.jsonl")
+    upload_here("ex/1.csv", results="r.results.jsonl")
     for name in ("ex/archive.jsonl.gz", "ex/1.simulated.results.jsonl.gz"):
-        Path(name).write_bytes(gzip.compress(Path("r.jsonl").read_bytes()))
+        Path(name).write_bytes(gzip.compress(Path("r.simulated.results.jsonl").read_bytes()))
     findings = validate(["ex"], ReadSettings())
     assert (findings.read, findings.exit_code) == (1, 0)
     assert findings.note == (

@@ -117,10 +117,13 @@ async def test_failed_rows_have_the_folders_value_as_a_column(folder, ending):
     async with Simulator(Behaviour(status_for_all=420)) as simulator:
         shell = Shell(folder, simulator.base_url)
         assert (await shell.uploaded("channel=voice/")).code == 1
-    written = next(path for path in folder.rglob("*failed*") if path.is_file())
+    (written,) = folder.glob("channel=voice.failed/*")
     text = written.read_text()
     if ending == "csv":
         head, row = text.splitlines()
         assert dict(zip(head.split(","), row.split(","), strict=True))["channel"] == "voice"
     else:
         assert json.loads(text)["channel"] == "voice"
+    async with Simulator(Behaviour()) as simulator:
+        fed_back = await Shell(folder, simulator.base_url).uploaded("channel=voice.failed/")
+    assert (fed_back.code, fed_back.books.accepted) == (0, 1)

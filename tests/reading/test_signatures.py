@@ -185,7 +185,7 @@ def test_a_results_file_is_no_input_whatever_its_name_and_packing(ending, pack, 
     """It has all the columns of conversions: its rows would be sent twice."""
     Path("in.csv").write_bytes(CSV)
     upload_here("in.csv", results=f"r.{ending}")
-    Path("other name").write_bytes(pack(Path(f"r.{ending}").read_bytes()))
+    Path("other name").write_bytes(pack(Path(f"r.simulated.{ending}").read_bytes()))
     error = refused("other name", **how)
     assert "is a results file of batchconv and no input" in str(error)
     assert f"batchconv resend {shlex.quote('other name')}" in str(error.hint)

@@ -16,9 +16,9 @@ async def test_formulas_go_through_results_and_failed_rows_unchanged(tmp_path):
         writer.writerows([each, "true", each] for each in FORMULAS)
     async with Simulator(Behaviour(status_for_all=420)) as refusing:
         shell = Shell(tmp_path, refusing.base_url)
-        ended = await shell.uploaded("in.csv", "-o", "out.csv")
+        ended = await shell.uploaded("in.csv", "-o", "out.results.csv")
         assert ended.books.rejected == len(FORMULAS)
-    files = {"out.csv": ["message_id"], "in.failed.csv": ["message_id", "note"]}
+    files = {"out.results.csv": ["message_id"], "out.failed.csv": ["message_id", "note"]}
     for name, columns in files.items():
         with (tmp_path / name).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -26,5 +26,5 @@ async def test_formulas_go_through_results_and_failed_rows_unchanged(tmp_path):
             assert sorted(row[column] for row in rows) == sorted(FORMULAS), name
     async with Simulator(Behaviour()) as simulator:
         shell = Shell(tmp_path, simulator.base_url)
-        await shell.uploaded("in.failed.csv")
+        await shell.uploaded("out.failed.csv", "-o", "out.results.csv")
         assert sorted(simulator.stats.accepted_ids) == sorted(FORMULAS)

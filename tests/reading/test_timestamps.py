@@ -440,7 +440,7 @@ numeric = st.sampled_from(
 
 
 @settings(deadline=None)
-@given(st.datetimes(datetime(1970, 1, 1), datetime(2068, 1, 1)), numeric)  # noqa: DTZ001 - in UTC
+@given(st.datetimes(datetime(1970, 1, 1), datetime(2068, 1, 1)), numeric)  # noqa: DTZ001 - both are in UTC
 def test_what_a_format_writes_it_reads(moment, notation):
     expected = moment.isoformat(" ", "seconds")
     assert to_api(moment.strftime(notation), UTC, notation) == expected

@@ -139,7 +139,7 @@ ZOO: dict[str, tuple[str, bytes, dict[str, object]]] = {
 def test_the_export_of_a_program_is_read(tmp_path, program):
     name, data, options = ZOO[program]
     (tmp_path / name).write_bytes(data)
-    _, batches = read([str(tmp_path / name)], ReadSettings(**options))  # type: ignore[arg-type]  # a table
+    _, batches = read([str(tmp_path / name)], ReadSettings(**options))  # type: ignore[arg-type]  # the table has any
     found = [one for batch in batches for one in batch]
     assert all(isinstance(one, Conversion) for one in found), found
     assert [tuple(one[1:]) for one in found] == BOTH

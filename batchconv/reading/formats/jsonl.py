@@ -90,6 +90,8 @@ class ObjectRows(LineRows):
             found = _WRAPPED.match(text) if row.fault.reason is Reason.TOO_LONG else None
             return _wrapped(found[1]) if found else None
         found_object = decode_object(text.strip(_SPACE), max_nesting=self._options.max_nesting)
+        if isinstance(found_object.get("_raw"), str):
+            return None  # of failed rows, one that could not be taken apart: its keys are not there
         problem = self._shapes.problem(found_object)
         if problem is not None:
             arrays = [

@@ -13,6 +13,7 @@ from batchconv.reading.sources.names import (
     format_suffix,
     is_stdin,
     is_url,
+    shown_input,
     stem,
     without_query,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "refuse_no_table",
     "refuse_results",
     "run_stem",
+    "shown_input",
     "stem",
     "without_query",
 ]

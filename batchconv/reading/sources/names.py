@@ -122,7 +122,8 @@ def folder_values(name: str) -> list[tuple[str, str | None]]:
     """What the folders around an input say of its rows: `channel=voice` is ("channel", "voice").
 
     Both are URL-encoded, as Spark and Hive write them. The folders that the whole path leads
-    through count: the same file says the same from wherever it is named.
+    through count: the same file says the same from wherever it is named. A folder of failed rows,
+    `channel=voice.failed`, says nothing: its files have what the inputs' folders said as columns.
     """
     if is_stdin(name):
         return []
@@ -131,7 +132,7 @@ def folder_values(name: str) -> list[tuple[str, str | None]]:
     return [
         (unquote(column), None if value == _NULL_FOLDER else unquote(value))
         for column, equals, value in pairs
-        if equals and column
+        if equals and column and not value.endswith(".failed")
     ]
 
 
@@ -142,6 +143,12 @@ def without_query(url: str) -> str:
         _VERSION.sub("", part) if _ALL_KEY.match(part) else re.split("[?#]", part, maxsplit=1)[0]
         for part in url.split("::")
     )
+
+
+def shown_input(name: str) -> str:
+    """An input's name as it may be shown: of a URL no query, only that there is one."""
+    plain = without_query(name) if is_url(name) else name
+    return name if plain == name else f"{plain}?..."
 
 
 def _refuse_unsafe(url: str) -> None:
