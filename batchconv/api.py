@@ -160,7 +160,7 @@ async def _to_its_end(running: asyncio.Task[Summary]) -> Summary:
             if not cancelled:
                 running.cancel()
             cancelled = True
-        except Exception:  # noqa: BLE001 - it is raised below, by whoever's it is
+        except Exception:  # noqa: BLE001 - it is raised below, by its owner
             break
     if cancelled:
         raise asyncio.CancelledError
@@ -173,7 +173,7 @@ async def _prepare(
     environment: Mapping[str, str] | None,
     watch: Watch | None = None,
 ) -> Run:
-    """Prepare off the loop; when that is cancelled, the files are let go of all the same."""
+    """Prepare off the loop; when that is cancelled, the files are closed all the same."""
     preparing = asyncio.ensure_future(
         asyncio.to_thread(
             prepare_upload,

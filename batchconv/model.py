@@ -108,7 +108,7 @@ class PackedCells(NamedTuple):
 
 
 class Result(StrEnum):
-    """What finally became of a row."""
+    """The final result of a row."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -121,7 +121,7 @@ class Earlier(NamedTuple):
     """An outcome in the journal of a job that a later one takes the place of.
 
     Attributes:
-        outcome: what had become of the row.
+        outcome: the row's earlier outcome.
         corrects: the key of that row, where this one has another; None where it is the same row.
         fed_from: the failed-rows file that this row was read from, else None.
     """
@@ -233,7 +233,7 @@ class Reply(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What finally became of a row, with what was sent.
+    """The final outcome of a row, with what was sent.
 
     Attributes:
         conversion: what was sent, or None when the row was never sent.

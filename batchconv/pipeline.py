@@ -79,9 +79,9 @@ class Run:
         damages: filled by the iteration: inputs that broke off half-way.
         run_id: what the outputs are stamped with.
         once: keeps equal rows from being sent again; None to send them.
-        watch: told of every outcome, and waited for.
+        watch: called with every outcome, and awaited.
         expect: tells how many rows there are.
-        unsure: rows that earlier runs may have sent without knowing what became of them.
+        unsure: rows that earlier runs may have sent with an unknown result.
         judge: what to do about a reply; by default the API's verdict table.
 
     Attributes:
@@ -127,7 +127,7 @@ class Run:
         settings, clock = self._settings, self._clock
         async with self._connect() as client:
             self._feed = Prefetcher(self._batches)
-            self._batches = ()  # the feed's thread is the one that lets go of the inputs
+            self._batches = ()  # the reader's thread closes the inputs
             settling = self._settling = OutcomeWriter(
                 self._outputs,
                 self.summary.books,
@@ -199,7 +199,7 @@ class Run:
         return look(self.summary, self._pool.gate, self._feed, self._pool.stops, self._expect)
 
     def discard(self) -> None:
-        """Let go of the files of a run that does not take place after all."""
+        """Close the files of a run that does not take place."""
         self._outputs.discard()
         if self._once is not None:
             self._once.close()

@@ -27,7 +27,7 @@ from batchconv.errors import BatchconvError, BooksError, ExitCode, Interrupted, 
 from batchconv.sending.stops import defect_stop
 
 _COMMANDS = {
-    "upload": "Send every row and write what became of it.",
+    "upload": "Send every row and write its outcome.",
     "validate": "Read everything, send nothing, tell what is wrong.",
     "resend": "Send the rows again that failed in an earlier run.",
     "dismiss": "Settle rows that are to stay as they are.",

@@ -109,7 +109,7 @@ def _value(name: str, texts: tuple[str, ...]) -> str:
     if name == "api_key":
         text = mask_key(text)
     elif name in _SECRET_FILES and not Path(text).is_file():
-        text = "*** (no such file)"  # whoever took it for the secret's own place gave the secret
+        text = "*** (no such file)"  # a user who took it for the secret's own place gave the secret
     elif name == "proxy":
         text = str(read_proxy(text) or "none")
     elif name == "base_url":

@@ -58,7 +58,7 @@ def sending_settings(values: dict[str, Any]) -> Settings:
 
 
 def run_and_exit(prepare: Callable[[Watch | None], Run], settings: Settings) -> NoReturn:
-    """Prepare a run, run it, tell what became of it, and exit with its code."""
+    """Prepare a run, run it, show its final summary, and exit with its code."""
     from batchconv.cli.telling import telling  # noqa: PLC0415 - start-up: --help needs none of it
     from batchconv.telemetry.observers import note_failure, observed  # noqa: PLC0415 - start-up
 

@@ -1,6 +1,6 @@
 """Standard error during a run: lines, and below them a bar where there is a terminal.
 
-A thread writes it. Whoever reads it may be slow, stuck or gone: the run goes on.
+A thread writes it. Its reader may be slow, stuck or gone: the run goes on.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=FileName())
 @settings_options(Settings)
 def upload(inputs: Sequence[str], **values: Any) -> None:
-    """Send every row of INPUT to the Conversion API, and write what became of it.
+    """Send every row of INPUT to the Conversion API, and write its outcome.
 
     INPUT is a CSV, TSV, JSON, JSON Lines or Parquet file, plain or compressed, a folder or a
     quoted pattern of them, a URL, or - for standard input.

@@ -38,7 +38,7 @@ class LineSink(Protocol):
         ...
 
     def close(self) -> None:
-        """Write what is left, push it to the disk and let go."""
+        """Write what is left, push it to the disk and close."""
         ...
 
 
@@ -59,7 +59,7 @@ class AppendOnlyFile:
 
     Raises:
         UsageError: it cannot be opened: its folder is missing or may not be written to.
-        OutputError: there is no room for it.
+        OutputError: no space is left for it.
         HeldError: another run holds it.
     """
 
@@ -95,7 +95,7 @@ class AppendOnlyFile:
 
     def _lock(self) -> bool:
         """Hold the file; False when its name has come to stand for another one meanwhile."""
-        # The kernel lets go of it with the process, however that ends.
+        # The kernel releases it with the process, however that ends.
         try:
             if not take_lock(self._fd, self.path):
                 tell_without_locks(self.path)
@@ -195,7 +195,7 @@ class AppendOnlyFile:
 
 
 def unopened(path: str, error: OSError | ValueError, option: str) -> BatchconvError:
-    """What to tell of an output that cannot be opened; *option* names another one."""
+    """The error for an output that cannot be opened; *option* names another one."""
     why = error.strerror if isinstance(error, OSError) else "the name cannot be one"
     told = f"{path} cannot be written: {why or 'unknown error'}"
     if isinstance(error, OSError) and error.errno in _NO_ROOM:

@@ -11,7 +11,7 @@ from pathlib import Path
 from batchconv.errors import OutputError
 from batchconv.journal.append_only_file import PRIVATE, unopened
 
-# What stands there is no file of ours, whatever it leads to: /dev/stdout is a link.
+# That is not a file of this program, wherever it leads: /dev/stdout is a link.
 _SYSTEM = ("/dev/", "/proc/")
 
 
@@ -46,7 +46,7 @@ def probe(path: str, option: str) -> None:
     Raises:
         UsageError: it is a folder, or its folder is missing or cannot be written to; the hint
             names *option*.
-        OutputError: there is no room.
+        OutputError: no space is left.
     """
     try:
         if _is_written_through(path):

@@ -15,7 +15,7 @@ BAD_RESULTS = frozenset(OUTSTANDING)
 
 @dataclass(slots=True)
 class Books:
-    """What became of every row that was read.
+    """The outcomes of all rows that were read.
 
     `read = settled + accepted + rejected + failed + invalid + skipped + unsent`, always: each of
     them is counted where it happens, and none is made up from the others.

@@ -50,12 +50,12 @@ class Memory(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Release what it holds."""
         ...
 
 
 def told(conversions: Iterable[Conversion]) -> list[str]:
-    """What the API would be told of each, in a text that equal rows share, as their key has it."""
+    """What the API would get for each, in a text that equal rows share, as their key has it."""
     return [
         f"{channel}\0{_SHOWN[delivered]}\0{timestamp}\0{message_id}"
         for _, message_id, delivered, timestamp, channel in conversions
@@ -75,7 +75,7 @@ class RunMemory:
         return None
 
     def add(self, accepted: Accepted) -> None:
-        """Remember it, but not whose it was: the results file tells, and there is no room here."""
+        """Remember it, but not whose it was: the results file tells, and there is no space here."""
         self._accepted.add(accepted.identity)
 
     def add_all(self, accepted: Iterable[Accepted]) -> None:
@@ -93,7 +93,7 @@ class RunMemory:
                 self._accepted.add_all(read_key(one.key))
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to release."""
 
 
 class Deduplicator:
@@ -164,7 +164,7 @@ class Deduplicator:
         return [], following
 
     def close(self) -> None:
-        """Let go of the memory."""
+        """Release the memory."""
         self._memory.close()
 
 

@@ -27,7 +27,7 @@ class JobFiles(NamedTuple):
 
     Attributes:
         results: the journal; what is not a regular file, such as `-`, is a job of this run alone.
-        runs: what tells of its runs; None where there is no job to tell of.
+        runs: the runs file; None where there is no job.
         folder: beside the results.
         stem: what the names of its files begin with.
         looked_for: names under which a job was looked for.

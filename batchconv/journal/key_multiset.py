@@ -1,4 +1,4 @@
-"""A bag of 128-bit keys in about 20 bytes each: what was seen, how often, and what became of it."""
+"""A bag of 128-bit keys in about 20 bytes each: what was seen, how often, and its outcome."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class KeyMultiset:
         self._note = note
         self._stored = KEY - _HEAD
         self._stride = self._stored + note
-        # A bucket has room to grow, and an allocator its own ways: a third comes on top.
+        # A bucket has space to grow, and an allocator its own ways: a third comes on top.
         self._most = _MOST_BYTES * 3 // (4 * self._stride) if most is None else most
         self._in_order = _InOrder(note)
         self._buckets: dict[bytes, bytearray] = {}
@@ -145,7 +145,7 @@ class KeyMultiset:
 class _InOrder:
     """Keys in the order of their arrival.
 
-    Rows are settled nearly in the order in which they stand in the input, so whoever asks for the
+    Rows are settled nearly in the order in which they stand in the input, so a search for the
     one after the other finds each a few keys on. Those that are passed over on the way are kept
     at hand: their rows are still to come.
     """

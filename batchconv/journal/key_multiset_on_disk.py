@@ -1,4 +1,4 @@
-"""A bag of keys that have no room in memory: an SQLite file without a name."""
+"""A bag of keys that do not fit into memory: an SQLite file without a name."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ class Ledger:
         self._complete.update(runs)
 
     def close(self) -> None:
-        """Let go of the file; raises OutputError when not all of it got there."""
+        """Close the file; raises OutputError when not all of it got there."""
         try:
             if self._db.in_transaction:  # a signal came while earlier runs' rows were added
                 self._execute("ROLLBACK")

@@ -1,7 +1,7 @@
 """Outcomes on their way into the files: in quick succession, those of one turn leave together.
 
 A call to the system for each line would cost a fifth of all that a row costs. A row is in flight
-until its line is written: whoever settles one waits for that before taking the next. Where rows
+until its line is written: its worker waits for that before taking the next. Where rows
 come one by one, nobody waits: the line is written at once.
 """
 
@@ -42,15 +42,15 @@ class _Finished(NamedTuple):
 
 
 class OutcomeWriter:
-    """Writes what became of rows, and only then counts it.
+    """Writes the outcome of each row, and only then counts it.
 
     Args:
         outputs: the files.
         books: where rows that end unsent are counted.
-        count: told of every outcome that was written, to count it.
+        count: called with every outcome that was written, to count it.
         once: told what was accepted before its line is written; None to send equal rows.
-        max_errors: the most rows that may come to nothing.
-        watch: told of every outcome that was written.
+        max_errors: the most rows that may fail, be rejected or be invalid.
+        watch: called with every outcome that was written.
         stop: called when the run has to end.
         send_also: called with a duplicate that takes over from a row that was not accepted.
         clock: monotonic seconds.
@@ -106,7 +106,7 @@ class OutcomeWriter:
         try:
             self._write(finished)
             self._written_at = self._clock()
-        except Exception as error:  # noqa: BLE001 - whoever waits has to hear of it, defect or not
+        except Exception as error:  # noqa: BLE001 - the waiting code must get it, defect or not
             for one in finished:
                 self._refuse(one, error)
 

@@ -21,7 +21,7 @@ from batchconv.model import Outcome
 from batchconv.settings.options import Settings
 
 _SYNC_EVERY = 0.5  # seconds between two calls of fsync, at most
-_PROBE = 4096  # bytes: a disk that has no room for these has none for lines
+_PROBE = 4096  # bytes: a disk without space for these has none for lines
 
 
 class Outputs:
@@ -40,7 +40,7 @@ class Outputs:
 
     Attributes:
         files: of the job.
-        has_journal: the job tells of earlier runs.
+        has_journal: the job has earlier runs.
         tail: how the journal of those ends.
         set_aside: old and new names of files that `--overwrite` has renamed.
 
@@ -135,7 +135,7 @@ class Outputs:
             journal.load(self.results)
 
     def begin(self, start: RunStart) -> None:
-        """Make all files ready and tell of the run that starts.
+        """Make all files ready and record the start of the run.
 
         Raises:
             UsageError: what would be renamed is not a job.
@@ -239,7 +239,7 @@ class Outputs:
                 stack.callback(self._failed.close)
 
     def end(self, end: RunEnd) -> None:
-        """Tell how the run has ended, and let go of the job; raises OutputError."""
+        """Record how the run has ended, and release the job; raises OutputError."""
         try:
             if self._runs is not None:
                 self._runs.end(end)
@@ -248,7 +248,7 @@ class Outputs:
                 self._sink.close()
 
     def discard(self) -> None:
-        """Let go of the files when the run does not take place after all."""
+        """Close the files of a run that does not take place."""
         if isinstance(self._sink, AppendOnlyFile):
             self._sink.discard()
         else:

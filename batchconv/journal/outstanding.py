@@ -1,4 +1,4 @@
-"""The rows of a job whose last outcome is bad, one by one, with what their lines tell of them."""
+"""The rows of a job whose last outcome is bad, one by one, with the values in their lines."""
 
 from __future__ import annotations
 

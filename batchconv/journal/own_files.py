@@ -34,7 +34,7 @@ class OwnFile(Enum):
 
 
 def what_is(name: str) -> OwnFile | None:
-    """What kind of file of ours that is, by its first line, however it is compressed; else None.
+    """Which of this program's files it is, by its first line, however it is compressed; else None.
 
     What can be read only once is not looked at, and neither is a URL.
     """
@@ -43,7 +43,7 @@ def what_is(name: str) -> OwnFile | None:
     try:
         line = _first_line(name)
     except (BatchconvError, OSError):
-        return None  # whoever reads it will say what is wrong with it
+        return None  # its reader will say what is wrong with it
     if line.startswith("{"):
         return _of_object(line)
     if line.encode("utf-8", "replace") == CSV_HEADER.rstrip(b"\n"):

@@ -1,4 +1,4 @@
-"""The reader of results files: whoever wants to know what stands in one asks here.
+"""The only reader of results files.
 
 `ResultsReader.lines` gives every line as it stands, `ResultsReader.fold` only what counting needs.
 A last line that a crash has torn is left out.
@@ -94,7 +94,7 @@ class ResultsReader:
             yield from self._parsed(number, text)
 
     def fold(self) -> Iterator[Keys | ResultLine]:
-        """The same lines for whoever counts them; of most only the key, and many together.
+        """The same lines for counting; of most only the key, and many together.
 
         Lines together are of one kind, and are the first outcomes of their rows. Of the lines of
         some thousand rows that follow each other, the order is lost.
@@ -285,7 +285,7 @@ class _QuickBlocks:
         try:
             line = parse_json(lines[: lines.index(b"\n")])
         except _NOT_OURS:
-            return False  # whoever takes the lines one by one will say where
+            return False  # the caller that reads the lines one by one will say where
         kind = Kind(line.source, line.outcome, line.reason, line.target)
         if kind == self._kind or not is_final(line) or line.replaces is not None:
             return False

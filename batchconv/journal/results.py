@@ -66,7 +66,7 @@ class Stamp:
         self._sources: dict[str, str] = {}
 
     def line(self, outcome: Outcome) -> ResultLine:
-        """The line that tells of *outcome*, settled now."""
+        """The line for *outcome*, settled now."""
         row, sent = outcome.row, outcome.conversion
         raw_id = row.fields.message_id
         before = row.earlier
@@ -182,7 +182,7 @@ def is_csv(path: str) -> bool:
 
 
 def no_result(path: str, number: int) -> InputError:
-    """What to say of a line that is none of ours."""
+    """The error for a line that this program did not write."""
     return InputError(
         f"{path}, line {number} is not a line of a results file",
         hint="name a results file, or fix or remove the line",

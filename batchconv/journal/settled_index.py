@@ -27,7 +27,7 @@ class Settled(NamedTuple):
 
 
 Item = Conversion | Outcome | Settled
-"""What becomes of a row: it is to be sent, it is not to be sent, or nothing is to be done."""
+"""The decision about a row: it is to be sent, it is not to be sent, or nothing is to be done."""
 
 _BAD = (*OUTSTANDING, Result.SKIPPED)  # skipped: as too old, which the next run judges anew
 _MOST_TOGETHER = 500  # settled rows that are reported as one

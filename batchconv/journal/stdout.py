@@ -31,7 +31,7 @@ class Stdout:
         self._lines.put(lines)
 
     def sync(self) -> None:
-        """Nothing to push; only tells of a failure."""
+        """Nothing to push; only reports a failure."""
         self._raise_error()
 
     def abandon(self) -> None:
@@ -47,7 +47,7 @@ class Stdout:
     def _raise_error(self) -> None:
         if isinstance(self._error, BrokenPipeError):
             raise OutputError(
-                "whoever read standard output is gone",
+                "the reader of standard output is gone",
                 hint="rows whose lines were not read may have been sent; -o PATH keeps them all",
             )
         if self._error is not None:

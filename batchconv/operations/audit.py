@@ -155,7 +155,7 @@ def _load(results: str) -> Journal:
             targets.add(line.target)
         if len(targets) > 1:
             raise UsageError(
-                f"{results} tells of several targets: {' and '.join(sorted(targets))}",
+                f"{results} has several targets: {' and '.join(sorted(targets))}",
                 hint="audit the jobs one by one",
             )
     journal = Journal()

@@ -49,7 +49,7 @@ class Choice(NamedTuple):
         )
 
     def shown(self) -> dict[str, Any]:
-        """As the runs file tells of it."""
+        """As the runs file shows it."""
         return {
             "row": sorted(f"{source}:{row}" for source, row in self.rows),
             "reason": sorted(self.reasons),
@@ -112,7 +112,7 @@ def dismiss(path: str, choice: Choice) -> Dismissed:
 def _write(
     outputs: Outputs, lines: Iterator[ResultLine], stamp: Stamp, summary: Summary
 ) -> Counter[str]:
-    """Write what becomes of the rows of *lines*; how many there were, by outcome."""
+    """Write the new outcomes of the rows of *lines*; how many there were, by outcome."""
     rows: Counter[str] = Counter()
     while some := list(islice(lines, _AT_ONCE)):
         outputs.write_lines([_dismissed(line, stamp, summary.run) for line in some])

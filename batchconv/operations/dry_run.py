@@ -1,4 +1,4 @@
-"""An upload but for the sending: what would become of every row. Nothing is written."""
+"""An upload but for the sending: what would happen to every row. Nothing is written."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ class _Remembered:
         return found or self._run.find(identity)
 
     def close(self) -> None:
-        """Let go of the copy."""
+        """Delete the copy."""
         if self._ledger is not None:
             self._ledger.close()
         if self._folder is not None:

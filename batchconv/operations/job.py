@@ -83,7 +83,7 @@ class Job:
         command: str,
         watch: Watch | None,
     ) -> Run:
-        """A run of the job, told of in its files; all that can be wrong has been looked at.
+        """A run of the job, recorded in its files; everything that can be wrong was checked before.
 
         Raises:
             UsageError: the ledger is none.
@@ -165,13 +165,13 @@ def check_target(journal: Journal, path: str, name: str) -> None:
         others |= journal.targets - {name}
     if others:
         raise UsageError(
-            f"{path} tells of rows that went to {min(others)}, and this run sends to {name}",
+            f"{path} has rows that were sent to {min(others)}, and this run sends to {name}",
             hint="send to the same target, or name another results file with -o",
         )
 
 
 def unsure_rows(runs: Iterable[JobRun]) -> int:
-    """Rows that earlier runs may have sent without knowing what became of them, at most.
+    """Rows that earlier runs may have sent with an unknown result, at most.
 
     A run that ended has counted them; one that crashed had no more than were in flight.
     """
@@ -187,7 +187,7 @@ def unsure_rows(runs: Iterable[JobRun]) -> int:
 
 @contextmanager
 def discarded_on_error(outputs: Outputs) -> Iterator[None]:
-    """Let go of the outputs when the run does not take place after all."""
+    """Close the outputs of a run that does not take place."""
     try:
         yield
     except BaseException:

@@ -79,7 +79,7 @@ def _is_below(name: str, folder: str) -> bool:
 
 
 def _own(name: str, kind: OwnFile) -> UsageError:
-    hint = "name the input that it tells of"
+    hint = "name its input"
     if kind is OwnFile.RESULTS:
         hint = f"to send its failed rows again: {command(['resend'], [name])}"
     return UsageError(f"{name} is a {kind.value} of batchconv, and no input", hint=hint)

@@ -40,7 +40,7 @@ def prepare_resend(
         settings: every option; those about reading rows are not used.
         environment: where credentials are looked for.
         include_rejected: send rejected rows, too.
-        watch: told of every outcome.
+        watch: called with every outcome.
 
     Raises:
         UsageError: the settings or the account is wrong, or the job was sent somewhere else.

@@ -41,7 +41,7 @@ def prepare_upload(
             job, to go on with it.
         settings: every option.
         environment: where credentials are looked for.
-        watch: told of every outcome.
+        watch: called with every outcome.
         given: the settings that were given for this very run, which beat those that failed rows
             were written with; None for all that are not at their defaults.
         connect: opens what conversions are sent through, in place of the network.

@@ -41,7 +41,7 @@ class ColumnPositions(NamedTuple):
 
 
 class Recognised(NamedTuple):
-    """What became of an input's columns.
+    """Which columns of an input are used.
 
     Attributes:
         fields: field → the column that holds it.
@@ -162,9 +162,9 @@ def _probable(names: Sequence[str], like: re.Pattern[str]) -> str:
 
 def _hint_for_delivered(names: Sequence[str]) -> str:
     states = [name for name in names[:1000] if _LIKE_STATES.search(_plain(name))]
-    if states:  # whoever follows "--delivered true" here reports failed messages as acted upon
+    if states:  # "--delivered true" would report failed messages as acted upon here
         return (
-            f"{_shown(states[0])!r} may tell what became of the message; the API asks whether the "
+            f"{_shown(states[0])!r} may hold the status of the message; the API asks whether the "
             "user did what it asked for: name the column that says that with "
             "--map delivered=COLUMN, and words that mean yes and no with --true and --false"
         )

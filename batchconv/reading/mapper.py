@@ -90,7 +90,7 @@ class Mapper:
             return _invalid(row, problem.fault)
 
     def all(self, rows: list[Row]) -> list[Conversion | Outcome]:
-        """What becomes of each of *rows*: the same as one by one, and several times faster.
+        """The conversion or the fault of each row: as one by one, but several times faster.
 
         Values are looked at by columns, and a column in which all is usual without leaving C.
         """

@@ -2,7 +2,7 @@
 
 The source may block (a pipe, a slow disk) and mapping costs time; neither may hold up requests in
 flight. The queue in between is the loop's own and holds a few batches. A batch is bounded in rows
-and in bytes by whoever makes it, so what is read ahead is bounded in both.
+and in bytes by its maker, so what is read ahead is bounded in both.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Prefetcher(Generic[T]):
 
     Attributes:
         ended: all there is has been read, or it was closed.
-        reading: the thread is in the iterator, and not waiting for room.
+        reading: the thread is in the iterator, and not waiting for space.
     """
 
     def __init__(self, batches: Iterable[Sequence[T]]) -> None:
@@ -98,12 +98,12 @@ class Prefetcher(Generic[T]):
         self.ended = self._over = True
         self._error = None
         self._current.clear()
-        while not self._queue.empty():  # room for all that the thread may still hand over
+        while not self._queue.empty():  # space for all that the thread may still hand over
             self._queue.get_nowait()
         self._queue.put_nowait(_End(None))  # for a task that waits for the next batch
 
     def _read_all(self, batches: Iterable[Sequence[T]]) -> None:
-        # Nobody else holds the iterator: when this thread lets go of it, its files are closed.
+        # Nobody else holds the iterator: when this thread drops it, its files are closed.
         error = None
         try:
             for batch in batches:
@@ -121,7 +121,7 @@ class Prefetcher(Generic[T]):
         self._handed_over_all = isinstance(batch, _End)
 
     def _hand_over(self, batch: Sequence[T] | _End) -> bool:
-        """Put it into the queue, waiting for room; False when the loop is gone."""
+        """Put it into the queue, waiting for space; False when the loop is gone."""
         putting = self._put(batch)
         try:
             done = asyncio.run_coroutine_threadsafe(putting, self._loop)

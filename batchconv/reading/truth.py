@@ -104,7 +104,7 @@ def _plain(text: str) -> str:
 
 
 def is_delivery_state(text: str) -> bool:
-    """Whether a text tells what became of the message, which is not what the API asks for."""
+    """Whether a text is the status of a message, which is not what the API asks for."""
     return _plain(text) in DELIVERY_STATES
 
 

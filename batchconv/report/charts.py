@@ -237,7 +237,7 @@ def _draw_distribution(latencies: LatencyHistogram, size: Size) -> Figure:
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
     _title(panel, size, "share of rows")
     marks = [(share, latencies.quantile(share) or edges[0]) for share in (_MEDIAN, 0.95, 0.99)]
-    # Room at the right for the label of the last one.
+    # Space at the right for the label of the last one.
     room = 1 - _LABEL_WIDTH / (size.width - _LEFT - _RIGHT)
     right = max(edges[-1], edges[0] * (marks[-1][1] / edges[0]) ** (1 / room))
     panel.set_xlim(edges[0], right)

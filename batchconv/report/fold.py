@@ -1,4 +1,4 @@
-"""The fold of a job's lines: what became of its rows, and of those of each run.
+"""The fold of a job's lines: the outcomes of its rows, and of those of each run.
 
 Memory is bounded: by how many runs, reasons and inputs are distinguished, and by the resolution of
 the latencies and of the history.

@@ -124,7 +124,7 @@ def _reasons(jobs: Sequence[_Job], kinds: Counter[Kind]) -> list[ReasonReport]:
 
 
 def _run_reports(job: _Job) -> list[RunReport]:
-    """The runs of a job: those that its runs file tells of in that order, however clocks go."""
+    """The runs of a job: those in its runs file, in that order, however clocks go."""
     folds = {fold.run: fold for fold in job.fold.runs}
     told = {one.run: one for one in job.told}
     order = dict.fromkeys([*folds, *told])

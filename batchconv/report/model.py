@@ -16,7 +16,7 @@ SIMULATED = "simulated"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A row that was not accepted, as its line in the results tells of it."""
+    """A row that was not accepted, as its line in the results shows it."""
 
     source: str
     row: int
@@ -50,7 +50,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class RunTold:
-    """What the runs file of a job tells of a run; None where it does not.
+    """What the runs file of a job says about a run; None where it does not.
 
     Attributes:
         command: `upload`, `resend` or `dismiss`.

@@ -1,4 +1,4 @@
-"""A results file for a report: its lines some thousand at a time, and what can be told of them."""
+"""A results file for a report: its lines some thousand at a time, and what is known of them."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def reason_of(line: ResultLine) -> str:
 
 
 def attempts_of(attempts: int) -> int:
-    """How many attempts a line tells of, within what can be."""
+    """How many attempts a line reports, within what can be."""
     return min(max(attempts, 0), _MOST_ATTEMPTS)
 
 

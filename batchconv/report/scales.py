@@ -17,14 +17,14 @@ _PERIODS = (
 
 
 def round_values(low: float, high: float, most: int) -> list[float]:
-    """Round values between the two on a logarithmic axis, as many as there is room for."""
+    """Round values between the two on a logarithmic axis, as many as fit."""
     values: list[float] = []
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in _LOG_STEPS:
         finer = [step * 10.0**power for power in powers for step in steps]
         finer = [value for value in finer if low <= value <= high]
         nearest = min((two / one for one, two in pairwise(finer)), default=math.inf)
-        # Beside each other at two thirds of the room that each would have.
+        # Beside each other at two thirds of the space that each would have.
         if len(finer) > most or math.log(nearest) < math.log(high / low) / most / 1.5:
             break
         values = finer

@@ -104,7 +104,7 @@ def even(slices: Sequence[Slice], most: int, least_rows: float = 12.0) -> list[S
     Args:
         slices: that follow each other.
         most: how many there may be then.
-        least_rows: how many rows each should have on average, lest it shows nothing but noise.
+        least_rows: how many rows each should have on average, so that it shows more than noise.
     """
     if not slices:
         return []

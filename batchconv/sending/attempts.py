@@ -55,7 +55,7 @@ class Attempts:
         turn_away: asked about each row when it is about to be written; its outcome when it is
             not to be sent any more.
         stop: called when the account or the address refuses.
-        tell_attempt: told of every exchange that was not accepted.
+        tell_attempt: called with every exchange that was not accepted.
 
     Attributes:
         stopping: what is to be tried again is left as it is.

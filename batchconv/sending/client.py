@@ -1,4 +1,4 @@
-"""One Conversion, one HTTP exchange, one Reply: the room where aiohttp lives.
+"""One Conversion, one HTTP exchange, one Reply: the module that uses aiohttp.
 
 Exceptions and reprs of aiohttp hold the full URL, secrets and all: they end here and become a
 `Reply` with a word of our own. Redirects are never followed: they would turn the POST into a GET
@@ -82,14 +82,14 @@ class _Exchange:
 
 
 _exchange: ContextVar[_Exchange] = ContextVar("_exchange")
-"""The exchange that a task is at: aiohttp hands nothing of ours on to a request."""
+"""The exchange that a task is at: aiohttp passes no value of this program to a request."""
 
 
 class _Request(aiohttp.ClientRequest):
     """A request that waits for its turn when it has a connection.
 
     It is not written to a connection on which an answer is already waiting. That answer belongs
-    to no request of ours; it would be taken for the answer to this one, and every later answer
+    to none of our requests; it would be taken for the answer to this one, and every later answer
     for the one before it.
     """
 

@@ -2,7 +2,7 @@
 
 `asyncio.timeout` makes a timer for each exchange, and aiohttp's own limits cost twice that; of
 a thousand such timers hardly one ever fires. Here one timer looks after all: with the same limit
-for everybody, whoever began first is due first.
+for all, the first to begin is the first to be due.
 """
 
 from __future__ import annotations

@@ -18,12 +18,12 @@ _RESULTS = {
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One conversion on its way: whoever holds it settles it or counts it as unsent.
+    """One conversion on its way: its holder settles it or counts it as unsent.
 
     Attributes:
         order: its place among all that were taken.
         task: who holds it; None while an outage keeps it back.
-        alone: its trouble is its own: each exchange is an attempt, and none tells of an outage.
+        alone: its trouble is its own: each exchange is an attempt, and none shows an outage.
             So with rows that failed in an earlier run, or before and after an outage.
         exchanges: made so far.
         attempts: those of them that count.

@@ -62,7 +62,7 @@ class Backoff(wait_base):
         self._wall = wall
 
     def __call__(self, retry_state: RetryCallState) -> float:
-        """Seconds to wait after the attempt that *retry_state* tells of."""
+        """Seconds to wait after the attempt in *retry_state*."""
         outcome = retry_state.outcome
         judged: Judged | None = outcome.result() if outcome is not None else None
         asked = retry_after(judged.reply.retry_after, self._wall()) if judged else None

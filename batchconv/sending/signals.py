@@ -26,7 +26,7 @@ class Signals:
         self._stop: Callable[[int], object] | None = None
 
     def install(self) -> None:
-        """Take the signals over, but for those that whoever started the process ignores (nohup)."""
+        """Take the signals over, except those that the parent process ignores (nohup)."""
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)

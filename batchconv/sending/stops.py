@@ -68,7 +68,7 @@ _WANTS_OTHERS = "it wants a user and a password, or others"
 _PROXY = {401: _WANTS_OTHERS, 407: _WANTS_OTHERS}
 _NO_WAY = "it does not let this machine connect to the API"
 _ASK = (
-    "check --proxy with whoever runs it; user and password belong in the URL of BATCHCONV_PROXY "
+    "check --proxy with its operator; user and password belong in the URL of BATCHCONV_PROXY "
     "or of `proxy` in a file of settings"
 )
 _ADDRESS = ("this is not the Conversion API's address", "check --base-url")

@@ -19,7 +19,7 @@ class TaskSet:
     """Tasks that are at work.
 
     Args:
-        failed: told of every exception that ended one.
+        failed: called with every exception that ended one.
     """
 
     def __init__(self, failed: Callable[[BaseException], None]) -> None:

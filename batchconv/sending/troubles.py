@@ -1,4 +1,4 @@
-"""aiohttp's exceptions → Replies: what went wrong, in a word of ours.
+"""aiohttp's exceptions → Replies: what went wrong, as a `Reason`.
 
 The text of such an exception holds the URL and its secrets: it ends here.
 """
@@ -58,14 +58,14 @@ def _reason(error: Exception) -> Reason:
 
 
 def _place(error: Exception) -> tuple[str, int | None] | None:
-    """Host and port that could not be connected to; None where the error tells of none."""
+    """Host and port that could not be connected to; None where the error names none."""
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError):
         return error.host, error.port
     return None
 
 
 def _flaw(error: Exception) -> str:
-    """What is wrong with a certificate, in words of ours."""
+    """What is wrong with a certificate, as a sentence."""
     return _FLAWS.get(getattr(error, "verify_code", 0), "it cannot be verified")
 
 
@@ -73,7 +73,7 @@ _FLAWS = {  # by OpenSSL's X509_V_ERR numbers
     9: "it is not valid yet; the clock of this machine may be wrong",
     10: "it has expired",
     18: "it is self-signed",
-    19: "it is self-signed, or by an issuer that is not known here",
+    19: "it is self-signed, or by an issuer that is not trusted",
     20: "its issuer is not trusted",
     21: "its issuer is not trusted",
     23: "it has been revoked",

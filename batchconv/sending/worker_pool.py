@@ -3,7 +3,7 @@
 A worker takes a conversion, makes the first attempt and settles it. An attempt that is to be
 made again becomes a task of its own, in which tenacity waits; it holds no place among the
 requests in flight. In an outage rows are kept back, but for one now and then. A row that ends
-without an outcome is counted as unsent where it is let go, so that wrong books do not balance.
+without an outcome is counted as unsent where it is given up, so that wrong books do not balance.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Pool:
         turn_away: asked about each row when it is about to be written; its outcome when it is
             not to be sent any more.
         drain: asked after each outcome what to wait for before more is taken, if anything.
-        tell_attempt: told of every exchange that was not accepted.
+        tell_attempt: called with every exchange that was not accepted.
         keep: told how many connections are of use whenever that changes.
         rate: requests a second, retries counted in; None for no limit.
         backoff: how long a retry waits.

@@ -115,7 +115,7 @@ class Layers:
         return None
 
     def account(self, given: Collection[str]) -> Account | None:
-        """The secrets, when the place that tells of the account is the file."""
+        """The secrets, when the account comes from the file."""
         layer = self._account(given)
         if layer is None:
             return None
@@ -123,7 +123,7 @@ class Layers:
         return Account(place, layer.table.secrets)
 
     def _account(self, given: Collection[str]) -> _Layer | None:
-        """The one place of all that the account consists of; None for those not known here."""
+        """The one place of all that the account consists of; None for unknown ones."""
         if any(name in given for name in _ACCOUNT):
             return None
         for layer in self._layers:

@@ -1,7 +1,7 @@
 """The simulator of the Conversion API: one simulator for the demo, for users, tests and benches.
 
     checks (is the request one the API takes?) ┐
-    faults (what becomes of it: pure)          ├→ judge (remembers) → server (acts) → stats
+    faults (what is the reply? pure)           ├→ judge (remembers) → server (acts) → stats
     behaviour (everything adjustable)          ┘
 
 `Simulator` is imported when it is first asked for, because only it needs aiohttp: a command

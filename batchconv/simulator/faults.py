@@ -1,4 +1,4 @@
-"""What becomes of a request: pure functions of the behaviour and of what is known about it.
+"""The fault or reply of a request: pure functions of the behaviour and of what is known about it.
 
 Draws come from a hash of seed, message id and attempt, not from a stream of random numbers:
 the same file meets the same faults in whatever order its requests arrive.
@@ -60,7 +60,7 @@ class Action(NamedTuple):
 
 
 def decide(behaviour: Behaviour, visit: Visit) -> Action:
-    """What shall become of the request."""
+    """How to answer the request."""
     check = visit.check
     delay = latency_of(behaviour, check.message_id, visit.attempt)
     if behaviour.status_for_all is not None:

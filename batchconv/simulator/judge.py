@@ -1,6 +1,6 @@
 """The simulator's memory: how often each id came, what the rate still allows, when it began.
 
-Without clock and sockets: whoever asks brings the time along.
+Without clock and sockets: the caller passes the time.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 
 def _quiet_logger() -> logging.Logger:
-    """A logger that tells of defects here but not of clients that do not speak HTTP."""
+    """A logger that reports defects here but not clients that do not speak HTTP."""
     logger = logging.getLogger(__name__)
     logger.addFilter(_is_ours)
     return logger

@@ -38,12 +38,12 @@ def tell(level: int, event: str, message: str, **fields: Any) -> None:
 
 
 def notice(message: str, **fields: Any) -> None:
-    """Tell of something that may be good to know and ends nothing."""
+    """Report something that may be good to know and ends nothing."""
     tell(logging.WARNING, "notice", message, **fields)
 
 
 def tell_attempt(row: Row, attempt: int, reply: Reply, verdict: str) -> None:
-    """Tell of an exchange that was not accepted."""
+    """Report an exchange that was not accepted."""
     if log.isEnabledFor(logging.DEBUG):  # an outage has very many, and mostly nobody asks
         got = reply.status or reply.trouble
         tell(

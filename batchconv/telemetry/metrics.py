@@ -82,7 +82,7 @@ class MetricsFile:
         try:
             _write(self._path, *waiting[-1])
         except OutputError as error:
-            # Not worth ending a run for: whoever watches the file sees it grow old.
+            # Not worth ending a run for: a monitor of the file sees it grow old.
             if not self._told:
                 notice(f"{error}; the run goes on")
             self._told = True
@@ -109,7 +109,7 @@ def record_failure(path: str, now: float, exit_code: int) -> None:
 
 
 def read_last(path: str) -> dict[str, float]:
-    """What a file of an earlier run tells of runs that are over; nothing if it is not ours."""
+    """The counts of earlier runs in a file that this program wrote; empty for any other file."""
     found = {}
     try:
         file = Path(path)

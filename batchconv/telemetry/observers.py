@@ -52,7 +52,7 @@ class Observed(Protocol):
         ...
 
     def discard(self) -> None:
-        """Let go of its files, because it does not take place."""
+        """Close its files, because it does not take place."""
         ...
 
 
@@ -101,7 +101,7 @@ def require_metrics() -> None:
 
 
 def metrics_of(settings: Settings, run: Observed) -> list[Observer]:
-    """The observer that *settings* ask for by themselves; *run* is let go of when it cannot be.
+    """The observer that *settings* ask for by themselves; *run* is closed when it cannot be.
 
     Raises:
         UsageError, OutputError: the metrics file cannot be written.
@@ -118,7 +118,7 @@ def metrics_of(settings: Settings, run: Observed) -> list[Observer]:
 
 
 def note_failure(settings: Settings, error: BatchconvError) -> None:
-    """Let the metrics tell of a run that came to its end before it began.
+    """Write the metrics of a run that ended before it began.
 
     A run that finds another one at work is none: the other one writes the file.
     """

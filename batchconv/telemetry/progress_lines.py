@@ -14,7 +14,7 @@ EVERY = 60.0  # seconds
 
 
 class Plain:
-    """Tells of the run as the event `progress`."""
+    """Reports the run as the event `progress`."""
 
     def __init__(self) -> None:
         self.every = EVERY

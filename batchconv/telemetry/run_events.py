@@ -71,7 +71,7 @@ class Turns:
 
 
 class RowsNotAccepted:
-    """Tells of every row that was settled and not accepted; handed to a run as its watch."""
+    """Reports every row that was settled and not accepted; handed to a run as its watch."""
 
     def observe(self, outcome: Outcome) -> None:
         """Called by the run for each row."""

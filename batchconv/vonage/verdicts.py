@@ -111,7 +111,7 @@ def outcome_unknown(reply: Reply) -> bool:
 
 
 def describe(reply: Reply) -> str:
-    """What came back, in words of ours, as the beginning of a sentence.
+    """What came back, as the beginning of a sentence.
 
     Nothing that the server or an exception said is in it: both may repeat a secret.
     """

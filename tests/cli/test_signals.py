@@ -130,7 +130,7 @@ async def test_a_closed_standard_output_stops_the_upload_with_5(tmp_path):
             assert first.startswith(b'{"source":"in.csv"')
         ended = await running.end()
     assert ended.code == 5
-    assert "whoever read standard output is gone" in ended.err
+    assert "the reader of standard output is gone" in ended.err
     assert ended.books.read < 5_000
     assert "resume with" not in ended.err
 

@@ -219,7 +219,7 @@ def test_a_broken_standard_output_is_told_of_with_the_next_call(monkeypatch):
     monkeypatch.setattr(os, "write", _fail_with(errno.EPIPE))
     sink = Stdout()
     sink.write(b"one\n")
-    with pytest.raises(OutputError, match="whoever read standard output is gone"):
+    with pytest.raises(OutputError, match="the reader of standard output is gone"):
         sink.close()
     with pytest.raises(OutputError):
         sink.sync()

@@ -272,7 +272,7 @@ async def test_a_resend_goes_to_the_target_that_accepted_rows_only():
     async with Simulator(Behaviour(faults=faults)) as simulator:
         await upload(simulator, "a.csv")
     async with Simulator(Behaviour()) as other:
-        with pytest.raises(UsageError, match="tells of rows that went to"):
+        with pytest.raises(UsageError, match="has rows that were sent to"):
             await resend(other, "a.results.jsonl")
     assert other.stats.requests == 0
 

@@ -1,4 +1,4 @@
-"""How a failed row looks: as it was, in its input's notation, with what became of it added."""
+"""How a failed row looks: as it was, in its input's notation, with its outcome added."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def line(
     names: Sequence[str],
     source: str | None = None,
 ) -> bytes:
-    """The row of *outcome* with what became of it.
+    """The row of *outcome*, with the outcome added.
 
     Args:
         layout: of the input.

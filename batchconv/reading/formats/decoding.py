@@ -1,4 +1,4 @@
-"""Bytes → text: which encoding it is, and what becomes of bytes that are not in it.
+"""Bytes → text: which encoding it is, and how bytes that are not in it are treated.
 
 The standard library's decoders stop at the first byte that makes no sense, or lose it. Here such
 bytes stay in the text as lone surrogates: they cost the record that they stand in, no other, and

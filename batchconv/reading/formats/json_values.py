@@ -170,7 +170,7 @@ class Values:
 
     def _take(self, brackets: _Brackets, *, wait: bool) -> Value:
         line, seen = self._line, self._at
-        head = ""  # of a value that is too long: the rest is let go of
+        head = ""  # of a value that is too long: the rest is dropped
         while (end := brackets.end(self._text, seen)) is None:
             if len(self._text) - self._at > self._max_bytes:
                 head = head or self._text[self._at : self._at + self._max_bytes]

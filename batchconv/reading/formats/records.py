@@ -74,7 +74,7 @@ class Records:
         self._arrives = arrives
         self._clock = clock
         self._open_since: float | None = None
-        self._refused_until = 0  # the line that an earlier record came to grief on
+        self._refused_until = 0  # the line that broke an earlier record
         self._refusal = _SWALLOWING  # what to say of records that reach there
 
     def next(self, *, wait: bool = True) -> Record | None:

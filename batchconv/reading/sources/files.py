@@ -89,7 +89,7 @@ class File:
         return piece
 
     def _refuse_rewritten(self) -> None:
-        """Raise when what has been read no longer stands there; more behind it is no matter.
+        """Raise when what has been read no longer stands there; more behind it does not matter.
 
         What was read of a file that is written anew in its place is the end of one version and
         the middle of another: rows that stand in neither.

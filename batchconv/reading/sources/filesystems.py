@@ -111,7 +111,7 @@ def _filesystem(address: str) -> tuple[Any, str]:
         options = _http_options(encoded=_ENCODED.fullmatch(address) is not None)
     elif protocol in _S3:
         configured = fsspec.config.conf.get(protocol, {}).get("config_kwargs", {})
-        # Proxy variables are not read unasked; whoever configures fsspec has asked.
+        # Proxy variables are not read unasked; a configuration of fsspec asks.
         options = {"use_listings_cache": False, "config_kwargs": {"proxies": {}, **configured}}
     try:
         found: tuple[Any, str] = fsspec.core.url_to_fs(address, **options)
@@ -183,7 +183,7 @@ class _Version(NamedTuple):
     modified: str | None
 
     def is_same(self, other: _Version) -> bool:
-        """Whether nothing that both tell of differs; a weak tag tells, too."""
+        """Whether all values that both have are equal; a weak tag counts, too."""
         return self.size == other.size and all(
             mine is None or theirs is None or mine == theirs
             for mine, theirs in ((self.tag, other.tag), (self.modified, other.modified))
@@ -226,7 +226,7 @@ class _HttpFile:
         return bytes(part.content)
 
     def close(self) -> None:
-        """Let go of nothing: each part was asked for by itself."""
+        """Nothing to close: each part was a request of its own."""
 
 
 async def _fetch(fs: Any, url: str, at: int, size: int, same: dict[str, str]) -> _Part | None:

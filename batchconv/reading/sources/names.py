@@ -45,7 +45,7 @@ _WILD = re.compile(r"[*?]|\[[^\]]*\]")
 
 
 class Input(str):
-    """An input as results and people see it; only whoever opens it needs its address.
+    """An input as results and people see it; only the code that opens it needs its address.
 
     Of a URL the name lacks user-info, query and fragment, which may hold secrets: a text with this
     name can show none of them by accident.

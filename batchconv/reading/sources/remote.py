@@ -149,7 +149,7 @@ class Remote:
 
     def close(self) -> None:
         """Close it."""
-        with contextlib.suppress(Exception):  # a connection that is no more is closed, too
+        with contextlib.suppress(Exception):  # a connection that is lost is closed, too
             self._file.close()
 
 
@@ -246,7 +246,7 @@ def _why(error: Exception) -> str:
 
 
 def _status(error: BaseException | None) -> int | None:
-    """The HTTP status that an exception, or the one it came from, tells of."""
+    """The HTTP status of an exception, or of the one it came from."""
     while error is not None:
         reply = getattr(error, "response", None)  # botocore's
         told = reply.get("ResponseMetadata", {}) if isinstance(reply, dict) else {}

@@ -204,7 +204,7 @@ def refuse_results(name: str, compression: Compression, head: bytes) -> None:
         raise OwnResultsError(
             f"{name} is a results file of batchconv and no input",
             hint=f"to send its failed rows again{plain}: {command(['resend'], [name])}; "
-            "or name the input that it tells of, with --resume",
+            "or name its input, with --resume",
         )
 
 

@@ -159,7 +159,7 @@ class ByteStream:
         which has no name and is gone when the stream is closed.
 
         Raises:
-            InputError: it is damaged, or there is no room for the temporary file.
+            InputError: it is damaged, or no space is left for the temporary file.
         """
         there = self._opened.jumping() if self.compression == "none" else None
         return there or self._spooled(self)

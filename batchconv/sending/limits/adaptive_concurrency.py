@@ -93,7 +93,7 @@ class AdaptiveConcurrency:
             trouble: it is to be tried again.
         """
         if left < self._changed:
-            return False  # it tells of another limit
+            return False  # it shows another limit
         self._replies += 1
         if trouble:
             self._in_trouble += 1
@@ -131,7 +131,7 @@ class AdaptiveConcurrency:
         self._peak = self.limit
 
     def _set(self, limit: int, now: float, *, kept: int = 0, good: int = 0) -> None:
-        # What leaves at once when there is more room opens connections, and their handshakes
+        # What leaves at once when there is more space opens connections, and their handshakes
         # are not the server's slowness.
         skip = max(0, limit - self.limit)
         self.limit = max(1, min(limit, self._most))

@@ -107,7 +107,7 @@ class AdmissionGate:
         return None
 
     async def afford_retry(self) -> None:
-        """Wait until the budget has room for one more retry."""
+        """Wait until the budget allows one more retry."""
         await self._budget.spend(idle=self._idle)
 
     def enter_at_once(self) -> Admission | None:

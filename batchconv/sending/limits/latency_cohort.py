@@ -7,7 +7,7 @@ from math import inf
 _SHORTEST = 0.02  # seconds
 _ANSWERED = 0.75  # the share of its requests that is waited for
 _BELIEF = 30  # replies that weigh as much as all that is believed already
-_MOST = 0.4  # the share that one cohort counts for, however many its replies
+_MOST = 0.4  # the weight of one sample, however many its replies
 
 
 class LatencySample:
@@ -52,7 +52,7 @@ class LatencySample:
 
     @property
     def usable(self) -> int:
-        """How many replies tell of latency."""
+        """How many replies count for the latency."""
         return len(self._latencies)
 
     def latency(self) -> float:

@@ -39,7 +39,7 @@ class RateLimiter:
             return
         self._rate = rate
         self.interval = 1 / rate if rate else 0.0
-        # Half an interval leaves room for the late wake-up that comes on top of it.
+        # Half an interval leaves time for the late wake-up that comes on top of it.
         narrow = self.interval / 2 > _WIDE_MARGIN / 2
         slack = min(_CATCH_UP, self.interval / 2) if narrow else _WIDE_MARGIN
         self._slack = min(slack, most_slack)

@@ -38,7 +38,7 @@ class RetryBudget:
                 self.let_one_go()
 
     def let_one_go(self) -> None:
-        """Whoever waits longest may leave, whatever is left."""
+        """The one that has waited longest may leave, even when nothing is left."""
         while self._queue:
             turn = self._queue.popleft()
             if not turn.done():
