@@ -228,6 +228,11 @@ class Journal:
                     return Standing(outcome.value) if bad else Standing.TOO_OLD
         return None
 
+    @property
+    def unmatched(self) -> int:
+        """Final outcomes that no row has matched yet."""
+        return len(self._final)
+
     def take_accepted(self, key: bytes) -> bool:
         """Whether an accepted outcome of that key is left; it is taken away."""
         return any(self._final.take(key, why) is not None for why in (_ACCEPTED, _CORRECTED))

@@ -126,7 +126,8 @@ def audit(
     found.superseded = sum(journal.outstanding.values()) - journal.outstanding[Result.SKIPPED]
     # A correction that was accepted is of the row that it corrects.
     spare = found.standings[Standing.CORRECTED]
-    for line in ResultsReader(results).lines():
+    # Mostly nothing is left, and the results need not be read once more.
+    for line in ResultsReader(results).lines() if journal.unmatched else ():
         if line.outcome != Result.ACCEPTED or not journal.take_accepted(read_key(line.key)):
             continue
         if line.corrects is not None and spare:
