@@ -43,6 +43,8 @@ def _lines(found: DryRun, settings: Settings) -> Iterator[str]:
         f"read {found.read} = settled {found.settled} + to send {found.to_send} + "
         f"invalid {found.invalid} + skipped {found.skipped.total()}"
     )
+    if found.aside:
+        yield f"no rows: {found.aside}"
     for reason, count in found.skipped.most_common():
         yield f"{count} skipped: {reason}"
     yield from invalid_lines(found)

@@ -26,6 +26,7 @@ from batchconv.operations.job import check_flags, check_target
 from batchconv.operations.target import Target
 from batchconv.operations.upload_rows import find_source, understand
 from batchconv.reading.columns import Recognised
+from batchconv.reading.formats import Aside
 from batchconv.reading.sources import can_reopen, is_stdin
 from batchconv.sending.age_limit import age_limit, was_too_old
 from batchconv.settings.options import Settings
@@ -45,6 +46,7 @@ class DryRun:
         results: where outcomes would go.
         outstanding: rows of the job that are bad now.
         columns: input → what its columns hold.
+        aside: what stands in the inputs and is no row.
         damages: inputs that broke off half-way.
         notes: sentences about the files, for people.
     """
@@ -58,6 +60,7 @@ class DryRun:
     examples: dict[str, list[Example]] = field(default_factory=dict)
     outstanding: int = 0
     columns: Mapping[str, Recognised] = field(default_factory=dict)
+    aside: Aside = field(default_factory=Aside)
     damages: list[BatchconvError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -91,6 +94,7 @@ class DryRun:
                 }
                 for reason, count in self.reasons.most_common()
             },
+            "no_rows": {"blank": self.aside.blank, "headers": self.aside.headers},
             "results": self.results,
             "outstanding": self.outstanding,
             "rate": rate,
@@ -153,6 +157,7 @@ def dry_run(
         if once is not None:
             once.close()
     found.columns, found.damages = source.columns, source.damages
+    found.aside = source.aside
     return found
 
 

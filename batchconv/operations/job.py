@@ -21,6 +21,7 @@ from batchconv.model import Result, read_key
 from batchconv.operations.target import SIMULATED, Target
 from batchconv.pipeline import Run
 from batchconv.reading.columns import Recognised
+from batchconv.reading.formats import Aside
 from batchconv.reading.sources import shown_input
 from batchconv.sending.open_files import check_concurrency
 from batchconv.sending.traffic import MOST_FOUND
@@ -38,12 +39,14 @@ class Source(NamedTuple):
         damages: filled by the iteration.
         columns: of each input.
         expect: tells how many rows there are.
+        aside: what stands in the inputs and is no row; filled by the iteration.
     """
 
     batches: Iterable[Sequence[Item]]
     damages: list[BatchconvError]
     columns: Mapping[str, Recognised]
     expect: Expectation
+    aside: Aside = Aside()  # of what is no input as it was exported
 
 
 class Job:
@@ -120,6 +123,7 @@ class Job:
         )
         summary = run.summary
         summary.columns = source.columns
+        summary.aside = source.aside
         summary.torn = self.outputs.tail.torn
         summary.outstanding += self.journal.outstanding
         summary.accepted_before = bool(self.journal.accepted_by)

@@ -17,6 +17,7 @@ from batchconv.operations.job import Source, limited
 from batchconv.operations.own_inputs import SortedInputs, sort_inputs
 from batchconv.operations.row_options import check_rows_known, differences
 from batchconv.operations.target import Target
+from batchconv.operations.unknown_times import unknown_times
 from batchconv.pipeline import read_rows
 from batchconv.reading.formats import Layout
 from batchconv.reading.reader import Reader
@@ -106,6 +107,7 @@ def find_source(
         return Found(source, notes, asked.corrections.layouts)
     reader, source = _source(asked.inputs.inputs, settings, target, journal)
     notes = _resume_notes(asked.files, settings, reader, journal, runs) if settings.resume else []
+    notes += unknown_times(reader.layouts, settings)
     return Found(source, notes, reader.layouts)
 
 
@@ -117,7 +119,9 @@ def _source(
     retry = RETRIES[settings.retry]
     items = (list(journal.settle(convert(batch), retry)) for batch in batches)
     expect = partial(_expected, reader, settings.limit)
-    return reader, Source(limited(items, settings.limit), reader.damages, reader.columns, expect)
+    return reader, Source(
+        limited(items, settings.limit), reader.damages, reader.columns, expect, reader.aside
+    )
 
 
 def _expected(reader: Reader, limit: int | None, read: int) -> float | None:

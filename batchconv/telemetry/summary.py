@@ -15,6 +15,7 @@ from batchconv.journal.books import BAD_RESULTS, OUTSTANDING, Books
 from batchconv.journal.runs_file import moment
 from batchconv.model import Outcome, Result, show
 from batchconv.reading.columns import Recognised
+from batchconv.reading.formats import Aside
 from batchconv.sending.durations import show_duration
 from batchconv.sending.stops import Stop, file_stop
 from batchconv.sending.traffic import Traffic
@@ -33,6 +34,7 @@ class Summary:
         accepted_before: earlier runs of the job had rows accepted.
         outstanding: rows of the job whose last outcome is rejected, failed or invalid, by that.
         columns: input → what its columns hold.
+        aside: what stood in the inputs and was no row.
         failed: the failed-rows files that this run has written.
         failed_of_job: those of the whole job.
         torn: bytes of a torn last line that a resume cut off the results file.
@@ -53,6 +55,7 @@ class Summary:
     accepted_before: bool = False
     outstanding: Counter[Result] = field(default_factory=Counter)
     columns: Mapping[str, Recognised] = field(default_factory=dict)
+    aside: Aside = field(default_factory=Aside)
     stops: list[Stop] = field(default_factory=list)
     damages: list[str] = field(default_factory=list)
     results: str = ""
@@ -136,6 +139,7 @@ class Summary:
                 {"from": moment(begin), "to": moment(end), "why": why}
                 for begin, end, why in traffic.pauses
             ],
+            "no_rows": {"blank": self.aside.blank, "headers": self.aside.headers},
             "columns": self._columns(),
             "options": self.options,
         }
@@ -178,6 +182,8 @@ class Summary:
                 **books.counts()
             )
         ]
+        if self.aside:
+            said.append(f"no rows: {self.aside}")
         took = self.finished - self.started
         traffic_line = (
             f"{count_of(traffic.requests, 'request')} in {show_duration(took)}, "

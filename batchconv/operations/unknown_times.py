@@ -1,0 +1,45 @@
+"""Inputs in which no timestamp is recognised, and the option that reads them: told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, islice
+
+from batchconv.errors import count_of
+from batchconv.model import Conversion, Outcome, Reason
+from batchconv.pipeline import read_rows
+from batchconv.reading.sources import can_reopen, is_url
+from batchconv.reading.spreadsheets import DateNotations
+from batchconv.settings.read_options import ReadSettings, mapper_of
+
+_MOST_INPUTS = 5  # that are looked at: files of one export look alike
+_ROWS = 100  # of each
+
+
+def unknown_times(inputs: Iterable[str], settings: ReadSettings) -> Iterator[str]:
+    """A sentence for each of the first inputs of which no timestamp is recognised.
+
+    What can be read only once, or from far away only, is not looked at.
+
+    Args:
+        inputs: that have been checked.
+        settings: how they are read.
+    """
+    if settings.timestamp_format is not None:
+        return
+    near = (name for name in inputs if can_reopen(name) and not is_url(name))
+    for name in islice(near, _MOST_INPUTS):
+        _, batches = read_rows([name], replace(settings, limit=_ROWS))
+        items = mapper_of(settings).all(list(chain.from_iterable(batches)))
+        if any(isinstance(item, Conversion) and item.timestamp for item in items):
+            continue
+        unknown = DateNotations()
+        for item in items:
+            time = item.row.fields.timestamp
+            if isinstance(item, Outcome) and item.reason is Reason.BAD_TIMESTAMP:
+                unknown.add(str(time))
+        if unknown.count:
+            remedy = f"give {unknown.option}" if unknown.option else "name their --timestamp-format"
+            rows = count_of(len(items), "row")
+            yield f"no timestamp in the first {rows} of {name} is recognised; {remedy}"
