@@ -81,7 +81,7 @@ class Run:
         once: keeps equal rows from being sent again; None to send them.
         watch: called with every outcome, and awaited.
         expect: tells how many rows there are.
-        unsure: rows that earlier runs may have sent with an unknown result.
+        result_unknown: rows that earlier runs may have sent with an unknown result.
         judge: what to do about a reply; by default the API's verdict table.
 
     Attributes:
@@ -100,7 +100,7 @@ class Run:
         once: Deduplicator | None = None,
         watch: Watch | None = None,
         expect: Expectation | None = None,
-        unsure: int = 0,
+        result_unknown: int = 0,
         judge: Callable[[Reply], Judged] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -115,7 +115,7 @@ class Run:
         self._turn_away = age_limit(settings.max_age, clock.wall)
         self._watch = watch
         self._expect = expect
-        self._unsure = unsure
+        self._result_unknown = result_unknown
         self.summary = Summary(run_id, clock.wall(), settings.shown(), results=outputs.path)
         self._feed: Prefetcher[Item]
         self._settling: OutcomeWriter
@@ -228,8 +228,8 @@ class Run:
         if isinstance(admitted, Outcome):
             self._settling.note(admitted)
             return None
-        if admitted is not None and self._unsure and admitted.row.earlier is None:
-            self._unsure -= 1
+        if admitted is not None and self._result_unknown and admitted.row.earlier is None:
+            self._result_unknown -= 1
             self.summary.traffic.unknown_repeats += 1
         return admitted
 
@@ -279,7 +279,7 @@ class Run:
         except OutputError as error:
             summary.stops.append(file_stop(error))
         try:
-            end = RunEnd(summary.run, summary.as_dict(), pool.traffic.unsure)
+            end = RunEnd(summary.run, summary.as_dict(), pool.traffic.result_unknown)
             await asyncio.to_thread(self._outputs.end, end)
         except OutputError as error:
             summary.stops.append(file_stop(error))

@@ -40,12 +40,12 @@ class RunEnd(NamedTuple):
 
     Attributes:
         summary: as `--summary` writes it.
-        unsure: rows left unsent that the API may have accepted all the same.
+        result_unknown: rows left unsent that the API may have accepted all the same.
     """
 
     run: str
     summary: Mapping[str, Any]
-    unsure: int = 0
+    result_unknown: int = 0
 
 
 class JobRun(NamedTuple):
@@ -85,7 +85,7 @@ class RunsFile:
             try:
                 found = json.loads(line)
                 if "finished" in found:
-                    yield RunEnd(str(found["run"]), found, int(found.get("unsure", 0)))
+                    yield RunEnd(str(found["run"]), found, int(found.get("result_unknown", 0)))
                 else:
                     yield RunStart(*(found[name] for name in RunStart._fields))
             except (ValueError, KeyError, TypeError, RecursionError):
@@ -97,7 +97,7 @@ class RunsFile:
 
     def end(self, end: RunEnd) -> None:
         """Write that a run has ended; raises OutputError."""
-        self._write({**end.summary, "unsure": end.unsure})
+        self._write({**end.summary, "result_unknown": end.result_unknown})
 
     def _write(self, line: Mapping[str, Any]) -> None:
         file = AppendOnlyFile(self.path)

@@ -19,7 +19,7 @@ from batchconv.journal.results import ResultLine, Stamp
 from batchconv.journal.runs_file import RunEnd, RunsFile, RunStart, moment
 from batchconv.journal.settled_index import Journal
 from batchconv.model import Reason, Result
-from batchconv.operations.job import discarded_on_error, new_run_id, unsure_rows
+from batchconv.operations.job import discarded_on_error, new_run_id, rows_of_unknown_result
 from batchconv.settings.options import Settings
 from batchconv.telemetry.summary import Summary
 
@@ -99,13 +99,13 @@ def dismiss(path: str, choice: Choice) -> Dismissed:
         first = next(meant, None)
         if first is None:
             raise _nothing(path, journal, choice)
-        unsure = unsure_rows(RunsFile(files.runs).read())
+        result_unknown = rows_of_unknown_result(RunsFile(files.runs).read())
         start = RunStart(run, moment(time.time()), "dismiss", [path], first.target, choice.shown())
         outputs.begin(start)
         summary = Summary(run, time.time(), start.options, results=outputs.path)
         summary.outstanding += journal.outstanding
         rows = _write(outputs, chain([first], meant), stamp, summary)
-        outputs.end(RunEnd(run, summary.as_dict(), unsure))
+        outputs.end(RunEnd(run, summary.as_dict(), result_unknown))
         return Dismissed(rows, summary.outstanding_rows)
 
 

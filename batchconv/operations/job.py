@@ -119,7 +119,7 @@ class Job:
             once=once,
             watch=watch,
             expect=source.expect,
-            unsure=unsure_rows(self.runs),
+            result_unknown=rows_of_unknown_result(self.runs),
         )
         summary = run.summary
         summary.columns = source.columns
@@ -144,7 +144,7 @@ class Job:
                 pass
             elif isinstance(memory, RunMemory):
                 memory.load(self.outputs.results)
-            else:
+            elif not (self.runs and all(memory.knows(one.start.run) for one in self.runs)):
                 memory.add_all(
                     Accepted(read_key(line.key), line.run, line.source, line.row)
                     for line in self.outputs.results.lines()
@@ -174,19 +174,19 @@ def check_target(journal: Journal, path: str, name: str) -> None:
         )
 
 
-def unsure_rows(runs: Iterable[JobRun]) -> int:
+def rows_of_unknown_result(runs: Iterable[JobRun]) -> int:
     """Rows that earlier runs may have sent with an unknown result, at most.
 
     A run that ended has counted them; one that crashed had no more than were in flight.
     """
-    unsure = 0
+    result_unknown = 0
     for run in runs:
         if run.end is not None:
-            unsure = run.end.unsure
+            result_unknown = run.end.result_unknown
         else:
             in_flight = run.start.options.get("concurrency")
-            unsure += in_flight if isinstance(in_flight, int) else MOST_FOUND
-    return unsure
+            result_unknown += in_flight if isinstance(in_flight, int) else MOST_FOUND
+    return result_unknown
 
 
 @contextmanager

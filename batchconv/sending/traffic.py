@@ -97,7 +97,7 @@ class Traffic:
         pauses: from when to when (Unix seconds) nothing left, and why. When there are very many,
             neighbours are told as one.
         paused_for: seconds of all of them, by why.
-        unsure: rows among the unsent ones that the API may have accepted all the same.
+        result_unknown: rows among the unsent ones that the API may have accepted all the same.
     """
 
     requests: int = 0
@@ -105,7 +105,7 @@ class Traffic:
     throttled: int = 0
     unknown_repeats: int = 0
     unsent: int = 0
-    unsure: int = 0
+    result_unknown: int = 0
     waiting: int = 0
     pauses: list[tuple[float, float, str]] = field(default_factory=list)
     paused_for: dict[str, float] = field(default_factory=dict)

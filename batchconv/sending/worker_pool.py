@@ -145,7 +145,7 @@ class Pool:
     def _let_go(self, delivery: Delivery) -> None:
         if not delivery.settled:
             self.traffic.unsent += 1
-            self.traffic.unsure += delivery.unknown or delivery.unheard
+            self.traffic.result_unknown += delivery.unknown or delivery.unheard
 
     def _staff(self) -> None:
         """Have as many workers as may be at work at once."""

@@ -199,6 +199,11 @@ class Summary:
         if median is not None and high is not None:
             traffic_line += f"; p50 {show_duration(median)}, p95 {show_duration(high)}"
         said.append(traffic_line)
+        if traffic.result_unknown:
+            said.append(
+                f"{count_of(traffic.result_unknown, 'unsent row')} may have reached the API all "
+                "the same: the result is unknown or could not be written; a resume sends them again"
+            )
         if self.outstanding_rows:
             by = ", ".join(
                 f"{self.outstanding[one]} {one.value}"
