@@ -157,7 +157,7 @@ def check_own(files: JobFiles) -> None:
     for name, kind in ((files.results, OwnFile.RESULTS), (files.runs, OwnFile.RUNS)):
         if name and _is_regular(name) and _size(name) and what_is(name) is not kind:
             raise UsageError(
-                f"{name} is there and is no {kind.value} of batchconv: it is left as it is",
+                f"{name} is there and is not a {kind.value} of batchconv: it is left as it is",
                 hint="name another place for the results with -o",
             )
 
