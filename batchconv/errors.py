@@ -58,9 +58,26 @@ class ExitCode(IntEnum):
         return min(map(cls, codes), key=list(cls).index, default=cls.OK)
 
     @property
+    def see(self) -> str | None:
+        """The command that shows the manual's page for this code; None for 0."""
+        page = _PAGES.get(self, "jobs" if self.is_signal else None)
+        return page and f"batchconv manual {page}"
+
+    @property
     def is_signal(self) -> bool:
         """Whether a signal ended the run."""
         return self in (ExitCode.SIGHUP, ExitCode.SIGINT, ExitCode.SIGTERM)
+
+
+_PAGES = {
+    ExitCode.DEFECT: "contributing",
+    ExitCode.ACCOUNT: "authentication",
+    ExitCode.FILE: "troubleshooting",
+    ExitCode.USAGE: "troubleshooting",
+    ExitCode.HELD: "jobs",
+    ExitCode.LIMIT: "outages",
+    ExitCode.BAD_ROWS: "correcting",
+}  # of the manual: what to do
 
 
 class BatchconvError(Exception):

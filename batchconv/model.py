@@ -187,7 +187,7 @@ def read_key(text: str) -> bytes:
 
 
 class Conversion(NamedTuple):
-    """A validated row: what the API is told.
+    """A validated row: what is sent to the API.
 
     Attributes:
         delivered: the API's field: did the user do what the message asked for.
@@ -201,7 +201,7 @@ class Conversion(NamedTuple):
     channel: Channel
 
     def key(self) -> bytes:
-        """128 bits that equal rows share: of what the API is told, and of nothing else.
+        """128 bits that equal rows share: of what is sent to the API, and of nothing else.
 
         A resume, a ledger and `--duplicates` know a row again by it, in whatever notation it is
         written. No id holds a NUL: such rows are invalid.

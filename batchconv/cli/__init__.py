@@ -143,6 +143,7 @@ def _tell_usage_error(error: click.ClickException) -> None:
         error.show(told)
         try:
             click.echo(without_queries(told.getvalue()), err=True, nl=False)
+            click.echo(f"see: {ExitCode.USAGE.see}", err=True)
         except OSError:
             silence(2)
 
@@ -152,5 +153,5 @@ def tell_error(error: BatchconvError, code: int | None = None) -> None:
     if wants_json(sys.argv[1:], os.environ):
         say_json_error(str(error), error.hint, code or error.exit_code)
     else:
-        for line in error_lines(str(error), error.hint):
+        for line in error_lines(str(error), error.hint, ExitCode(code or error.exit_code)):
             say_aside(line)

@@ -58,7 +58,7 @@ def audit(
             say(printable(line))
     for damage in found.damages:
         say_aside(f"batchconv: {damage}")
-    sys.exit(found.exit_code)
+    exit_with(found.exit_code)
 
 
 def _lines(found: Audit) -> Iterator[str]:

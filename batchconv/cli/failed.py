@@ -67,4 +67,4 @@ def failed(results: str, inputs: Sequence[str], named: str | None, **values: Any
         speak(f"{more} outstanding in the job, and not in these inputs")
     for damage in written.damages:
         say_aside(f"batchconv: {damage}")
-    sys.exit(5 if written.damages else 0)
+    exit_with(5 if written.damages else 0)

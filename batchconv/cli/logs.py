@@ -10,12 +10,12 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from batchconv.errors import OutputError, UsageError, printable, without_queries
+from batchconv.errors import ExitCode, OutputError, UsageError, printable, without_queries
 from batchconv.journal.append_only_file import AppendOnlyFile, ends_with_a_line
 from batchconv.telemetry.events import log
 
 _NOTHING = logging.CRITICAL + 1
-_TOLD = ("columns", "progress")  # events that are told to people, though they are not warnings
+_TOLD = ("columns", "progress")  # events that people see, though they are not warnings
 
 
 def json_line(
@@ -51,7 +51,14 @@ def json_line(
 def error_line(message: str, hint: str | None, exit_code: int) -> str:
     """The event of an error that ends the program."""
     hint = hint and without_queries(hint)
-    return json_line("error", "error", without_queries(message), hint=hint, exit_code=exit_code)
+    return json_line(
+        "error",
+        "error",
+        without_queries(message),
+        hint=hint,
+        exit_code=exit_code,
+        see=ExitCode(exit_code).see,
+    )
 
 
 class JsonFormatter(logging.Formatter):
@@ -83,7 +90,7 @@ class LogFile:
     Args:
         path: of the file.
         as_json: its lines are events, which have their times already.
-        tell: told what goes wrong.
+        tell: called when something goes wrong.
 
     Raises:
         UsageError: it cannot be opened, or its last line has no end: it is not a log.

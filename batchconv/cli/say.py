@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from batchconv.errors import OutputError, printable, without_queries
+from batchconv.errors import ExitCode, OutputError, printable, without_queries
 
 
 def say(text: str | bytes) -> None:
@@ -63,7 +63,7 @@ def say_json_error(message: str, hint: str | None, exit_code: int) -> None:
 
 
 def wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """Whether errors are told as JSON, where the command line may not have been understood."""
+    """Whether errors are printed as JSON, where the command line may not have been understood."""
     for at, argument in reversed(list(enumerate(arguments))):
         if argument == "--log-format":
             return [*arguments, ""][at + 1] == "json"
@@ -72,12 +72,22 @@ def wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool
     return environment.get("BATCHCONV_LOG_FORMAT") == "json"
 
 
-def error_lines(text: str, hint: str | None) -> Iterator[str]:
-    """What happened and what to do next, as it fits standard error."""
+def error_lines(text: str, hint: str | None, code: ExitCode) -> Iterator[str]:
+    """What happened, what to do next, and the manual's page, as it fits standard error."""
     columns = columns_of(2)
     yield from fitted(f"batchconv: {without_queries(text)}", columns)
     if hint:
         yield from fitted(f"  {without_queries(hint)}", columns)
+    if code.see:
+        yield f"  see: {code.see}"
+
+
+def exit_with(code: int) -> NoReturn:
+    """End a command that has printed what it found; name the manual's page when that is bad."""
+    see = ExitCode(code).see
+    if see:
+        say_aside(f"see: {see}")
+    sys.exit(code)
 
 
 def fitted(line: str, columns: int | None) -> list[str]:

@@ -50,7 +50,7 @@ def upload(inputs: Sequence[str], **values: Any) -> None:
     told = told_of(click.get_current_context())
     given = {name for name, value in told.items() if value.origin == FLAG}
     if settings.dry_run:
-        sys.exit(run_dry(inputs, settings, os.environ, given))
+        exit_with(run_dry(inputs, settings, os.environ, given))
 
     def prepare(watch: Watch | None) -> Run:
         try:

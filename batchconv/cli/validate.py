@@ -70,7 +70,7 @@ def validate(
             say_aside(findings.note)
     for damage in findings.damages:
         say_aside(f"batchconv: {damage}")
-    sys.exit(findings.exit_code)
+    exit_with(findings.exit_code)
 
 
 def _lines(findings: Findings, pace: float | None, max_age: float | None) -> Iterator[str]:

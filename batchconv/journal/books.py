@@ -9,7 +9,7 @@ from batchconv.errors import BooksError
 from batchconv.model import Result
 
 OUTSTANDING = (Result.REJECTED, Result.FAILED, Result.INVALID)
-"""Outcomes of rows that were not accepted, in the order in which they are told."""
+"""Outcomes of rows that were not accepted, in the order in which they are shown."""
 BAD_RESULTS = frozenset(OUTSTANDING)
 
 

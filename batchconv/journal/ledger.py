@@ -114,7 +114,7 @@ class Ledger:
         return int(self._one("SELECT id FROM targets WHERE hash = ?", (hashed,))[0])
 
     def find(self, identity: bytes) -> Origin | None:
-        """The run that had it accepted, or None; raises OutputError when that cannot be told."""
+        """The run that had it accepted, or None; raises OutputError when that is unknown."""
         found = self._one(
             "SELECT runs.name, sources.name, row FROM accepted "
             "JOIN names AS runs ON runs.id = run JOIN names AS sources ON sources.id = source "

@@ -44,7 +44,7 @@ def holder_of(file: int | str) -> str:
 
 
 def writer_of(file: int | str) -> str | None:
-    """The process that holds a file to write to it; None where there is none, or none is told."""
+    """The process that holds a file to write to it; None where there is none or it is unknown."""
     inode = os.stat(file).st_ino  # noqa: PTH116 - a descriptor or any text
     try:
         locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()

@@ -48,7 +48,7 @@ class OutcomeWriter:
         outputs: the files.
         books: where rows that end unsent are counted.
         count: called with every outcome that was written, to count it.
-        once: told what was accepted before its line is written; None to send equal rows.
+        once: called with what was accepted before its line is written; None to send equal rows.
         max_errors: the most rows that may fail, be rejected or be invalid.
         watch: called with every outcome that was written.
         stop: called when the run has to end.

@@ -27,7 +27,7 @@ _PROBE = 4096  # bytes: a disk without space for these has none for lines
 class Outputs:
     """Where outcomes are written.
 
-    Constructing it takes the job, before anything is read: a second run on it is told so at once.
+    Constructing it takes the job, before anything is read: a second run on it is refused at once.
     `open_failed` follows when the inputs are known, then `load`, and `begin` when all is well:
     until then no file is changed.
 

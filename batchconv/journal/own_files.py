@@ -1,4 +1,4 @@
-"""Which files this program wrote itself, told by what stands in them, whatever they are called."""
+"""Which files this program wrote itself, recognised by their content, whatever they are called."""
 
 from __future__ import annotations
 

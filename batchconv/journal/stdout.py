@@ -26,7 +26,7 @@ class Stdout:
         return self._lines.qsize() > _MOST_QUEUED and self._error is None
 
     def write(self, lines: bytes) -> None:
-        """Queue lines for the thread; a failure is told with the next call."""
+        """Queue lines for the thread; a failure is raised by the next call."""
         self._raise_error()
         self._lines.put(lines)
 

@@ -256,7 +256,7 @@ def _find_job(asked: Sequence[str], settings: Settings) -> JobFiles:
         jobs = {one.results: one for one in found if one is not None}
         if None in found or len(jobs) > 1:
             raise UsageError(
-                f"{asked[0]} holds failed rows of a job, and which one cannot be told by its name"
+                f"{asked[0]} holds failed rows of a job, and which one is not clear from its name"
                 if None in found
                 else f"{' and '.join(dict.fromkeys(asked))} are of different jobs",
                 hint="name the results file of the job with -o",

@@ -55,7 +55,7 @@ def understand(inputs: Sequence[str], settings: Settings, given: Collection[str]
     """Which job is meant, and whether it is corrected rows that are fed back to it.
 
     Raises:
-        UsageError: it cannot be told which job is meant, or it is not there.
+        UsageError: it is not clear which job is meant, or it is not there.
         InputError: an input is missing.
     """
     sorted_inputs = sort_inputs(inputs)

@@ -164,7 +164,7 @@ class Reader:
         return stream, rows
 
     def expect(self, read: int) -> float | None:
-        """Rows in all inputs, as far as can be told while they are read; None when it cannot.
+        """Rows in all inputs, as far as is known while they are read; None when it cannot.
 
         An int where all inputs tell. Elsewhere lines are counted as they are read, and bytes tell
         how many are still to come. May be called from any thread.

@@ -12,7 +12,7 @@ from batchconv.report.wording import NOTHING, duration, moment, rate, visible
 from batchconv.telemetry.latency_histogram import LatencyHistogram
 
 _MOST_FILES = 3  # failed-rows files that are named
-_ALWAYS = ("accepted",)  # an outcome that is told also when there is none
+_ALWAYS = ("accepted",)  # an outcome that is shown also when there is none
 
 
 class Verdict(NamedTuple):

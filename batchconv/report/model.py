@@ -55,7 +55,7 @@ class RunTold:
     Attributes:
         command: `upload`, `resend` or `dismiss`.
         inputs: as they were named.
-        options: what the run was told; no secrets.
+        options: what the run was started with; no secrets.
         started, finished: Unix seconds; a run without a finish has crashed, or is at work still.
         rate: requests a second.
     """
@@ -184,7 +184,7 @@ class JobReport:
 
     @property
     def unsent(self) -> int:
-        """Rows that the last run of the inputs read and did not settle, as far as is told."""
+        """Rows that the last run of the inputs read and did not settle, as far as is known."""
         told = None if self.unfinished is None else self.unfinished.told
         return 0 if told is None else told.unsent or 0
 
@@ -229,7 +229,7 @@ class Report:
 
     @property
     def unsent(self) -> int:
-        """Rows that were read and have no outcome, as far as is told."""
+        """Rows that were read and have no outcome, as far as is known."""
         return sum(job.unsent for job in self.jobs)
 
     @property

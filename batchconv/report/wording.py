@@ -78,7 +78,7 @@ def moment_exact(seconds: float) -> str:
 
 
 def moments(begin: float | None, end: float | None) -> str:
-    """From when to when; the day is told once."""
+    """From when to when; the day is shown once."""
     if begin is None or end is None:
         return NOTHING
     first, last = moment(begin), moment(end)

@@ -36,7 +36,7 @@ class Proxy:
         """Read `http://proxy:3128`, also with `user:password@` in front of the host.
 
         Raises:
-            ValueError: it is none; the text itself is not told.
+            ValueError: it is none; the text itself is not shown.
         """
         url = text if "://" in text else f"http://{text}"
         userinfo, at, _ = url.partition("://")[2].rpartition("@")
@@ -94,7 +94,7 @@ def find_proxy(
     the host is this machine or `NO_PROXY` names it. `.netrc` is not read.
 
     Raises:
-        UsageError: the variable holds no URL of a proxy; its text is not told.
+        UsageError: the variable holds no URL of a proxy; its text is not shown.
     """
     if wanted != "env":
         return wanted

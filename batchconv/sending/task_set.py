@@ -1,4 +1,4 @@
-"""The tasks of a pool: each is waited for, and what one raises is told."""
+"""The tasks of a pool: each is waited for, and what one raises is reported."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class Traffic:
 
     Attributes:
         pauses: from when to when (Unix seconds) nothing left, and why. When there are very many,
-            neighbours are told as one.
+            neighbours are reported as one.
         paused_for: seconds of all of them, by why.
         result_unknown: rows among the unsent ones that the API may have accepted all the same.
     """

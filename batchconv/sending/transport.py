@@ -49,7 +49,7 @@ class Transport(Protocol):
         ...
 
     def keep(self, connections: int) -> None:
-        """Told how many connections are of use whenever that changes."""
+        """Called with how many connections are of use whenever that changes."""
         ...
 
 

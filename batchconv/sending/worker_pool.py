@@ -43,7 +43,7 @@ class Pool:
             not to be sent any more.
         drain: asked after each outcome what to wait for before more is taken, if anything.
         tell_attempt: called with every exchange that was not accepted.
-        keep: told how many connections are of use whenever that changes.
+        keep: called with how many connections are of use whenever that changes.
         rate: requests a second, retries counted in; None for no limit.
         backoff: how long a retry waits.
         clock: monotonic seconds.

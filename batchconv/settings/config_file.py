@@ -68,7 +68,7 @@ def read_config(path: str, known: Mapping[str, Option]) -> ConfigFile:
 
     Raises:
         FileNotFoundError, PermissionError: there is none, or it cannot be reached.
-        UsageError: it cannot be read, or something in it is wrong; no value of a secret is told.
+        UsageError: it cannot be read, or something in it is wrong; no value of a secret is shown.
     """
     data, mode = _read(path)
     text, tables = _parsed(path, data)

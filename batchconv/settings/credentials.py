@@ -183,7 +183,7 @@ def _secret(settings: Settings, name: Literal["api_secret", "signature_secret"])
 def _read_secret(flag: str, path: str | None) -> Secret | None:
     if path is None:
         return None
-    # Neither the path nor the content is told: a user who took the flag for the secret's own gave
+    # Neither the path nor the content is shown: a user who took the flag for the secret's own gave
     # the secret as the path, and the error of a wrong encoding carries all that was read.
     text = why = ""
     try:

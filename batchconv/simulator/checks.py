@@ -58,7 +58,7 @@ class Check(NamedTuple):
     """What was asked, as far as it could be read, and what is wrong with it.
 
     Attributes:
-        message_id: the id byte for byte, or None when none can be told.
+        message_id: the id byte for byte, or None when none is found.
         route: 404, 405 or 414, else None.
         account: what is wrong with the credentials, else None.
         parameters: what is wrong with the conversion, else None.
@@ -89,7 +89,7 @@ def check(behaviour: Behaviour, request: Request) -> Check:
     if channel is None:
         return Check(route=Refusal(404, "POST to /conversions/sms or /conversions/voice"))
     if request.method != "POST":
-        return Check(route=Refusal(405, "a conversion is told by POST"))
+        return Check(route=Refusal(405, "a conversion is sent with POST"))
     if len(request.target) > LONGEST_TARGET:
         return Check(route=Refusal(414, f"path and query exceed {LONGEST_TARGET} bytes"))
     pairs = _pairs(query)

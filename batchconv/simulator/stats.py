@@ -37,7 +37,7 @@ class Stats:
         repeats: how many acceptances were of an id accepted before.
         by_status: replies sent.
         by_fault: faults that struck, by kind.
-        lost_replies: conversions accepted without the client being told.
+        lost_replies: conversions accepted without a reply to the client.
         fullest_second: the most requests that arrived within one second.
         redirects_followed: how often a client went where a 3xx pointed; it should not.
         arrivals: when each request came, if `Behaviour.record_arrivals`.

@@ -1,4 +1,4 @@
-"""Which column holds which field, told at the start of a run, before the first request."""
+"""Which column holds which field, shown at the start of a run, before the first request."""
 
 from __future__ import annotations
 

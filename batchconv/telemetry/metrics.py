@@ -183,7 +183,7 @@ def _families(sight: RunSnapshot) -> Iterator[Metric]:
     text = "Rows of the job whose last outcome is bad."
     yield _gauge("batchconv_rows_outstanding", text, sight.outstanding, "outcome")
     if sight.expected is not None:
-        text = "Rows in all inputs, as far as can be told."
+        text = "Rows in all inputs, as far as is known."
         yield _gauge("batchconv_rows_expected", text, round(sight.expected))
     yield _counter("batchconv_requests", "Requests sent, retries included.", traffic.requests)
     yield _counter("batchconv_retries", "Requests that were not a row's first.", traffic.retries)

@@ -59,7 +59,7 @@ class Observed(Protocol):
 async def observed(run: Observed, observers: Sequence[Observer]) -> Summary:
     """Run *run* to its end while *observers* look at it.
 
-    What goes wrong with one of them is told, and changes nothing for the run and the others.
+    An error in one of them is reported, and changes nothing for the run and the others.
     """
     following = asyncio.create_task(_follow(run, observers))
     try:

@@ -111,7 +111,7 @@ class Bar:
 
 
 def draw(sight: RunSnapshot, rate: float | None, left: float | None, size: Size) -> RenderableType:
-    """The bar with what is told beside and below it, never wider or higher than the terminal.
+    """The bar with the texts beside and below it, never wider or higher than the terminal.
 
     Args:
         sight: the run.

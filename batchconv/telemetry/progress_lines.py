@@ -27,7 +27,7 @@ class Plain:
             tell(logging.INFO, "progress", line(sight, rate, left), **fields(sight, rate, left))
 
     def end(self, sight: RunSnapshot) -> None:
-        pass  # the books are told anyway
+        pass  # the totals are shown anyway
 
 
 def line(sight: RunSnapshot, rate: float | None, left: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The turns that a run takes, told as events; and, for who wants to know, its rows."""
+"""The changes of state of a run, reported as events; and, for who wants to know, its rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Turns:
     """Compares each look at the run with the one before; a turn between two of them is missed.
 
     Args:
-        about: told when the run starts: where it goes and what it was asked for.
+        about: reported when the run starts: where it goes and what it was asked for.
     """
 
     every = LOOK_EVERY

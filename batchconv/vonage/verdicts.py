@@ -9,7 +9,7 @@ from batchconv.errors import count_of
 from batchconv.model import Reason, Reply
 
 RESEND_HINT = "; `resend` tries again"
-"""What the command line's users are told to do about a failed row."""
+"""What the command line's users should do about a failed row."""
 
 DOUBTFUL_STOPS = 20
 """So many replies in a row that put account or address in doubt stop even a run that went well."""

@@ -84,7 +84,7 @@ def test_of_any_other_zip_it_is_told_what_it_is(files, what, hint):
 def test_unusual_methods_are_told_with_what_unpacks_them(method):
     """Python's module gives what such data hold in one piece, however much it is."""
     Path("a.zip").write_bytes(zipped({"a.csv": CSV}, method))
-    with pytest.raises(UsageError, match="is compressed in a way") as caught:
+    with pytest.raises(UsageError, match="has an unsupported compression method") as caught:
         read("a.zip")
     assert caught.value.hint == "extract it: unzip -p a.zip a.csv | batchconv upload -"
 
@@ -134,7 +134,7 @@ def test_a_table_of_contents_beyond_all_measure_is_refused_before_it_is_read():
             entry = zipfile.ZipInfo(f"{number}.csv")
             entry.header_offset = entry.CRC = 0
             file.filelist.append(entry)
-    with pytest.raises(UsageError, match=r"a\.zip is a zip with more files than are read here"):
+    with pytest.raises(UsageError, match=r"a\.zip is a zip with more files than batchconv reads"):
         read("a.zip")
 
 

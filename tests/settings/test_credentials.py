@@ -156,8 +156,8 @@ def test_a_file_holds_the_secret_and_perhaps_the_end_of_its_line(file, content, 
         (f"{API}\r{SIG}", "on one line and nothing else"),
         (f"# the secret\n\n{API}\n", "on one line and nothing else"),
         (f"{API}\0", "cannot be printed"),
-        (b"CANARY-\xff\xfe", "no UTF-8 text"),
-        (API.encode("utf-16"), "no UTF-8 text"),
+        (b"CANARY-\xff\xfe", "not UTF-8 text"),
+        (API.encode("utf-16"), "not UTF-8 text"),
         (None, "No such file"),
     ],
 )
@@ -221,7 +221,7 @@ def test_the_signature_method_comes_from_the_environment_too(method):
 
 def test_an_unknown_signature_method_is_refused_only_where_it_is_needed():
     wrong = env(api_key=KEY, api_secret=API, signature_secret=SIG, signature_method="md6")
-    with pytest.raises(UsageError, match="VONAGE_SIGNATURE_METHOD is none of md5hash"):
+    with pytest.raises(UsageError, match="VONAGE_SIGNATURE_METHOD must be one of md5hash"):
         auth_of(wrong, auth="signature")
     assert isinstance(auth_of(wrong), QueryAuth)
 

@@ -22,7 +22,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le", "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16-be", "utf-16"),
 )
-_HEAD = 4  # bytes that the encoding is told by
+_HEAD = 4  # bytes from which the encoding is recognised
 # No text begins so that is not UTF-16 without a mark: every other byte of it is NUL.
 _WITHOUT = (
     (re.compile(rb"([^\0]\0){2}"), "utf-16-le"),

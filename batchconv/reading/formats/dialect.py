@@ -85,7 +85,7 @@ def are_rows(lines: Iterable[str], delimiter: str, width: int, places: ColumnPos
 
     full = [line for line in lines if line.strip("\r\n")]
     if any(line.count(delimiter) < width - 1 for line in full):
-        return False  # mostly, and soon told
+        return False  # mostly, and soon recognised
 
     def is_row(line: str, quoting: Literal[0, 3]) -> bool:
         cells = next(csv.reader([line], delimiter=delimiter, quoting=quoting), [])

@@ -1,4 +1,4 @@
-"""Files without a header: how they are told, and by what their cells are distinguished."""
+"""Files without a header: how they are recognised, and by what their cells are distinguished."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from batchconv.errors import UsageError
 from batchconv.reading.columns import FIELDS, ColumnError
 from batchconv.reading.formats.dialect import LOOKS, QUOTED, USUAL
 
-_SAMPLE = 10  # lines that the delimiter is told by, at most
+_SAMPLE = 10  # lines from which the delimiter is recognised, at most
 # What no column is called. A time has a date, or is an epoch; an id has four digits.
 _IS_DELIVERED = re.compile(r"\s*(?:true|false|yes|no|[01])\s*", re.IGNORECASE)
 _IS_TIME = re.compile(r"\s*(?:\d{4}-\d\d-\d\d.*|\d{1,2}[./]\d{1,2}[./]\d{2,4}.*|\d{10}|\d{13})\s*")

@@ -70,7 +70,7 @@ class ObjectRows(LineRows):
             raise first
 
     def _look_further(self) -> None:
-        """A file may be read ahead: so its columns are told better."""
+        """A file may be read ahead: so its columns are recognised better."""
         while len(self._head) < _SAMPLE and (rows := self._read_more()) is not None:
             self._head += rows
 
@@ -91,7 +91,7 @@ class ObjectRows(LineRows):
             return _wrapped(found[1]) if found else None
         found_object = decode_object(text.strip(_SPACE), max_nesting=self._options.max_nesting)
         if isinstance(found_object.get("_raw"), str):
-            return None  # of failed rows, one that could not be taken apart: its keys are not there
+            return None  # of failed rows, one that could not be parsed: its keys are not there
         problem = self._shapes.problem(found_object)
         if problem is not None:
             arrays = [

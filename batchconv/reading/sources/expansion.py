@@ -1,7 +1,7 @@
 """The inputs that a command names → those that are read: folders and patterns become files.
 
-It happens once, before anything is opened. What is left out is told, never passed over in silence:
-a row that nobody read is a row lost.
+It happens once, before anything is opened. What is left out is reported, never
+passed over in silence: a row that nobody read is a row lost.
 """
 
 from __future__ import annotations

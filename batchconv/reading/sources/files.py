@@ -19,7 +19,7 @@ class Opened(Protocol):
 
     @property
     def size(self) -> int | None:
-        """Its bytes, as far as that can be told."""
+        """Its bytes, as far as is known."""
         ...
 
     def read(self) -> bytes:

@@ -110,7 +110,7 @@ class Memory:
             try:
                 lines.extend(map(_line, islice(self._rows, self._at_once)))
             except Exception as error:  # noqa: BLE001 - whatever a program of the user's raises
-                self._error = error  # told when the rows before it have been read
+                self._error = error  # raised when the rows before it have been read
         if self._error is not None and not lines:
             raise self._broken(self._error) from self._error
         self._read += len(lines)

@@ -1,4 +1,4 @@
-"""How files begin: one table, from which compression, Parquet and what is not a table are told.
+"""How files begin: a table that recognises compression, Parquet and binary data.
 
 A signature counts only as a whole. `PARENT_ID` begins with four letters that encrypted Parquet
 begins with, too; but behind those stand bytes that no text has.
@@ -18,7 +18,7 @@ from batchconv.reading.sources.names import Compression, is_stdin, is_url
 BLANK = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
 """Bytes that may come before the first one that tells: spaces and byte order marks."""
 LONGEST = 512
-"""Bytes from which everything can be told that is not text: tar's first block."""
+"""Bytes from which all binary data can be recognised: tar's first block."""
 
 _NO_TEXT = rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]"
 no_text = re.compile(_NO_TEXT).search

@@ -74,7 +74,7 @@ class OneFile:
 def _refuse_long_table(name: str, file: BinaryIO) -> None:
     """Read how long the table of contents is: `ZipFile` takes all of it into memory.
 
-    Its end is told in APPNOTE.TXT of PKWARE, 4.3.16.
+    Its end is specified in APPNOTE.TXT of PKWARE, 4.3.16.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - (1 << 16) - 22))

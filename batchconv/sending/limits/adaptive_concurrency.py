@@ -35,7 +35,7 @@ class AdaptiveConcurrency:
     queue that a limit makes would be taken for the server's own time, and let the limit grow;
     and a server that has become slower would be taken for one with a queue.
 
-    Pure but for what it was told.
+    Pure except for its recorded state.
 
     Args:
         most: the limit never exceeds it.

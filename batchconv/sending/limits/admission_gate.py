@@ -36,7 +36,7 @@ class AdmissionGate:
 
     A request comes in by `enter`, which waits for a place and until its moment is near. It gets
     a connection then, and waits in `turn` for the moment at which it may be written: rate and
-    throttling are kept there. What came of it is told by `replied`, and its place is given back
+    throttling are kept there. The reply is passed to `replied`, and its place is given back
     by `leave`.
 
     Args:
@@ -44,7 +44,7 @@ class AdmissionGate:
         rate: requests a second that the user allows; None for no limit.
         traffic: where pauses are noted.
         give_up: called when an outage or throttling has outlasted the user's patience.
-        keep: told how many connections are of use whenever that changes.
+        keep: called with how many connections are of use whenever that changes.
         clock: monotonic seconds.
         wall: Unix seconds.
     """

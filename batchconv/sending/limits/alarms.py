@@ -13,7 +13,7 @@ class Alarms:
 
     Args:
         patience: seconds.
-        give_up: told why.
+        give_up: called with the reason.
     """
 
     def __init__(self, patience: float, give_up: Callable[[Stop], None]) -> None:

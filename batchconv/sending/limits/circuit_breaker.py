@@ -16,7 +16,7 @@ def probe_waits() -> chain[float]:
 
 
 class CircuitBreaker:
-    """Tells an outage from rows in trouble; pure but for what it was told.
+    """Tells an outage from rows in trouble; pure except for its recorded state.
 
     Attributes:
         since: when the outage began, in monotonic seconds; None while there is none.

@@ -9,7 +9,7 @@ _GRAIN = 0.001  # seconds of lateness of any timer; a strict limiter refuses wha
 
 
 class Pacing:
-    """Says when the next request may be written; pure but for what it was told.
+    """Says when the next request may be written; pure except for its recorded state.
 
     Args:
         rate: requests a second that the user allows; None for no limit.

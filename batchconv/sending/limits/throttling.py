@@ -38,7 +38,7 @@ _NO_PACE_YET = -inf
 
 
 class Throttling:
-    """Judges refusals; pure but for what it was told.
+    """Judges refusals; pure except for its recorded state.
 
     It is open, or paused after a refusal, or it lets a single request out to find out whether it
     may open again. While it is open and there is a pace, that is `rising` until a first refusal
