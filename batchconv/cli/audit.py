@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from batchconv.cli.options import FileName, GroupedCommand, make_settings, settings_options
-from batchconv.cli.say import say, say_aside
+from batchconv.cli.say import exit_with, say, say_aside
 from batchconv.errors import count_of, printable
 from batchconv.settings.read_options import ReadSettings
 
@@ -58,7 +57,7 @@ def audit(
             say(printable(line))
     for damage in found.damages:
         say_aside(f"batchconv: {damage}")
-    exit_with(found.exit_code)
+    exit_with(found.exit_code, quiet=as_json)
 
 
 def _lines(found: Audit) -> Iterator[str]:

@@ -16,7 +16,7 @@ from batchconv.cli.options import (
     make_settings,
     settings_options,
 )
-from batchconv.cli.say import say, say_aside
+from batchconv.cli.say import exit_with, say, say_aside
 from batchconv.errors import count_of, printable
 from batchconv.journal.append_only_file import STDOUT
 from batchconv.settings.option_types import FILES

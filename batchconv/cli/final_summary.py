@@ -1,4 +1,4 @@
-"""The last word of a run: what became of it, where the files are, and what to do next."""
+"""The final summary of a run: its totals, where the files are, and what to do next."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Line(NamedTuple):
-    """A line of the last word.
+    """A line of the final summary.
 
     Attributes:
         whole: it is never broken: programs read it, or people paste it.
@@ -58,6 +58,9 @@ def final_summary(summary: Summary, given: Given) -> Iterator[Line]:
         yield Line(f"{step.how}: {step.command}", whole=True)
     if given.from_stdin and resumable(summary):
         yield Line("  and pipe the same input in again")
+    see = summary.exit_code.see
+    if see:
+        yield Line(f"see: {see}", whole=True)
 
 
 def resumable(summary: Summary) -> bool:
@@ -81,7 +84,7 @@ def next_steps(summary: Summary, given: Given) -> Iterator[Step]:
 
 
 def fields(summary: Summary, given: Given) -> dict[str, Any]:
-    """The last word for programs."""
+    """The final summary for programs."""
     told = summary.as_dict()
     del told["run"], told["options"]  # every event has the one, and the first event the other
     return {
@@ -96,4 +99,5 @@ def fields(summary: Summary, given: Given) -> dict[str, Any]:
         "failed_rows": summary.failed,
         "failed_rows_of_job": summary.failed_of_job,
         "next": [step.command for step in next_steps(summary, given)],
+        "see": summary.exit_code.see,
     }

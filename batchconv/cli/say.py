@@ -82,10 +82,13 @@ def error_lines(text: str, hint: str | None, code: ExitCode) -> Iterator[str]:
         yield f"  see: {code.see}"
 
 
-def exit_with(code: int) -> NoReturn:
-    """End a command that has printed what it found; name the manual's page when that is bad."""
+def exit_with(code: int, *, quiet: bool = False) -> NoReturn:
+    """End a command that has printed what it found.
+
+    Unless it is *quiet*, name the manual's page for an exit code that is not 0.
+    """
     see = ExitCode(code).see
-    if see:
+    if see and not quiet:
         say_aside(f"see: {see}")
     sys.exit(code)
 

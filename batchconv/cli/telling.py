@@ -1,4 +1,4 @@
-"""What a run tells while it lasts: progress, events, and its last word."""
+"""What a run tells while it lasts: progress, events, and its final summary."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class RunOutput:
         return observers
 
     def final_summary(self, summary: Summary, given: Given) -> None:
-        """What became of it; with *quiet* only when that is not all well."""
+        """Show the final summary; with *quiet* only when the exit code is not 0."""
         code = summary.exit_code
         if self._json is not None:
             level = "error" if code > 1 else "warning" if code else "info"
@@ -120,7 +120,7 @@ class RunOutput:
         if self._json is not None:
             lines = [error_line(str(error), error.hint, error.exit_code)]
         else:
-            lines = list(error_lines(str(error), error.hint))
+            lines = list(error_lines(str(error), error.hint, error.exit_code))
         for line in lines:
             self._stderr.line(line)
             if self._log is not None:
@@ -181,7 +181,7 @@ def progress_kind(settings: Settings, environment: Mapping[str, str], *, typed: 
         return "none"  # rows and bar would be written over each other
     if typed or not os.isatty(2) or environment.get("TERM", "") in _NO_CURSOR:
         return "plain"
-    # Whoever reads the rows from a pipe may print them to the same terminal.
+    # The reader of the pipe may print the rows to the same terminal.
     return "plain" if data and asked == "auto" and not _is_file(1) else "bar"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from batchconv.cli.dry_run import invalid_lines, run_dry
 from batchconv.cli.layers import FLAG, told_of
 from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_settings
-from batchconv.cli.say import say_aside
+from batchconv.cli.say import exit_with, say_aside
 from batchconv.settings.options import Settings
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from batchconv.cli.options import (
     make_settings,
     settings_options,
 )
-from batchconv.cli.say import say, say_aside
+from batchconv.cli.say import exit_with, say, say_aside
 from batchconv.errors import count_of
 from batchconv.sending.durations import show_duration
 from batchconv.settings.option_types import FILES, OUTPUT, options_of
@@ -70,7 +69,7 @@ def validate(
             say_aside(findings.note)
     for damage in findings.damages:
         say_aside(f"batchconv: {damage}")
-    exit_with(findings.exit_code)
+    exit_with(findings.exit_code, quiet=as_json)
 
 
 def _lines(findings: Findings, pace: float | None, max_age: float | None) -> Iterator[str]:

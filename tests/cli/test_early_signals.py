@@ -58,7 +58,7 @@ async def test_a_signal_ends_a_command_that_waits_for_the_beginning_of_a_pipe(
     ended = await running.end()
     os.close(writer)
     assert ended.code == CODES[number], ended.err
-    assert ended.err == f"batchconv: interrupted by {number.name}\n"
+    assert ended.err == (f"batchconv: interrupted by {number.name}\n  see: batchconv manual jobs\n")
     assert not (shell.folder / "out.jsonl").exists()
 
 

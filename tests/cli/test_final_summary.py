@@ -23,7 +23,8 @@ async def simulator():
 
 def commands(ended: Ended) -> list[str]:
     """What the final summary says to paste."""
-    return [line.partition(": ")[2] for line in ended.err.splitlines() if ": batchconv " in line]
+    lines = [line for line in ended.err.splitlines() if not line.startswith("see: ")]
+    return [line.partition(": ")[2] for line in lines if ": batchconv " in line]
 
 
 async def paste(shell: Shell, command: str) -> Ended:
@@ -211,6 +212,8 @@ async def test_what_is_wrong_is_told_in_whole_words_too(tmp_path):
             "  nothing that a --ledger",
             "  could remember: give only",
             "  one",
+            "  see: batchconv manual troubl",
+            "eshooting",
         ]
 
 
@@ -229,9 +232,13 @@ def test_a_line_is_broken_between_words(line, columns, broken):
 
 
 def test_the_program_says_nothing_twice(tmp_path):
-    """An error before the start is told once, in two lines."""
+    """An error before the start is told once, with a hint and a page of the manual."""
     done = subprocess.run(
         [sys.executable, "-m", "batchconv", "upload", "no.csv"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.stderr == ("batchconv: no.csv does not exist\n  check the name and the folder\n")
+    assert done.stderr == (
+        "batchconv: no.csv does not exist\n"
+        "  check the name and the folder\n"
+        "  see: batchconv manual troubleshooting\n"
+    )

@@ -102,7 +102,7 @@ def test_a_wrong_command_line_exits_with_2_and_says_why(arguments):
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
-        (["upload", "a.csv", "--rate"], "Write --rate N: Requests a second"),
+        (["upload", "a.csv", "--rate"], "Write --rate N: Requests per second"),
         (["upload", "a.csv", "-o"], "Write -o PATH: Where outcomes go"),
         (["validate", "a.csv", "--config"], "Write --config FILE: Settings in TOML"),
     ],
