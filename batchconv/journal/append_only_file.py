@@ -170,8 +170,8 @@ class AppendOnlyFile:
 
     def sync(self) -> None:
         """Push what was written to the disk; a device or a pipe has none."""
-        # Closing waits for a call that is under way, and hears of its failure: the system tells
-        # of it only once.
+        # Closing waits for a call that is under way, and gets its failure: the system
+        # reports it only once.
         with self._syncing:
             if not self._synced:
                 self._synced = True

@@ -46,7 +46,7 @@ class DryRun:
         results: where outcomes would go.
         outstanding: rows of the job that are bad now.
         columns: input → what its columns hold.
-        aside: what stands in the inputs and is no row.
+        aside: what stands in the inputs and is not a row.
         damages: inputs that broke off half-way.
         notes: sentences about the files, for people.
     """

@@ -39,14 +39,14 @@ class Source(NamedTuple):
         damages: filled by the iteration.
         columns: of each input.
         expect: tells how many rows there are.
-        aside: what stands in the inputs and is no row; filled by the iteration.
+        aside: what stands in the inputs and is not a row; filled by the iteration.
     """
 
     batches: Iterable[Sequence[Item]]
     damages: list[BatchconvError]
     columns: Mapping[str, Recognised]
     expect: Expectation
-    aside: Aside = Aside()  # of what is no input as it was exported
+    aside: Aside = Aside()
 
 
 class Job:

@@ -1,4 +1,4 @@
-"""Inputs in which no timestamp is recognised, and the option that reads them: told at once."""
+"""Inputs in which no timestamp is recognised, and the option that reads them."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def raise_limit() -> None:
 
 def most_found(*, embedded: bool) -> int:
     """The most requests in flight that `--concurrency auto` may come to."""
-    return max(1, min(MOST_FOUND, _room(embedded=embedded)))
+    return max(1, min(MOST_FOUND, _most_requests(embedded=embedded)))
 
 
 def check_concurrency(concurrency: int, *, embedded: bool) -> None:
@@ -37,16 +37,16 @@ def check_concurrency(concurrency: int, *, embedded: bool) -> None:
     Raises:
         UsageError: the system grants fewer open files.
     """
-    room = _room(embedded=embedded)
-    if concurrency > room:
+    most = _most_requests(embedded=embedded)
+    if concurrency > most:
         raise UsageError(
             f"--concurrency {concurrency} needs more open files than the system grants this "
-            f"program; there is room for {room}",
+            f"program; it allows {most}",
             hint="raise the limit (ulimit -n), or name a smaller number",
         )
 
 
-def _room(*, embedded: bool) -> int:
+def _most_requests(*, embedded: bool) -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         soft = sys.maxsize

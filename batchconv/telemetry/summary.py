@@ -34,7 +34,7 @@ class Summary:
         accepted_before: earlier runs of the job had rows accepted.
         outstanding: rows of the job whose last outcome is rejected, failed or invalid, by that.
         columns: input → what its columns hold.
-        aside: what stood in the inputs and was no row.
+        aside: what stood in the inputs and was not a row.
         failed: the failed-rows files that this run has written.
         failed_of_job: those of the whole job.
         torn: bytes of a torn last line that a resume cut off the results file.

@@ -132,9 +132,9 @@ class ByteStream:
     def peek(self, lines: int = 0) -> bytes:
         """The first plain bytes, which iteration will still yield.
 
-        They reach up to the first one that is not blank, unless 32 KiB are, and so far that what is
-        no text can be told; and on to so many ends of lines, unless 128 KiB hold fewer. Empty at
-        the end.
+        They reach up to the first one that is not blank, unless 32 KiB are, and so far that
+        binary data can be recognised; and on to so many ends of lines, unless 128 KiB hold
+        fewer. Empty at the end.
         """
         while self._is_too_short(self._peeked, lines) and (piece := next(self._pieces, b"")):
             self._peeked += piece

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf, sqrt
 
-from batchconv.sending.limits.latency_cohort import Latency, LatencySample
+from batchconv.sending.limits.latency_sample import Latency, LatencySample
 
 START = 4
 
@@ -19,7 +19,7 @@ _TRUSTED = 30.0  # seconds for which the latency without a queue is believed
 _DOUBTED = 2.0  # seconds for which it is when shrinking was in vain
 _IN_VAIN = 0.75  # the share of the limit to which it shrinks before that is doubted
 _LOOK = 4  # the part of the limit, as a divisor, at which it is measured anew
-_FEW, _SOME, _MANY = 10, 30, 60  # requests of a cohort: doubling, otherwise, in a look
+_FEW, _SOME, _MANY = 10, 30, 60  # requests of a sample: doubling, otherwise, in a look
 
 
 class AdaptiveConcurrency:
@@ -76,13 +76,13 @@ class AdaptiveConcurrency:
         self._in_trouble = 0
         self._reached = False
         least = _MANY if self._kept else _FEW if self._growth == _DOUBLING else _SOME
-        self._cohort = LatencySample(skip, max(least, self.limit // 2))
+        self._sample = LatencySample(skip, max(least, self.limit // 2))
 
     def entered(self, moment: float, in_flight: int) -> None:
         """One more left at *moment*, monotonic seconds, and so many are in flight now."""
         if in_flight >= self.limit:
             self._reached = True
-        self._cohort.left(moment)
+        self._sample.left(moment)
 
     def reply(self, left: float, now: float, *, trouble: bool) -> bool:
         """A reply came; True when the limit has changed by it.
@@ -100,7 +100,7 @@ class AdaptiveConcurrency:
             if self._too_much_trouble():
                 self._step_back(now, 0.0, least=START)
                 return True
-        return self._cohort.answered(left, now, trouble=trouble) and self._judge(now)
+        return self._sample.answered(left, now, trouble=trouble) and self._judge(now)
 
     def refused(self, left: float, now: float, pause: float) -> bool:
         """A 429 came; True when the limit's last growth explains it."""
@@ -145,15 +145,15 @@ class AdaptiveConcurrency:
     def _judge(self, now: float) -> bool:
         """Close the window; True when the limit has changed by it."""
         self._note_trouble()
-        cohort, reached, before = self._cohort, self._reached, self.limit
+        sample, reached, before = self._sample, self._reached, self.limit
         self._good = 0
         self._begin()
-        if not cohort.usable:
+        if not sample.usable:
             return False
         if self._kept:
-            self._end_look(cohort, now)
+            self._end_look(sample, now)
             return True
-        self._take_in(cohort, now)
+        self._take_in(sample, now)
         quiet, recent = self._quiet.seconds, self._recent.seconds
         near, slower = _NEAR * quiet + _GRAIN, _SLOWER * quiet + _GRAIN
         if self._is_doubtful(now, slow=recent > slower):
@@ -167,14 +167,14 @@ class AdaptiveConcurrency:
             self._growth = min(_DOUBLING, self._growth * _FASTER)
         return self.limit != before
 
-    def _take_in(self, cohort: LatencySample, now: float) -> None:
+    def _take_in(self, sample: LatencySample, now: float) -> None:
         doubling = self._growth == _DOUBLING
         if doubling:
             self._recent = Latency()  # what was true of half the limit
-        self._recent.add(cohort)
+        self._recent.add(sample)
         lower = self._recent.seconds < self._quiet.seconds * (1 if doubling else 0.8)
         if self.limit <= START or lower:
-            self._quiet.add(cohort)
+            self._quiet.add(sample)
             self._quiet_at = now
 
     def _is_doubtful(self, now: float, *, slow: bool) -> bool:
@@ -184,10 +184,10 @@ class AdaptiveConcurrency:
         shrunk_in_vain = slow and self.limit <= _IN_VAIN * self._peak
         return now - self._quiet_at > (_DOUBTED if shrunk_in_vain else _TRUSTED)
 
-    def _end_look(self, cohort: LatencySample, now: float) -> None:
-        if cohort.latency() > _SLOWER * self._quiet.seconds:
+    def _end_look(self, sample: LatencySample, now: float) -> None:
+        if sample.latency() > _SLOWER * self._quiet.seconds:
             self._quiet = Latency()  # the server has become slower: it was not a queue
-        self._quiet.add(cohort, most=1.0)
+        self._quiet.add(sample, most=1.0)
         self._quiet_at = now
         self._recent = Latency()
         self._peak = 0

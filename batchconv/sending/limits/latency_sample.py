@@ -42,7 +42,7 @@ class LatencySample:
             self._last = moment
 
     def answered(self, left: float, now: float, *, trouble: bool) -> bool:
-        """The request that left at *left* was answered *now*; True when the cohort is done."""
+        """The request that left at *left* was answered *now*; True when the sample is done."""
         if not self._first <= left <= self._last:
             return False
         self._answered += 1
@@ -61,7 +61,7 @@ class LatencySample:
 
 
 class Latency:
-    """What is believed of a latency, after some cohorts.
+    """What is believed of a latency, after some samples.
 
     Attributes:
         seconds: infinite before the first.
@@ -70,13 +70,13 @@ class Latency:
     def __init__(self) -> None:
         self.seconds = inf
 
-    def add(self, cohort: LatencySample, most: float = _MOST) -> None:
-        """Take a cohort in; the more replies it has, the more it counts."""
+    def add(self, sample: LatencySample, most: float = _MOST) -> None:
+        """Take a sample in; the more replies it has, the more it counts."""
         if self.seconds == inf:
-            self.seconds = cohort.latency()
+            self.seconds = sample.latency()
         else:
-            share = min(most, cohort.usable / (cohort.usable + _BELIEF))
-            self.seconds += (cohort.latency() - self.seconds) * share
+            share = min(most, sample.usable / (sample.usable + _BELIEF))
+            self.seconds += (sample.latency() - self.seconds) * share
 
     def scale(self, factor: float) -> None:
         """Expect it to be *factor* times as long from now on."""
