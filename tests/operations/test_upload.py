@@ -7,16 +7,21 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchconv.cli import main, running
+from batchconv.operations.audit import audit
+from batchconv.operations.target import Target
 from batchconv.operations.upload import prepare_upload
 from batchconv.sending.stops import signal_stop
 from batchconv.settings.options import Settings
+from batchconv.settings.read_options import ReadSettings
 from batchconv.simulator import API_KEY, API_SECRET, Behaviour, FaultRule, Simulator
+from tests.shells import behave
 
 ACCOUNT = {"VONAGE_API_KEY": API_KEY, "VONAGE_API_SECRET": API_SECRET}
 BOOKS = ("read", "settled", "accepted", "rejected", "failed", "invalid", "skipped", "unsent")
@@ -46,6 +51,12 @@ def results(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def outcomes_in(summary):
+    """What a run has written, by its own books, checked."""
+    summary.books.check()
+    return Counter({one.value: count for one, count in summary.books.results.items() if count})
+
+
 def books(summary):
     counted = [summary[name] for name in BOOKS]
     assert counted[0] == sum(counted[1:])
@@ -68,10 +79,11 @@ async def test_every_row_is_posted_and_every_outcome_written(tmp_path):
     assert {line["line"] - line["row"] for line in lines} == {1}
     first = next(line for line in lines if line["row"] == 1)
     assert list(first) == [
-        "source", "row", "line", "key", "message_id", "delivered", "timestamp", "channel",
-        "outcome", "status", "attempts", "elapsed_ms", "reason", "detail", "at", "run", "target",
+        "source", "row", "line", "key", "replaces", "corrects", "message_id", "delivered",
+        "timestamp", "channel", "outcome", "status", "attempts", "elapsed_ms", "reason", "detail",
+        "at", "run", "target",
     ]  # fmt: skip
-    assert first["target"] == simulator.base_url.removesuffix("/conversions") + " si"
+    assert first["target"].startswith(f"{simulator.base_url} si-")
     summary = json.loads((tmp_path / "s.json").read_text())
     assert books(summary) == {"read": 50, "accepted": 50}
     assert summary["exit_code"] == 0
@@ -121,7 +133,7 @@ async def test_results_as_csv_hold_the_same(tmp_path):
     write_rows(tmp_path / "a.csv", 3)
     code, _, _ = await batchconv("upload", "a.csv", "--simulate", "-o", "r.csv", cwd=tmp_path)
     assert code == 0
-    with (tmp_path / "r.csv").open(newline="") as file:
+    with (tmp_path / "r.simulated.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {(r["message_id"], r["delivered"], r["outcome"], r["reason"]) for r in rows} == {
         (f"id{n}", "true", "accepted", "") for n in range(3)
@@ -188,23 +200,22 @@ async def test_the_first_request_leaves_before_the_input_has_been_read(tmp_path)
         (["export.csv", "--map", "message_id=mesage-id"], 2, "message-id"),
         (["export.csv", "--map", "wrong"], 2, "FIELD=COLUMN"),
         (["export.csv", "--rate", "fast"], 2, "write 20, 0.5 or none"),
-        (["export.csv", "--timezone", "Mars"], 2, "no timezone"),
+        (["export.csv", "--timezone", "Mars"], 2, "not a timezone"),
         (["export.csv", "--timeout", "0"], 2, "longer than nothing"),
         (["export.csv", "--concurency", "5"], 2, "--concurrency"),
         (["export.csv", "--base-url", "http://example.com/c"], 2, "use https"),
         (["export.csv", "--base-url", "https://u:p@example.com/c"], 2, "user"),
-        (["export.csv", "--base-url", "nonsense"], 2, "no http or https URL"),
+        (["export.csv", "--base-url", "nonsense"], 2, "not an http or https URL"),
         (["export.csv", "-o", "export.csv"], 2, "would be overwritten"),
         (["export.csv", "-o", "there.jsonl"], 2, "--overwrite"),
         (["export.csv", "--summary", "./export.csv"], 2, "would be overwritten"),
-        (["export.csv", "-o", "no/such/folder.jsonl"], 5, "No such file"),
+        (["export.csv", "-o", "no/such/folder.jsonl"], 2, "name another file with -o"),
         (["export.csv", "--ca-file", "export.csv"], 2, "no certificates"),
         (["export.csv", "--api-secret-file", "missing"], 2, "cannot be read"),
         (["nocolumns.csv"], 2, "--map message_id=COLUMN"),
         (["nodelivered.csv"], 2, "--delivered true"),
         (["twice.csv"], 2, "--map message_id=message-id"),
         (["export.csv", "nocolumns.csv"], 2, "--map message_id=COLUMN"),
-        (["array.json"], 2, "jq -c '.[]' < array.json"),
         (["sheet.csv"], 2, "an old Excel workbook"),
         (["export.csv", "--resume", "--overwrite"], 2, "only one"),
         (["export.csv", "--simulate", "--ledger", "l.db"], 2, "only one"),
@@ -212,24 +223,33 @@ async def test_the_first_request_leaves_before_the_input_has_been_read(tmp_path)
         ([], 2, "INPUT"),
     ],
 )
-async def test_what_is_wrong_is_told_before_anything_is_sent(tmp_path, arguments, code, words):
+def test_what_is_wrong_is_told_before_anything_is_sent(
+    tmp_path, monkeypatch, capfd, arguments, code, words
+):
     """One sentence, what to do, no traceback, no request, no file left behind."""
+
+    def connect(_target):
+        pytest.fail("it would have sent something")
+
+    monkeypatch.setattr(Target, "client", connect)
+    for name, value in ACCOUNT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
     write_rows(tmp_path / "export.csv", 3)
     (tmp_path / "there.jsonl").write_text("something\n")
     (tmp_path / "nocolumns.csv").write_text("a,b\n1,2\n")
     (tmp_path / "nodelivered.csv").write_text("message_id\n1\n")
     (tmp_path / "twice.csv").write_text("message-id,event_id,delivered\n1,2,1\n")
-    (tmp_path / "array.json").write_text('[{"message_id": "1", "delivered": true}]')
     (tmp_path / "sheet.csv").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
     (tmp_path / "empty").mkdir()
     before = {path.name for path in tmp_path.iterdir()}
-    async with Simulator(Behaviour()) as simulator:
-        url = [] if "--base-url" in arguments else ["--base-url", simulator.base_url]
-        found, out, err = await batchconv("upload", *url, *arguments, cwd=tmp_path)
-    assert (found, out) == (code, "")
+    monkeypatch.setattr(sys, "argv", ["batchconv", "upload", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capfd.readouterr()
+    assert (ended.value.code, out) == (code, "")
     assert words in err
     assert "Traceback" not in err
-    assert simulator.stats.requests == 0
     assert {path.name for path in tmp_path.iterdir()} == before
 
 
@@ -253,7 +273,7 @@ async def test_a_wrong_account_stops_with_4_and_sends_no_more_than_was_in_flight
     assert simulator.stats.redirects_followed == 0
     counted = books(json.loads((tmp_path / "s.json").read_text()))
     assert set(counted) == {"read", "unsent"}
-    assert "resume with: batchconv upload export.csv" in err
+    assert "resume with: batchconv upload --resume" in err
     assert (tmp_path / "export.results.jsonl").read_text() == ""
 
 
@@ -276,29 +296,39 @@ async def test_rejected_rows_and_exhausted_rows_are_told_apart(tmp_path):
     }
 
 
-async def test_the_failed_rows_file_can_be_fed_back(tmp_path):
-    """The same ids arrive, and the rows that go wrong again carry no second set of columns."""
+async def test_corrected_rows_are_of_the_first_job_and_what_fails_again_has_its_columns_once(
+    tmp_path,
+):
     ids = ["0001", "a+b", "50%", "x&y=z", "#1", "ünï", "😀", "a\u2028b", " lead", '"q"', "a,b"]
     with (tmp_path / "nasty.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerows([["message_id", "delivered"], *([text, "1"] for text in ids)])
     async with Simulator(Behaviour(status_for_all=420)) as simulator:
-        await batchconv(
-            "upload", "nasty.csv", "--base-url", simulator.base_url, "--rate", "none", cwd=tmp_path
-        )
-    async with Simulator(Behaviour(faults=(FaultRule("420", every=5),))) as simulator:
-        code, _, _ = await batchconv(
-            "upload", "nasty.failed.csv", "--base-url", simulator.base_url, cwd=tmp_path
-        )
+        where = ["--base-url", simulator.base_url, "--rate", "none"]
+        await batchconv("upload", "nasty.csv", *where, cwd=tmp_path)
+        behave(simulator, FaultRule("420", every=5))
+        failed = tmp_path / "nasty.failed.csv"
+        failed.write_text(failed.read_text().replace(",1,rejected,", ",0,rejected,"))
+        code, _, _ = await batchconv("upload", "nasty.failed.csv", *where, cwd=tmp_path)
     assert code == 1
-    lines = results(tmp_path / "nasty.failed.results.jsonl")
-    assert sorted(line["message_id"] for line in lines) == sorted(ids)
-    assert set(simulator.stats.accepted_ids) <= set(ids)
-    with (tmp_path / "nasty.failed.failed.csv").open(newline="", encoding="utf-8") as file:
-        header = next(csv.reader(file))
+    wanted = sorted(text.strip() for text in ids)
+    first, corrected = [], []
+    for line in results(tmp_path / "nasty.results.jsonl"):
+        (first if line["corrects"] is None else corrected).append(line)
+    assert sorted(line["message_id"] for line in first) == wanted
+    assert sorted(line["message_id"] for line in corrected) == wanted
+    assert {line["corrects"] for line in corrected} == {line["key"] for line in first}
+    assert {line["replaces"] for line in corrected} == {"rejected"}
+    assert sorted(simulator.stats.accepted_ids) == sorted(
+        line["message_id"] for line in corrected if line["outcome"] == "accepted"
+    )
+    with (tmp_path / "nasty.failed.2.csv").open(newline="", encoding="utf-8") as file:
+        header, *again = csv.reader(file)
     assert header == [
-        "message_id", "delivered", "_outcome", "_reason", "_status", "_attempts", "_row",
+        "message_id", "delivered", "_outcome", "_reason", "_status", "_attempts", "_source",
+        "_row", "_key", "_run", "_raw",
     ]  # fmt: skip
+    assert [row[1:3] for row in again] == [["0", "rejected"]] * 2
 
 
 async def test_a_damaged_input_settles_its_rows_and_the_next_is_still_read(tmp_path):
@@ -340,13 +370,16 @@ async def test_no_header_with_numbers_and_a_limit(tmp_path):
     }
 
 
-async def test_overwrite_starts_afresh(tmp_path):
+async def test_overwrite_begins_a_new_job_and_sets_the_old_one_aside(tmp_path):
     (tmp_path / "a.csv").write_text("message_id,delivered\n,1\nb,1\n")
     for _ in range(2):
-        code, _, _ = await batchconv("upload", "a.csv", "--simulate", "--overwrite", cwd=tmp_path)
+        code, _, err = await batchconv("upload", "a.csv", "--simulate", "--overwrite", cwd=tmp_path)
         assert code == 1
-    assert len(results(tmp_path / "a.simulated.results.jsonl")) == 2
-    assert len((tmp_path / "a.failed.csv").read_text().splitlines()) == 2
+    for kind, lines in (("results.jsonl", 2), ("failed.csv", 2), ("runs.jsonl", 2)):
+        new = tmp_path / f"a.simulated.{kind}"
+        (old,) = set(tmp_path.glob(f"a.simulated.*.{kind}"))
+        assert f"{new.name} is renamed as {old.name}" in err
+        assert [len(one.read_text().splitlines()) for one in (old, new)] == [lines, lines]
 
 
 IDS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=8)
@@ -373,7 +406,10 @@ rows = st.lists(st.tuples(IDS | st.sampled_from(["", "1E+5", "a", "b"]), st.samp
 def test_the_books_balance_over_random_rows_faults_and_interruptions(
     tmp_path_factory, rows, faults, concurrency, stop_after, skip
 ):
-    """Every row read ends in exactly one outcome or is unsent; a resume leaves none unsent."""
+    """Every row read gets one outcome or is unsent; a resume leaves none unsent.
+
+    A line more is written for each failed row that a resume takes up, and takes the place of it.
+    """
     folder = tmp_path_factory.mktemp("random")
     path = folder / "rows.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -401,26 +437,28 @@ def test_the_books_balance_over_random_rows_faults_and_interruptions(
     async def check():
         async with Simulator(Behaviour(faults=tuple(faults), latency=0.001)) as simulator:
             first = await run(simulator, resume=False, stop=stop_after)
-            told = books(first.as_dict())
-            assert len(results(folder / "r.jsonl")) == sum(
-                told.get(name, 0) for name in BOOKS if name not in ("read", "unsent")
-            )
+            before = results(folder / "r.jsonl")
+            assert Counter(line["outcome"] for line in before) == outcomes_in(first)
             second = await run(simulator, resume=True, stop=None)
-            told = books(second.as_dict())
-            assert told.get("read", 0) == len(rows)
-            assert "unsent" not in told
-            assert len(results(folder / "r.jsonl")) == len(rows)
-            return simulator.stats.accepted_ids
+            new = results(folder / "r.jsonl")[len(before) :]
+            assert Counter(line["outcome"] for line in new) == outcomes_in(second)
+            assert (second.books.read, second.books.unsent) == (len(rows), 0)
+            return before, new, simulator.stats.accepted_ids
 
-    accepted = asyncio.run(check())
-    lines = results(folder / "r.jsonl")
-    assert sorted(line["row"] for line in lines) == list(range(1, len(rows) + 1))
-    for line in lines:
-        if line["outcome"] == "accepted":
-            assert accepted[line["message_id"]] >= 1
+    before, new, accepted = asyncio.run(check())
+    failed = Counter(line["key"] for line in before if line["outcome"] == "failed")
+    taken_up = Counter(line["key"] for line in new if line["replaces"] == "failed")
+    assert taken_up == failed
+    assert {line["replaces"] for line in before} <= {None}
+    assert {line["replaces"] for line in new} <= {None, "failed"}
+    assert len(before) + len(new) == len(rows) + failed.total()
+    if rows:
+        proved = audit([str(path)], str(folder / "r.jsonl"), ReadSettings())
+        assert (proved.exit_code, proved.rows) == (0, len(rows))
+    good = [line for line in before + new if line["outcome"] == "accepted"]
+    assert Counter(line["message_id"] for line in good) <= Counter(dict(accepted))
     if skip:
-        once = [line["key"] for line in lines if line["outcome"] == "accepted"]
-        assert len(once) == len(set(once))
+        assert len({line["key"] for line in good}) == len(good)
 
 
 async def test_a_summary_is_private_and_a_device_is_not_replaced(tmp_path):
