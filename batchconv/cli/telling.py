@@ -22,6 +22,7 @@ from batchconv.cli.say import columns_of, error_lines, fitted
 from batchconv.cli.stderr import Stderr
 from batchconv.errors import BatchconvError
 from batchconv.journal.append_only_file import refuse_inputs
+from batchconv.sending.signals import start_without_signals
 from batchconv.settings.options import Settings
 from batchconv.telemetry.columns_told import tell_columns
 from batchconv.telemetry.events import notice
@@ -66,7 +67,7 @@ class RunOutput:
         """Say that something happens when the preparations take their time."""
         timer = threading.Timer(_PATIENCE, self._stderr.show, [_GETTING_READY])
         if self._progress == "bar":
-            timer.start()
+            start_without_signals(timer)
         try:
             yield
         finally:

@@ -7,6 +7,7 @@ import queue
 import threading
 
 from batchconv.errors import OutputError
+from batchconv.sending.signals import start_without_signals
 
 _MOST_QUEUED = 1_000  # lines for a slow reader before the run waits for it
 
@@ -18,7 +19,9 @@ class Stdout:
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._error: OSError | None = None
         self._ended = threading.Event()
-        threading.Thread(target=self._write, name="batchconv-stdout", daemon=True).start()
+        start_without_signals(
+            threading.Thread(target=self._write, name="batchconv-stdout", daemon=True)
+        )
 
     @property
     def behind(self) -> bool:

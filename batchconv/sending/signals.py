@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -46,6 +47,19 @@ class Signals:
             signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + number))
             signal.setitimer(signal.ITIMER_REAL, _LAST_WORDS)
         self._stop(number)
+
+
+def start_without_signals(thread: threading.Thread) -> None:
+    """Start *thread* so that the system never hands it a signal.
+
+    Of two signals in quick succession Linux hands the second, and then both, to any other thread
+    that takes them; a call in which the main thread hangs would go on.
+    """
+    taken = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # a thread begins with its maker's
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, taken)
 
 
 SIGNALS = Signals()

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from batchconv.sending.signals import start_without_signals
+
 T = TypeVar("T")
 
 
@@ -31,7 +33,7 @@ class InThread(Generic[T]):
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        start_without_signals(self._thread)
 
     def give(self, item: T) -> None:
         """Have *item* done as soon as may be."""

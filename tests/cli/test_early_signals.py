@@ -10,10 +10,10 @@ import sys
 import pytest
 
 from batchconv.simulator import Behaviour, FaultRule, Simulator
+from batchconv.telemetry.background_thread import InThread
 from tests.shells import Shell, ids
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
-signals = pytest.mark.parametrize("number", CODES, ids=lambda number: number.name)
 HANGS = """
 import os, socket, sys, time
 sys.modules["uvloop"] = None  # it resolves names by itself
@@ -35,17 +35,16 @@ async def opened_to_write(path):
     return await asyncio.to_thread(os.open, path, os.O_WRONLY)
 
 
-@signals
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "number"),
     [
-        ["upload", "--simulate", "-o", "out.jsonl", "pipe"],
-        ["upload", "--simulate", "-o", "out.jsonl", "-q", "pipe"],
-        ["validate", "pipe"],
-        ["audit", "pipe", "--results", "old.jsonl"],
-        ["report", "pipe"],
+        (["upload", "--simulate", "-o", "out.jsonl", "pipe"], signal.SIGINT),
+        (["upload", "--simulate", "-o", "out.jsonl", "-q", "pipe"], signal.SIGHUP),
+        (["validate", "pipe"], signal.SIGTERM),
+        (["audit", "pipe", "--results", "old.jsonl"], signal.SIGINT),
+        (["report", "pipe"], signal.SIGTERM),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value.name,
 )
 async def test_a_signal_ends_a_command_that_waits_for_the_beginning_of_a_pipe(
     shell, arguments, number
@@ -91,6 +90,20 @@ async def test_the_first_process_of_a_container_heeds_a_signal_while_it_prepares
         os.kill(int(file.read().split()[0]), signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 30) == 143
     os.close(writer)
+
+
+def test_threads_of_ours_take_no_signal_that_the_main_thread_waits_for():
+    """Two at once would both go to such a thread, and a call that hangs would not be broken off."""
+    masks = []
+    thread = InThread(
+        lambda items: masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, items)),
+        most=1,
+        name="test",
+    )
+    thread.give(signal.SIGUSR1)
+    thread.close()
+    assert masks[0] >= set(CODES)
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, []) & set(CODES)
 
 
 def let_hang(shell: Shell, what: str) -> int:

@@ -12,16 +12,13 @@ from batchconv.cli.next_commands import Given
 from tests.commands import command
 from tests.shells import ROOT
 
-ROWS = "message_id,delivered\n" + "".join(f"A{n},true\n" for n in range(6)) + "B1,maybe\n"
+# The invalid row comes first, so that the first run has told it and the next one settles it.
+ROWS = "message_id,delivered\nB1,maybe\n" + "".join(f"A{n},true\n" for n in range(6))
 NAMES = {
-    "plain": b"in.csv",
     "leading dash": b"-in.csv",
     "two dashes": b"--resume",
-    "blanks": b"my  export .csv",
-    "quotes": b'it\'s "mine".csv',
-    "dollar and backslash": b"$(touch oops)\\n%s`x`.csv",
-    "line break": b"two\nlines.csv",
-    "ends with a line break": b"in.csv\n",
+    "blanks, quotes, dollar and backslash": b'my  it\'s "$(touch oops)" \\n%s`x`.csv',
+    "line breaks": b"two\nlines\n",
     "no text": b"caf\xe9.csv",
     "letters beyond ASCII": "Übersicht 日本.csv".encode(),
 }
@@ -72,12 +69,10 @@ def test_a_printed_command_goes_on_with_the_same_file(run, name):
     assert first.returncode == 3, first.stderr
     again = printed(first.stderr, "resume with")
     assert again.isprintable()
-    second = run(again)
-    assert second.returncode == 3, second.stderr
-    assert b"settled 0 " not in second.stderr, "it found what the first had done"
     last = run(again.replace("--max-duration=400ms ", ""))
-    assert last.returncode == 1, last.stderr
+    assert last.returncode == 0, last.stderr
     assert b"unsent 0" in last.stderr
+    assert b"settled 0 " not in last.stderr, "it found what the first had done"
     assert not (run.folder / "oops").exists()
 
 
