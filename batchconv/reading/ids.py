@@ -26,7 +26,8 @@ _INVISIBLE = re.compile(
     "\ufff9-\ufffb]"
 )
 _GUARDED = re.compile(r'="(.*)"', re.DOTALL)
-_EXACT = 2**53  # beyond it a double, which most programs read a JSON number as, has gaps
+EXACT_INTEGER = 2**53
+"""Beyond it a double, which most programs read a JSON number as, has gaps."""
 
 # A plus or a decimal point is required: 0E12345678901234 is a good id.
 _ROUNDED = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*[eE][+-]?|[eE]\+)[0-9]+")
@@ -109,7 +110,7 @@ class IdRules:
                 Reason.DAMAGED_ID,
                 f"message id {text} is a number with a fraction; export the ids again as text",
             )
-        if abs(int(text)) > _EXACT and not self._any:
+        if abs(int(text)) > EXACT_INTEGER and not self._any:
             raise UnsendableError(
                 Reason.DAMAGED_ID,
                 f"message id {show(text)} is a number that many programs round; export the ids "

@@ -10,7 +10,7 @@ hour may lack their leading zero where no other digit stands beside them, as spr
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -153,6 +153,48 @@ def moment_of(parts: Mapping[str, str | None]) -> datetime:
     if weekday and _DAY_OF[weekday[:3].lower()] != local.weekday():
         raise ValueError(weekday)
     return local
+
+
+class ManyTimes:
+    """Reads the times of a column that all have one format without an offset.
+
+    Of the hours in a column there are few: each is read once, by `moment_of`.
+
+    Args:
+        pattern: as `compile_format` gives it.
+    """
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        self._match = pattern.fullmatch
+        names = pattern.groupindex
+        self._of_hour = [name for name in names if name not in "MSf"]
+        self._below = [name for name in "MS" if name in names]
+        self._rest = ":00" * (2 - len(self._below))
+        self._hour = lru_cache(maxsize=1 << 14)(self._read_hour)  # a year and a half
+
+    def read(self, texts: Iterable[str]) -> list[str]:
+        """Each time as `yyyy-MM-dd HH:mm:ss`, in whatever zone it is.
+
+        Raises:
+            ValueError: one does not have the format, or is impossible.
+        """
+        return list(map(self._one, texts))
+
+    def _one(self, text: str) -> str:
+        match = self._match(text)
+        if match is None:
+            raise ValueError(text)
+        told = self._hour(match.group(*self._of_hour))
+        for name in self._below:
+            number = match[name]
+            if number > "59":
+                raise ValueError(text)
+            told += f":{number}"
+        return told + self._rest
+
+    def _read_hour(self, parts: tuple[str, ...]) -> str:
+        moment = moment_of(dict(zip(self._of_hour, parts, strict=True)))
+        return moment.isoformat(" ", "hours")
 
 
 def _day_of_year(year: int, day: int) -> date:

@@ -20,6 +20,7 @@ from batchconv.reading.timestamp_formats import (
     OFFSET,
     SHORT_DAY,
     SHORT_MONTH,
+    ManyTimes,
     compile_format,
     moment_of,
     zone_of,
@@ -79,6 +80,9 @@ class TimestampRules:
         self._zone = zone
         self._notation = notation
         self._format = None if notation is None else compile_format(notation)
+        self._many: ManyTimes | None = None
+        if self._format is not None and not {"z", "Z"} & {*self._format.groupindex}:
+            self._many = ManyTimes(self._format)
         self._nulls = frozenset(nulls)
 
     def one(self, raw: Raw) -> str | None:
@@ -106,13 +110,33 @@ class TimestampRules:
         Raises:
             UnsendableError: `one` refuses one of them.
         """
-        kinds = set(map(type, column)) if self._format is None else set()
-        if kinds in ({str}, {int}):
+        kinds = set(map(type, column))
+        if self._many is not None and kinds <= {str, type(None)}:
+            found = self._all_formatted(self._many, cast("Sequence[str | None]", column))
+            if found is not None:
+                return found
+        if self._format is None and kinds in ({str}, {int}):
             texts = cast("Sequence[str]", column) if str in kinds else list(map(repr, column))
             found = _all_plain(texts, local=self._zone is UTC) or _all_local(texts, self._zone)
             if found is not None:
                 return found
         return [None if raw is None else self.one(raw) for raw in column]
+
+    def _all_formatted(
+        self, many: ManyTimes, column: Sequence[str | None]
+    ) -> Sequence[str | None] | None:
+        """The times of a column in the user's format; None if one is not."""
+        texts = [(text or "").strip() for text in column]
+        blank = self._nulls.union(("",))
+        try:
+            times = many.read([text for text in texts if text not in blank])
+        except ValueError:
+            return None
+        in_utc = times if self._zone is UTC else _all_local(times, self._zone)
+        if in_utc is None or len(in_utc) == len(texts):
+            return in_utc
+        rest = iter(in_utc)
+        return [None if text in blank else next(rest) for text in texts]
 
     def _read(self, text: str) -> datetime | None:
         """The moment in UTC, or None where the notation is not known."""

@@ -102,6 +102,11 @@ def test_a_row_that_says_something_else_than_its_folder_is_not_sent():
     ]  # fmt: skip
 
 
+def test_a_null_marker_in_the_file_leaves_it_to_the_folder():
+    write("channel=voice/a.csv", "message_id,delivered,channel\nA1,true,NULL\nA2,true,\\N\n")
+    assert sent(".") == [("A1", True, None, "voice"), ("A2", True, None, "voice")]
+
+
 def test_a_bad_value_of_a_folder_makes_its_rows_invalid():
     write("channel=fax/a.csv", CSV)
     assert sent(".") == [Reason.BAD_CHANNEL]

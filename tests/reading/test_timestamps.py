@@ -446,6 +446,48 @@ def test_what_a_format_writes_it_reads(moment, notation):
     assert to_api(moment.strftime(notation), UTC, notation) == expected
 
 
+def each(rules, column):
+    """What becomes of each value by itself; None where one is refused."""
+    try:
+        return [rules.one(raw) for raw in column]
+    except UnsendableError:
+        return None
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(
+        st.datetimes(datetime(1970, 1, 1), datetime(2068, 1, 1))  # noqa: DTZ001 - of no zone
+        | st.sampled_from(["", None, " ", "NULL", "2026-13-01 00:00:00", "31/02/2026 10:60:00"]),
+        max_size=12,
+    ),
+    numeric | st.just("%d/%m/%Y") | st.just("%d %b %Y, %H:%M") | st.just("%Y-%m-%d %H:%M:%S %z"),
+    st.sampled_from([UTC, BERLIN, NEW_YORK]),
+    st.sampled_from(["", " ", "Z"]),
+)
+def test_a_column_in_a_named_format_is_read_as_each_value_by_itself(values, notation, zone, end):
+    column = [
+        value if value is None or isinstance(value, str) else value.strftime(notation) + end
+        for value in values
+    ]
+    rules = TimestampRules(zone, notation)
+    wanted = each(rules, column)
+    if wanted is None:
+        with pytest.raises(UnsendableError):
+            rules.all(column)
+    else:
+        assert list(rules.all(column)) == wanted
+
+
+@pytest.mark.parametrize(
+    "bad", ["20/11/2026 10:60:00", "20/11/2026 10:00:60", "20/11/2026 24:00:00"]
+)
+def test_a_column_with_an_impossible_time_in_a_named_format_is_refused(bad):
+    rules = TimestampRules(UTC, "%d/%m/%Y %H:%M:%S")
+    with pytest.raises(UnsendableError):
+        rules.all(["20/11/2026 10:00:00"] * 10 + [bad])
+
+
 # -- property --------------------------------------------------------------------------------------
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -19,6 +19,7 @@ import pyarrow as pa
 from pyarrow import types
 
 from batchconv.model import Raw
+from batchconv.reading.ids import EXACT_INTEGER
 
 _SHARED = re.compile("dictionary<|_view")
 Path = tuple[int, ...]
@@ -243,7 +244,7 @@ def _json_text(column: Any, index: int) -> str:
 
 
 def _as_json(raw: Raw | Decimal, *, ensure_ascii: bool = False) -> str:
-    """A value as JSON, decimals with every digit, at whatever depth."""
+    """A value as JSON, decimals with every digit, long integers as text, at whatever depth."""
     shown = partial(_as_json, ensure_ascii=ensure_ascii)
     if isinstance(raw, dict):
         pairs = (f"{shown(name)}: {shown(cast('Raw', value))}" for name, value in raw.items())
@@ -251,7 +252,10 @@ def _as_json(raw: Raw | Decimal, *, ensure_ascii: bool = False) -> str:
     if isinstance(raw, list):
         return "[" + ", ".join(map(shown, cast("list[Raw]", raw))) + "]"
     if isinstance(raw, Decimal):
-        return format(raw, "f")
+        text = format(raw, "f")
+        return text if "." in text or abs(raw) <= EXACT_INTEGER else f'"{text}"'
+    if raw.__class__ is int and abs(raw) > EXACT_INTEGER:
+        raw = str(raw)  # as a number of JSON it might have been rounded, and would be refused
     if isinstance(raw, float) and math.isinf(raw):
         raw = str(raw)  # JSON has no such number
     return json.dumps(raw, ensure_ascii=ensure_ascii)

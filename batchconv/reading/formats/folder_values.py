@@ -13,7 +13,9 @@ from batchconv.model import Fault, Fields, Raw, Reason, Row, make_all
 from batchconv.reading.columns import FIELDS, find_columns
 from batchconv.reading.formats.base import ReadOptions, RowStream
 from batchconv.reading.sources import folder_values
+from batchconv.reading.unsendable import NULL_MARKERS
 
+_BLANK = NULL_MARKERS.union(("",))
 OpenRows = Callable[[ReadOptions], RowStream]
 
 
@@ -85,7 +87,7 @@ class _WithFolders(RowStream):
 
 
 def _is_blank(value: Raw) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and value.strip() in _BLANK)
 
 
 def _plain(value: Raw) -> str:
