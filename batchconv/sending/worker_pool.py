@@ -106,6 +106,7 @@ class Pool:
         try:
             await self._tasks.wait_until_idle()
         finally:
+            self._attempts.stopping = True  # a row that is being settled brings on no other
             self.gate.close()
             # Only when this task itself is cancelled is anything left.
             if self._grace is not None:
@@ -128,7 +129,7 @@ class Pool:
     def send_also(self, conversion: Conversion) -> None:
         """Send a row that did not come from *take*; at a stop it is unsent."""
         delivery = Delivery.of(conversion, next(self._orders))
-        if self.stops:
+        if self._attempts.stopping:
             self._let_go(delivery)
         else:
             self._start_waiting(delivery)
@@ -150,7 +151,7 @@ class Pool:
     def _staff(self) -> None:
         """Have as many workers as may be at work at once."""
         work = not self._exhausted or (self._held.fresh and not self.gate.outage)
-        while work and not self.stops and self._workers < self.gate.width:
+        while work and not self._attempts.stopping and self._workers < self.gate.width:
             self._workers += 1
             self._tasks.start(self._work())
 
@@ -175,7 +176,7 @@ class Pool:
         In an outage rows are read on and kept, up to a bound: its probes want them fresh.
         """
         fresh = self._held.fresh
-        while not self.stops:
+        while not self._attempts.stopping:
             if fresh and not self.gate.outage:
                 return fresh.pop(0)
             full = len(fresh) + self.traffic.waiting >= self._limits.most_waiting
@@ -186,7 +187,7 @@ class Pool:
                 self._exhausted = True
                 continue
             delivery = Delivery.of(conversion, next(self._orders))
-            if not (self.gate.outage or self.stops):
+            if not (self.gate.outage or self._attempts.stopping):
                 return delivery
             if not self._hold(delivery):
                 self._let_go(delivery)
@@ -212,20 +213,20 @@ class Pool:
                 self._let_go(delivery)
 
     def _to_be_tried_again(self, delivery: Delivery, judged: Judged | None) -> bool:
-        if judged is None or self.stops:
+        if judged is None or self._attempts.stopping:
             return False
         again = judged.verdict is Verdict.AGAIN and delivery.attempts < self._limits.max_attempts
         return again or judged.verdict is Verdict.SLOW_DOWN
 
     def _hold(self, delivery: Delivery) -> bool:
         """Keep a row back until the outage is over; False when the run stops instead."""
-        if not self.stops:
+        if not self._attempts.stopping:
             self._held.add(delivery)
             self._count_waiting()
-        if not (self._probing or self.stops):
+        if not (self._probing or self._attempts.stopping):
             self._probing = True
             self._tasks.start(self._probe())
-        return not self.stops
+        return not self._attempts.stopping
 
     async def _probe(self) -> None:
         """Send one row now and then, until one gets through; then all go on."""
@@ -284,7 +285,7 @@ class Pool:
         return await self._attempts.make(delivery)
 
     async def _finish(self, delivery: Delivery, judged: Judged) -> None:
-        if judged.verdict is Verdict.AGAIN and self.stops:
+        if judged.verdict is Verdict.AGAIN and self._attempts.stopping:
             return  # no outcome: the row is unsent, and a resume gives it its attempts
         if (outcome := delivery.outcome(judged)) is not None:
             await self._settle_delivery(delivery, outcome)
