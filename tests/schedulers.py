@@ -47,7 +47,7 @@ class Airflow:
             "CONVERSIONS_FOLDER": str(folder),
             "BATCHCONV_BASE_URL": simulator.base_url,
             "BATCHCONV_RATE": "none",
-            "BATCHCONV_OUTAGE_PATIENCE": "1s",
+            "BATCHCONV_GIVE_UP_AFTER": "1s",
         }
 
     def export(self, name: str) -> None:
