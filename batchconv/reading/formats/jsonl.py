@@ -92,6 +92,11 @@ class ObjectRows(LineRows):
         found_object = decode_object(text.strip(_SPACE), max_nesting=self._options.max_nesting)
         if isinstance(found_object.get("_raw"), str):
             return None  # of failed rows, one that could not be parsed: its keys are not there
+        if len(found_object) > 1 and all(_is_column(one) for one in found_object.values()):
+            return ColumnError(
+                "it holds columns and no rows, as pandas' to_json() writes them by itself",
+                hint="write it with to_json(..., orient='records', lines=True)",
+            )
         problem = self._shapes.problem(found_object)
         if problem is not None:
             arrays = [
@@ -258,6 +263,10 @@ def unwrapped(mapped: dict[str, str]) -> tuple[str | None, dict[str, str]]:
         return None, mapped
     head = heads.pop()
     return head, {field: column.removeprefix(f"{head}.") for field, column in mapped.items()}
+
+
+def _is_column(value: object) -> bool:
+    return isinstance(value, dict) and "0" in value
 
 
 def _wrapped(key: str) -> ColumnError:
