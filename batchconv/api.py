@@ -252,7 +252,7 @@ class OpenUpload:
         self._waiting.clear()
         self._room.set()
         if not self._running.done():
-            self._upload.stop(Stop(ExitCode.LIMIT, "the program that watched it has seen enough"))
+            self._upload.stop(Stop(ExitCode.LIMIT, "the program stopped reading the outcomes"))
         with self._opened:
             await _to_its_end(self._running)
 

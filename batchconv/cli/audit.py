@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--allow-gone", is_flag=True,
-    help="Accepted rows may have left the inputs: exports that roll on.",
+    help="Allow accepted rows that are not in the inputs any more.",
 )  # fmt: skip
-@click.option("--all", "name_all", is_flag=True, help="Name every row, not the first 20.")
-@click.option("--json", "as_json", is_flag=True, help="All of it as one JSON object.")
+@click.option("--all", "name_all", is_flag=True, help="List every row, not only the first 20.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @settings_options(ReadSettings)
 def audit(
     inputs: Sequence[str],
@@ -62,7 +62,7 @@ def audit(
 
 def _lines(found: Audit) -> Iterator[str]:
     yield from _named("no outcome", found.missing_rows, found.missing)
-    gone = "accepted, and no row" + (" (allowed)" if found.allow_gone else "")
+    gone = "accepted, but not in the inputs" + (" (allowed)" if found.allow_gone else "")
     yield from _named(gone, found.gone_rows, found.gone)
     told = ", ".join(f"{count} {standing.value}" for standing, count in found.standings.items())
     yield (

@@ -43,7 +43,7 @@ class _Line(NamedTuple):
     origin: str
 
 
-@config.command("show", cls=SendingCommand, short_help="Tell every setting and who says so.")
+@config.command("show", cls=SendingCommand, short_help="Show every setting and its source.")
 @settings_options(Settings, only=_LASTING)
 @click.pass_context
 def show(ctx: click.Context, /, **_: Any) -> None:
@@ -121,9 +121,9 @@ def _printable(text: str) -> str:
     return text if text.isprintable() else ascii(text)
 
 
-@config.command("init", short_help="Write a file in which every setting is explained.")
+@config.command("init", short_help="Write a settings file that explains every setting.")
 @click.argument("path", metavar="[FILE]", required=False, type=FileName())
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def init(path: str | None, overwrite: bool) -> None:
     """Write a file of settings in which every setting is explained and none is set.
 
@@ -137,4 +137,4 @@ def init(path: str | None, overwrite: bool) -> None:
     if target is None:
         raise UsageError("there is no home folder to write to", hint="name a FILE")
     write_config_file(target, text, overwrite=overwrite, make_folder=path is None)
-    say_aside(f"wrote {target}; `batchconv config show` tells what it sets")
+    say_aside(f"wrote {target}; `batchconv config show` shows what it sets")

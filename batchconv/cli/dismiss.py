@@ -72,7 +72,7 @@ def dismiss(
     if not chosen and not everything:
         raise click.UsageError("which rows? Give --row, --reason, --outcome or --all")
     if chosen and everything:
-        raise click.UsageError("--all means every row: give it alone")
+        raise click.UsageError("--all cannot be used with --row, --reason or --outcome")
     choice = Choice(frozenset(rows), frozenset(reasons), frozenset(outcomes))
     done = operation(results, choice)
     told = ", ".join(f"{count} {outcome}" for outcome, count in done.rows.items())

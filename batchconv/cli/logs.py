@@ -104,7 +104,7 @@ class LogFile:
         if not ends_with_a_line(path):
             self._file.close()
             raise UsageError(
-                f"--log-file {path} does not end with a whole line: it is not a log",
+                f"--log-file {path} does not end with a complete line, so it is not a log",
                 hint="name another file",
             )
 
@@ -132,7 +132,7 @@ def _told(record: logging.LogRecord) -> tuple[str, str, dict[str, Any]]:
         return event, record.getMessage(), getattr(record, "fields", {})
     # A library's own words may hold an address with secrets in its query.
     where = f"{os.path.basename(record.pathname)}:{record.lineno}"  # noqa: PTH119 - any text
-    message = f"{record.name} has something to say at {where}"
+    message = f"{record.name} logged a message at {where}"
     return "library", message, {"logger": record.name, "where": where}
 
 

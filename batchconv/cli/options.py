@@ -22,7 +22,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 S = TypeVar("S")
 _USERINFO = (
     "it holds a user or a password, which everyone on this machine can see in an argument; they "
-    "belong in the environment or in a file of settings"
+    "belong in the environment or in a settings file"
 )
 
 
@@ -176,12 +176,12 @@ class _ProfileName(FileName):
 _config_option = click.option(
     "--config", metavar="FILE", type=FileName(), cls=GroupedOption, flag_only=True,
     is_eager=True, expose_value=False, callback=remember,
-    help="Settings in TOML. [~/.config/batchconv/config.toml if it is there]",
+    help="The settings file (TOML). [~/.config/batchconv/config.toml if it exists]",
 )  # fmt: skip
 _profile_option = click.option(
     "--profile", metavar="NAME", type=_ProfileName(), cls=GroupedOption, flag_only=True,
     is_eager=True, expose_value=False, callback=remember,
-    help="The settings under [profile.NAME] in that file, before all others but flags.",
+    help="Use the settings under [profile.NAME] in that file; only options override them.",
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from batchconv.journal.append_only_file import STDOUT
     "--html",
     metavar="FILE",
     type=FileName(),
-    help="Write a page that opens offline; - for standard output.",
+    help="Write an HTML page that needs no network; - for standard output.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def report(results: Sequence[str], html: str | None, as_json: bool) -> None:

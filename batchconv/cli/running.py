@@ -51,7 +51,7 @@ def sending_settings(values: dict[str, Any]) -> Settings:
     told = told_of(context).get("simulate")
     speaks = settings.log_format == "text" and not settings.quiet
     if settings.simulate and told and told.origin != FLAG and speaks:
-        say_aside(f"simulated: nothing goes to the API; so says the {told.origin}")
+        say_aside(f"simulated: nothing is sent to the API, because of the {told.origin}")
     if settings.simulate and context.get_parameter_source("rate") is ParameterSource.DEFAULT:
         return dataclasses.replace(settings, rate=None)
     return settings

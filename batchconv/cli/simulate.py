@@ -88,19 +88,19 @@ _FAULT_HELP = (
     show_default=True,
     help="Behaviour to start from; the options below change it.",
 )
-@click.option("--seed", type=int, help="What all random draws start from. [default: 0]")
+@click.option("--seed", type=int, help="The seed of all random numbers. [default: 0]")
 @click.option(
     "--latency",
     metavar="DURATION",
     callback=_parsed(parse_duration),
-    help="Time every reply takes at least.",
+    help="The shortest time until a reply.",
 )
 @click.option(
     "--spread",
     "latency_spread",
     metavar="DURATION",
     callback=_parsed(parse_duration),
-    help="Time added to it at random, at most.",
+    help="The most time added to it at random.",
 )
 @click.option(
     "--fault",
@@ -114,22 +114,24 @@ _FAULT_HELP = (
     "--faulty-attempts",
     "first_attempts",
     type=click.IntRange(min=0),
-    help="Faults hit only the first so many requests of an id.",
+    help="Faults apply only to the first N requests of an id.",
 )
 @click.option(
     "--retry-after", help="Header sent with 429 and 503: 1, or date:2 for an HTTP date 2 s ahead."
 )
-@click.option("--allow-rate", type=click.FloatRange(min=0), help="Requests a second; 429 beyond.")
+@click.option(
+    "--allow-rate", type=click.FloatRange(min=0), help="Most requests per second; more get 429."
+)
 @click.option(
     "--allow-rate-change",
     "allow_rate_changes",
     metavar="AT=RATE",
     callback=_parsed(_rate_change),
     multiple=True,
-    help="Another rate from AT after the first request on. Repeatable.",
+    help="Change the rate at this time after the first request. Repeatable.",
 )
 @click.option(
-    "--allow-concurrent", type=click.IntRange(min=0), help="Requests in flight; 429 beyond."
+    "--allow-concurrent", type=click.IntRange(min=0), help="Most requests in flight; more get 429."
 )
 @click.option(
     "--outage",
@@ -137,14 +139,14 @@ _FAULT_HELP = (
     metavar="FROM-TO",
     callback=_parsed(_outage),
     multiple=True,
-    help="503 for everything from FROM to TO after the first request. Repeatable.",
+    help="Answer everything with 503 from FROM to TO after the first request. Repeatable.",
 )
 @click.option(
-    "--status", "status_for_all", type=click.IntRange(200, 599), help="Answer everything with it."
+    "--status", "status_for_all", type=click.IntRange(200, 599), help="Answer all with this status."
 )
-@click.option("--api-key-prefix", help="Word that has to stand before the API key.")
+@click.option("--api-key-prefix", help="The word that must stand before the API key.")
 @click.option(
-    "--any-account", is_flag=True, default=None, help="Take any key with any secret or signature."
+    "--any-account", is_flag=True, default=None, help="Accept any key with any secret or signature."
 )
 def simulate(host: str, port: int, profile: str, **changes: object) -> None:
     """Run a local simulator of the Conversion API until Ctrl-C.

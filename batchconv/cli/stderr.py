@@ -84,7 +84,7 @@ class Stderr:
         self.take_away_bar()
         self._work.close()
         if self._work.lost:
-            self._file.write(f"batchconv: {self._work.lost} lines are missing: nobody read them\n")
+            self._file.write(f"batchconv: {self._work.lost} lines are missing: nothing read them\n")
 
     def _do(self, items: list[str | None]) -> None:
         for are_lines, group in groupby(items, lambda item: item is not None):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from batchconv.telemetry.summary import Summary
 
 _PATIENCE = 1.0  # seconds without a word
-_GETTING_READY = "getting ready: looking at the inputs, and at what earlier runs settled"
+_GETTING_READY = "getting ready: reading the inputs and the results of earlier runs"
 _NO_CURSOR = ("", "dumb", "unknown")  # terminals (TERM) on which nothing can be drawn
 
 
@@ -85,7 +85,7 @@ class RunOutput:
         tell_columns(summary.columns, self._settings)
         if summary.torn:
             notice(
-                f"{summary.results}: a torn last line of {summary.torn} bytes was cut off; "
+                f"{summary.results}: an incomplete last line of {summary.torn} bytes was removed; "
                 "its row is sent again"
             )
         if not self._settings.quiet or self.watch is not None or self._log is not None:

@@ -33,12 +33,12 @@ _MOST_SUSPICIONS = 10
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=FileName())
 @click.option(
     "--invalid", metavar="PATH", type=FileName(), cls=GroupedOption, group=FILES, flag_only=True,
-    help="Write the invalid rows here, to be fixed and fed back; a folder if there are several "
+    help="Write the invalid rows to this file, to correct and upload them; a folder for several "
     "inputs.",
 )  # fmt: skip
 @click.option(
     "--json", "as_json", is_flag=True, cls=GroupedOption, group=OUTPUT, flag_only=True,
-    help="All of it as one JSON object.",
+    help="Print one JSON object.",
 )  # fmt: skip
 @settings_options(Settings, only=[*options_of(ReadSettings), "max_age", "rate"])
 def validate(
@@ -85,7 +85,7 @@ def _lines(findings: Findings, pace: float | None, max_age: float | None) -> Ite
     for suspicion in suspicions[:_MOST_SUSPICIONS]:
         yield f"warning: {suspicion}"
     if len(suspicions) > _MOST_SUSPICIONS:
-        yield f"and {len(suspicions) - _MOST_SUSPICIONS} warnings more, in --json"
+        yield f"and {len(suspicions) - _MOST_SUSPICIONS} more warnings, in --json"
     if findings.invalid_files:
         yield f"invalid rows: {', '.join(findings.invalid_files)}"
 
@@ -130,7 +130,7 @@ def _columns(findings: Findings) -> Iterator[str]:
         if found:
             yield f"columns{where}: {found}" + (f"; ignored: {ignored}" if ignored else "")
     if len(groups) > _MOST_SUSPICIONS:
-        yield f"and columns of {len(groups) - _MOST_SUSPICIONS} kinds more, in --json"
+        yield f"and columns of {len(groups) - _MOST_SUSPICIONS} more kinds, in --json"
 
 
 def _name(column: str) -> str:
@@ -144,4 +144,4 @@ def _times(findings: Findings) -> Iterator[str]:
         end = f"; {without} without one" if without else ""
         yield f"times from {findings.earliest} to {findings.latest} UTC{end}"
     elif without:
-        yield "no row has a time: the API takes that of the request"
+        yield "no row has a timestamp: the API uses the time of the request"

@@ -196,11 +196,11 @@ class AppendOnlyFile:
 
 def unopened(path: str, error: OSError | ValueError, option: str) -> BatchconvError:
     """The error for an output that cannot be opened; *option* names another one."""
-    why = error.strerror if isinstance(error, OSError) else "the name cannot be one"
+    why = error.strerror if isinstance(error, OSError) else "this is not a valid file name"
     told = f"{path} cannot be written: {why or 'unknown error'}"
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return OutputError(told, hint="free some space, then run it again")
-    return UsageError(told, hint=f"name another file with {option}, in a folder that is there")
+    return UsageError(told, hint=f"name another file with {option}, in a folder that exists")
 
 
 def _cannot(path: str, error: OSError) -> OutputError:
@@ -243,7 +243,7 @@ def refuse_inputs(outputs: Iterable[str], inputs: Iterable[str]) -> None:
             )
         if place in seen:
             raise UsageError(
-                f"{output} and {seen[place]} are one file, and each would be written to it",
+                f"{output} and {seen[place]} are the same file",
                 hint="name another file for one of them",
             )
         if place is not None:

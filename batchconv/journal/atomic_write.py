@@ -36,7 +36,7 @@ def atomic_write(path: str, text: str, *, hint: str, mode: int = PRIVATE) -> Non
         else:
             _replace(Path(os.path.realpath(path)), text, mode)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "the name cannot be one"
+        why = error.strerror if isinstance(error, OSError) else "this is not a valid file name"
         raise OutputError(f"{path} cannot be written: {why}", hint=hint) from None
 
 

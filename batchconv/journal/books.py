@@ -40,7 +40,7 @@ class Books:
         told = self.settled + self.results.total() + self.unsent
         if self.read != told:
             raise BooksError(
-                f"the books do not balance: {self.read} rows were read and {told} accounted for",
+                f"the totals do not balance: {self.read} rows were read and {told} are counted",
                 hint="please report it; the results file is good",
             )
 

@@ -81,7 +81,7 @@ def name_job(inputs: Sequence[str], results: str | None, *, simulated: bool) -> 
     there = [name for name in names if _size(name)]
     if len(there) > 1:
         raise UsageError(
-            f"{there[0]} and {there[1]} are both there, and it is not clear which is meant",
+            f"{there[0]} and {there[1]} both exist, and it is not clear which is meant",
             hint="name one of them with -o",
         )
     found = there[0] if there else names[0]
@@ -157,7 +157,7 @@ def check_own(files: JobFiles) -> None:
     for name, kind in ((files.results, OwnFile.RESULTS), (files.runs, OwnFile.RUNS)):
         if name and _is_regular(name) and _size(name) and what_is(name) is not kind:
             raise UsageError(
-                f"{name} is there and is not a {kind.value} of batchconv: it is left as it is",
+                f"{name} exists and is not a {kind.value} of batchconv",
                 hint="name another place for the results with -o",
             )
 

@@ -32,7 +32,7 @@ def tell_without_locks(path: str) -> None:
 
     # As `telemetry.events` has it; that folder stands above this one.
     logging.getLogger("batchconv").warning(
-        "%s: this file system has no locks: nothing keeps a second run from writing to it, too",
+        "%s: this file system has no locks: do not start a second run on it",
         path,
         extra={"event": "notice", "fields": {"file": path}},
     )

@@ -269,7 +269,7 @@ def refuse_existing(files: JobFiles, settings: Settings, *, goes_on: bool) -> No
     if files.runs is None:
         if goes_on:
             raise UsageError(
-                f"--resume needs a results file, and {files.results} keeps none",
+                f"--resume needs a results file, and {files.results} is not a regular file",
                 hint="name a file with -o",
             )
         return
@@ -277,8 +277,8 @@ def refuse_existing(files: JobFiles, settings: Settings, *, goes_on: bool) -> No
         return
     if not (goes_on or settings.overwrite):
         raise UsageError(
-            f"{files.results} exists: there is a job of that name",
-            hint="go on with it by --resume, set it aside and begin anew by --overwrite, or "
+            f"{files.results} exists: a job with this name exists",
+            hint="continue it with --resume, start a new job with --overwrite, or "
             "name another file with -o",
         )
     check_own(files)

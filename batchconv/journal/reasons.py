@@ -26,13 +26,13 @@ _REJECTED = {
     "mostly the message id",
     Reason.FORBIDDEN: "403: this account may not report this message",
     Reason.REDIRECTED: "3xx: redirects are not followed",
-    Reason.REFUSED: "any other final no",
+    Reason.REFUSED: "any other final refusal by the API",
 }
 _FAILED = {
     Reason.TIMEOUT: "no reply within `--timeout`, or 408",
     Reason.UNKNOWN_HOST: "the server's name could not be found",
     Reason.CONNECTION_REFUSED: "the server refused the connection",
-    Reason.NO_ROUTE: "there is no way to the server in the network",
+    Reason.NO_ROUTE: "there is no route to the server",
     Reason.TLS_FAILED: "TLS could not be set up with the server",
     Reason.CONNECTION_LOST: "the connection was lost",
     Reason.BAD_REPLY: "the reply was not HTTP",
@@ -48,11 +48,11 @@ _RECORD = {
 }
 _VALUE = {
     Reason.MISSING_ID: "no message id",
-    Reason.BLANK_ID: "a message id of nothing but blanks, or a null marker such as `NULL`",
+    Reason.BLANK_ID: "a blank message id, or a null marker such as `NULL`",
     Reason.INVISIBLE_CHARACTER: "a message id with a character that cannot be seen, such as U+FEFF",
     Reason.BAD_ID: "a JSON value that is neither text nor an integer",
     Reason.CONTROL_CHARACTER: "a control character in the message id",
-    Reason.LONE_SURROGATE: "half a character in the message id",
+    Reason.LONE_SURROGATE: "half of a surrogate pair in the message id",
     Reason.DAMAGED_ID: "a message id that a spreadsheet or a float has damaged: `1.23E+15`",
     Reason.MISSING_DELIVERED: "`delivered` is blank, and there is no `--delivered`",
     Reason.BAD_DELIVERED: "`delivered` is neither true nor false",
@@ -63,9 +63,9 @@ _VALUE = {
 }
 _SKIPPED = {
     Reason.DUPLICATE: "equal to a row that was accepted",
-    Reason.IN_LEDGER: "accepted before, as the `--ledger` knows",
+    Reason.IN_LEDGER: "accepted before, according to the `--ledger`",
     Reason.DISMISSED: "settled as it is, by `batchconv dismiss`",
-    Reason.TOO_OLD: "its time is further back than `--max-age`",
+    Reason.TOO_OLD: "its timestamp is older than `--max-age`",
 }
 MEANINGS: dict[Reason, Meaning] = {
     reason: Meaning(outcome, text, page)

@@ -147,9 +147,9 @@ def _load(results: str) -> Journal:
         digest = blake2b(repr(line).encode("utf-8", "surrogatepass"), digest_size=16).digest()
         if digest in seen:
             raise UsageError(
-                f"{results}: line {number} stands there twice: {line.source} row {line.row}, "
+                f"{results}: line {number} is a duplicate: {line.source} row {line.row}, "
                 f"settled at {line.at}",
-                hint="an outcome is written once: look how the file came to be",
+                hint="an outcome is written only once: check how the file was made",
             )
         seen.add(digest)
         if line.outcome == Result.ACCEPTED:

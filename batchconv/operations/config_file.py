@@ -27,8 +27,8 @@ def write_config_file(path: str, text: str, *, overwrite: bool, make_folder: boo
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         there = target.exists()
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "the name cannot be one"
+        why = error.strerror if isinstance(error, OSError) else "this is not a valid file name"
         raise OutputError(f"{path} cannot be written: {why}", hint="name another file") from None
     if there and not overwrite:
-        raise UsageError(f"{path} is there", hint="--overwrite replaces it")
+        raise UsageError(f"{path} exists", hint="--overwrite replaces it")
     atomic_write(path, text, hint="name another file")

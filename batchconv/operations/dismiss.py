@@ -24,7 +24,7 @@ from batchconv.settings.options import Settings
 from batchconv.telemetry.summary import Summary
 
 _AT_ONCE = 1_000  # lines
-DETAIL = "dismissed: it stays as it is"
+DETAIL = "dismissed: it will not be corrected"
 
 
 class Choice(NamedTuple):
@@ -150,4 +150,4 @@ def _nothing(path: str, journal: Journal, choice: Choice) -> UsageError:
     hint = f"outstanding are: {told}; see batchconv report"
     if choice.rows:
         hint = f"a row is named SOURCE:N, as the results have it; {hint}"
-    return UsageError(f"{path}: none of its outstanding rows is meant", hint=hint)
+    return UsageError(f"{path}: no outstanding row matches", hint=hint)

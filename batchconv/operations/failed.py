@@ -101,7 +101,7 @@ def write_failed(
         raise UsageError(
             f"the rows of {len(sorted_inputs.inputs)} inputs would go to standard output, one "
             "table behind the other",
-            hint="name a folder for them, or one input",
+            hint="name a folder for the output, or only one input",
         )
     if named is not None and named != STDOUT:
         refuse_remote({"--failed": named})

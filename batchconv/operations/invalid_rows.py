@@ -37,7 +37,7 @@ def open_invalid(
         UsageError: *named* is an input, a URL or standard output.
     """
     if named == STDOUT:
-        raise UsageError(f"{_OPTION} needs a file: standard output is where the report goes")
+        raise UsageError(f"{_OPTION} needs a file: the report is written to standard output")
     refuse_remote({_OPTION: named})
     refuse_inputs([named], layouts)
     files = JobFiles(STDOUT, None, Path(), run_stem(inputs[0]))

@@ -202,7 +202,9 @@ def discarded_on_error(outputs: Outputs) -> Iterator[None]:
 def check_flags(settings: Settings) -> None:
     """Refuse flags that contradict each other with a UsageError."""
     if settings.simulate and settings.ledger:
-        raise UsageError("--simulate sends nothing that a --ledger could remember: give only one")
+        raise UsageError(
+            "--simulate and --ledger cannot be used together: a simulated run sends nothing"
+        )
     refuse_remote(
         {
             "--results": settings.results,
@@ -218,11 +220,11 @@ def check_flags(settings: Settings) -> None:
     if settings.concurrency is not None:
         check_concurrency(settings.concurrency, embedded=settings.simulate is not None)
     if settings.resume and settings.overwrite:
-        raise UsageError("--resume goes on with a job and --overwrite begins anew: give only one")
+        raise UsageError("--resume and --overwrite cannot be used together")
     if settings.retry is not None and not settings.resume:
         raise UsageError("--retry is about the rows of an earlier run: give --resume as well")
     if settings.failed is not None and settings.no_failed:
-        raise UsageError("--failed names a file and --no-failed wants none: give only one")
+        raise UsageError("--failed and --no-failed cannot be used together")
     if settings.metrics_file is not None:
         require_metrics()
 

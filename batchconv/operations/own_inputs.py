@@ -60,7 +60,7 @@ def sort_inputs(names: Sequence[str]) -> SortedInputs:
         )
     if not sorted_inputs.all:
         raise InputError(
-            f"{names[0]} gives nothing but files that batchconv wrote itself",
+            f"{names[0]} holds only files that batchconv wrote",
             hint="name the files to upload",
         )
     note = expanded._replace(left_out=left_out).note()
@@ -82,4 +82,4 @@ def _own(name: str, kind: OwnFile) -> UsageError:
     hint = "name its input"
     if kind is OwnFile.RESULTS:
         hint = f"to send its failed rows again: {command(['resend'], [name])}"
-    return UsageError(f"{name} is a {kind.value} of batchconv, and no input", hint=hint)
+    return UsageError(f"{name} is a {kind.value} of batchconv, not an input", hint=hint)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from batchconv.model import Outcome, Reason
 
 _FIXED = {
-    Reason.MISSING_DELIVERED: "--delivered true, or --delivered false, for rows that do not say it",
-    Reason.DAMAGED_ID: "--any-id, if the ids are right as they stand",
+    Reason.MISSING_DELIVERED: "--delivered true, or --delivered false, for rows without a value",
+    Reason.DAMAGED_ID: "--any-id, if the ids are correct",
     Reason.INVISIBLE_CHARACTER: "--any-id, if the character belongs to the ids",
     Reason.TIME_IN_GAP: "--timezone UTC, if the times are in UTC",
     Reason.TOO_LONG: "--max-row-bytes N, if records are meant to be so long",

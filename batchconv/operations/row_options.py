@@ -59,7 +59,7 @@ def check_rows_known(
             raise UsageError(
                 f"{name} belongs to the job, and none of its first {len(rows)} rows is known to "
                 f"it: {'; '.join(changed)}",
-                hint="give the options of the earlier run; or begin anew with --overwrite",
+                hint="give the options of the earlier run; or start a new job with --overwrite",
             )
 
 

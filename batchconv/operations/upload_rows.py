@@ -66,7 +66,7 @@ def understand(inputs: Sequence[str], settings: Settings, given: Collection[str]
         raise UsageError(
             "--resume with several inputs cannot tell which job is meant: another input may "
             "come first the next time",
-            hint="name the results with -o, in the first run and in those that go on with it",
+            hint="name the results with -o, in the first run and in every resume",
         )
     simulated = settings.simulate is not None
     files = name_job(inputs, settings.results, simulated=simulated)
@@ -135,8 +135,8 @@ def _resume_notes(
     """What to say of the job that was found; raises UsageError when its rows are not these."""
     looked = " and ".join(files.looked_for)
     if not journal.lines:
-        return [f"--resume: no job at {looked}; a new one begins"]
-    notes = [f"--resume: going on with {files.results}: {journal.told()}"]
+        return [f"--resume: no job at {looked}; starting a new one"]
+    notes = [f"--resume: continuing {files.results}: {journal.told()}"]
     uploads = [run.start.options for run in runs if run.start.command == "upload"]
     if uploads and (changed := differences(uploads[-1], settings)):
         notes.append(

@@ -131,7 +131,7 @@ class _Look:
         if times.future:
             text = (
                 f"{count_of(times.future, 'row has', 'rows have')} a time in the future, the "
-                f"last one {times.latest} UTC: look at --timezone and at the clock that wrote them"
+                f"last one {times.latest} UTC: check --timezone and the clock of the writer"
             )
             findings.suspicions.append(Suspicion("future-times", None, text))
         return findings

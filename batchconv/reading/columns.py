@@ -94,13 +94,13 @@ def find_columns(names: Sequence[str], mapped: dict[str, str]) -> ColumnPosition
             shown = " and ".join(_shown(repr(names[i])) for i in places[:_MOST_SHOWN])
             if len({names[i] for i in places}) == 1:
                 raise ColumnError(
-                    f"column {first!r} is there {len(places)} times, and it is not "
+                    f"column {first!r} exists {len(places)} times, and it is not "
                     f"clear which one holds {field}",
                     hint=f"rename one of them, or name another column with --map {field}=COLUMN",
                 )
             raise ColumnError(
                 f"columns {shown} could both hold {field}",
-                hint=f"settle it with --map {field}={first}",
+                hint=f"choose one with --map {field}={first}",
             )
     return ColumnPositions(*(found[field][0] if found[field] else None for field in FIELDS))
 
@@ -149,7 +149,7 @@ def require_columns(
         )
     if places.delivered is None and not delivered_given:
         raise ColumnError(
-            f"no column says whether it was delivered; the columns are: {seen}",
+            f"no column holds the delivered value; the columns are: {seen}",
             hint=_hint_for_delivered(names),
         )
 

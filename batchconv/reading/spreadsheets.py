@@ -57,7 +57,7 @@ class IdLengths:
             return None
         return (
             f"{count - full} of {count} ids have fewer than {widest} digits, and none begins with "
-            "0: a spreadsheet may have eaten leading zeros; compare them with where they come "
+            "0: a spreadsheet may have removed leading zeros; compare them with where they come "
             "from, and export them again as text if so"
         )
 
@@ -101,7 +101,7 @@ class DateNotations:
             what = f"each of the first {_MOST_DATES} times that are not understood fits"
         options = as_options(self._fitting[:_MOST_TOLD])
         if len(self._fitting) > 1:
-            return f"{what} {options} alike: which it is, only the program tells that wrote them"
+            return f"{what} {options}: check which one the program uses that wrote them"
         if others:
             return (
                 f"{what} {options}, and others do not: a spreadsheet may have rewritten some; "

@@ -42,8 +42,8 @@ _WORDS = {
 _SHORT_FOR = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "D": "%m/%d/%y"}
 _REFUSED = {
     **dict.fromkeys("cxX", "depends on the machine's language; write it out"),
-    **dict.fromkeys("UWw", "leaves the day open; of weeks, ISO's are known: %G-W%V-%u"),
-    "s": "is not needed: epochs are understood by themselves",
+    **dict.fromkeys("UWw", "leaves the day open; for weeks write the ISO form: %G-W%V-%u"),
+    "s": "is not needed: epochs are recognised without a format",
 }
 _TOKEN = re.compile(r"%(.?)|(\s+)|([^%\s]+)", re.DOTALL)
 _SUCH_AS = "such as '%d/%m/%Y %H:%M:%S'"
@@ -94,7 +94,7 @@ def _check(notation: str, directives: list[str]) -> None:
             raise _refusal(notation, f"%{one} is not a strptime directive")
         part = (_DIGITS.get(one) or _WORDS[one])[0]
         if part in told:
-            raise _refusal(notation, f"%{told[part]} and %{one} both tell the {part}")
+            raise _refusal(notation, f"%{told[part]} and %{one} both give the {part}")
         told[part] = one
     _check_together(notation, told)
 
@@ -108,16 +108,16 @@ def _check_together(notation: str, told: Mapping[str, str]) -> None:
     """
     has = set(told.values())
     if "I" in has and "p" not in has:
-        raise _refusal(notation, "%I needs %p, which tells morning from afternoon")
+        raise _refusal(notation, "%I needs %p for morning or afternoon")
     if "p" in has and "I" not in has:
         raise _refusal(notation, "%p has an effect with %I only: write %I, or leave %p out")
     dated = "d" in has if "month" in told else "j" in has
     weeks = has >= {"G", "V", "u"} and "month" not in told
     if not (weeks or (has & {"Y", "y"} and dated)):
-        raise _refusal(notation, "it does not say year, month and day")
+        raise _refusal(notation, "it does not give year, month and day")
     for part, needed in (("minutes", "hour"), ("seconds", "minutes"), ("fraction", "seconds")):
         if part in told and needed not in told:
-            raise _refusal(notation, f"it tells the {part} without the {needed}")
+            raise _refusal(notation, f"it gives the {part} without the {needed}")
 
 
 def _refusal(notation: str, why: str) -> UsageError:

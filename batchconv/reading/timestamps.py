@@ -208,7 +208,7 @@ def _to_utc(local: datetime, zone: tzinfo) -> datetime:
     if moment.astimezone(zone).replace(tzinfo=None) != local:
         raise UnsendableError(
             Reason.TIME_IN_GAP,
-            f"{local} does not exist in {zone}, where the clocks were put forward over it; give "
+            f"{local} does not exist in {zone}, because the clocks were put forward; give "
             "the time with an offset, or correct --timezone",
         )
     return moment.replace(tzinfo=None)

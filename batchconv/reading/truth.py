@@ -28,7 +28,7 @@ class TruthRules:
     """How the `delivered` column of a run is understood.
 
     Args:
-        default: for rows that do not say it; None makes them invalid.
+        default: for rows without a value; None makes them invalid.
         nulls: texts that mean "no value".
         true, false: more words, in any case; they beat the usual ones.
 

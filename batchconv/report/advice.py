@@ -26,7 +26,7 @@ _NEVER = {
     "strict", "progress", "log_format", "log_file", "quiet", "verbose", "metrics_file",
     "api_key", "api_secret_file", "signature_secret_file", "simulate",
 }  # fmt: skip
-_FIRST = {4: "put the account or the address right first", 5: "put the file right first"}
+_FIRST = {4: "correct the account or the address first", 5: "correct the file first"}
 _CALM = "calm"
 _TO_CORRECT = (Result.REJECTED.value, Result.INVALID.value)
 _FAILED = Result.FAILED.value
@@ -59,7 +59,7 @@ def _resume(job: JobReport) -> Iterator[Step]:
         return
     told = run.told
     why = (
-        f"the last {run.what} never came to its end, and may have left rows unsent"
+        f"the last {run.what} did not end, and may have left rows unsent"
         if run.crashed
         else f"the last {run.what} ended with exit code {told.exit_code}"
     )
@@ -73,9 +73,9 @@ def _resume(job: JobReport) -> Iterator[Step]:
     if any(map(is_stdin, told.inputs)):
         why += "; pipe the same input in again"
     elif not all(map(_is_there, told.inputs)):
-        why += "; from the folder in which it was started, go on with"
+        why += "; from the folder in which it was started, continue with"
     else:
-        why += "; go on with"
+        why += "; continue with"
     results = [] if _finds_itself(job, told) else ["-o", job.path]
     yield Step(why, _command(["upload", "--resume", *results], run, told.inputs))
 
@@ -127,7 +127,7 @@ def _correct(job: JobReport, runs: Sequence[RunReport]) -> Iterator[Step]:
     else:
         yield Step(f"{why}: correct the values in the input, and upload it with --resume", None)
     words = ["dismiss", *(word for name in outcomes for word in ("--outcome", name))]
-    yield Step("or settle those that are to stay as they are", command_of(words, [job.path]))
+    yield Step("or dismiss those that you do not want to correct", command_of(words, [job.path]))
 
 
 def _sender(runs: Sequence[RunReport]) -> RunReport | None:

@@ -65,11 +65,10 @@ def _notes(report: Report) -> list[str]:
         if job.writer:
             notes.append(f"{job.writer} is writing to {name}: this is how far it has come")
         elif job.torn:
-            notes.append(f"The last line of {name} is not whole, and is left out")
+            notes.append(f"The last line of {name} is incomplete, and is left out")
         if job.crashes:
             runs = count_of(job.crashes, "run")
-            its = "its" if job.crashes == 1 else "their"
-            notes.append(f"{runs} of {name} never came to {its} end: killed, or crashed")
+            notes.append(f"{runs} of {name} did not end: killed, or crashed")
         notes += _unfinished(job)
         if job.attention and job.failed_rows:
             files = ", ".join(visible(path) for path in job.failed_rows[:_MOST_FILES])

@@ -58,7 +58,7 @@ class Attempts:
         tell_attempt: called with every exchange that was not accepted.
 
     Attributes:
-        stopping: what is to be tried again is left as it is.
+        stopping: what is waiting for a retry is left as it is.
         exchanging: the tasks that have a request in flight.
     """
 

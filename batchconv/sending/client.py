@@ -43,7 +43,7 @@ def check_proxy(proxy: Proxy | None, base_url: str) -> None:
     """
     if proxy is not None and base_url.startswith("http:") and not is_loopback(proxy.host):
         raise UsageError(
-            f"--proxy: {proxy} would read the credentials of what is sent to a plain http address",
+            f"--proxy: {proxy} could read the credentials, because --base-url is plain http",
             hint="leave out --proxy: --base-url is on this machine",
         )
 

@@ -20,7 +20,7 @@ def parse_duration(text: str) -> float:
         raise ValueError(f"{text!r} is not a duration; write 500ms, 30s, 15m, 2h or 1d")
     seconds = float(match[1]) * _UNIT_SECONDS[match[2]]
     if seconds == math.inf:
-        raise ValueError(f"{text[:20]!r}… is longer than anything lasts")
+        raise ValueError(f"{text[:20]!r}… is too long")
     return seconds
 
 

@@ -55,21 +55,21 @@ _ACCOUNT = {
         "check the API key and the secret (VONAGE_API_KEY, VONAGE_API_SECRET) and --auth",
     ),
     402: (
-        "the Conversion API is not enabled for this account, or the credentials are another's",
+        "the Conversion API is not enabled for this account, or the key is another account's",
         "ask the vendor's support to enable it, and check the API key",
     ),
     403: (
         "this account may not report conversions",
         "ask the vendor's support to enable the Conversion API for it",
     ),
-    407: ("a proxy wants credentials of its own", "check the proxy"),
+    407: ("a proxy needs credentials", "check the proxy"),
 }
-_WANTS_OTHERS = "it wants a user and a password, or others"
+_WANTS_OTHERS = "it needs a user and a password, or the given ones are wrong"
 _PROXY = {401: _WANTS_OTHERS, 407: _WANTS_OTHERS}
-_NO_WAY = "it does not let this machine connect to the API"
+_NO_WAY = "it does not allow connections to the API"
 _ASK = (
     "check --proxy with its operator; user and password belong in the URL of BATCHCONV_PROXY "
-    "or of `proxy` in a file of settings"
+    "or of `proxy` in a settings file"
 )
 _ADDRESS = ("this is not the Conversion API's address", "check --base-url")
 
@@ -79,7 +79,7 @@ def throttled_stop(seconds: float, *, proxy: bool = False) -> Stop:
     who = "proxy" if proxy else "server"
     return Stop(
         ExitCode.LIMIT,
-        f"the {who} answered nothing but 429 (too many requests) for {show_duration(seconds)}",
+        f"the {who} answered only 429 (too many requests) for {show_duration(seconds)}",
         "wait, or lower --rate",
     )
 
@@ -96,7 +96,7 @@ def outage_stop(seconds: float, replies: Iterable[str]) -> Stop:
     return Stop(
         ExitCode.LIMIT,
         f"no row got a final answer for {show_duration(seconds)}; at last, {', '.join(told)}",
-        "see what is wrong there, then resume; --give-up-after sets how long a run waits",
+        "check the service, then resume; --give-up-after sets how long a run waits",
     )
 
 
@@ -114,7 +114,7 @@ def all_rejected_stop(rows: int) -> Stop:
     return Stop(
         ExitCode.LIMIT,
         f"all of the first {rows} rows were rejected",
-        "check --base-url and the column of message ids; --max-errors none goes on all the same",
+        "check --base-url and the column of message ids; --max-errors none continues anyway",
     )
 
 

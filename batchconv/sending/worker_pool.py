@@ -88,7 +88,7 @@ class Pool:
             tell_attempt=tell_attempt,
         )
         self._workers = 0
-        self._retrying = 0  # tasks, one for each row that is to be tried again
+        self._retrying = 0  # tasks, one for each row that is waiting for a retry
         self._orders = count()
         self._held = HeldRows()
         self._probing = False

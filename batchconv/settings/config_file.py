@@ -85,12 +85,12 @@ def _read(path: str) -> tuple[bytes, int]:
     except PermissionError as error:
         raise PermissionError(error.strerror) from None
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "the name cannot be one"
+        why = error.strerror if isinstance(error, OSError) else "this is not a valid file name"
         raise UsageError(
             f"{path} cannot be read: {why}", hint="fix it, or name another file with --config"
         ) from None
     if len(data) > _MOST_BYTES:
-        raise UsageError(f"{path} is larger than settings are", hint="check --config")
+        raise UsageError(f"{path} is too large for a settings file", hint="check --config")
     return data, mode
 
 
@@ -104,9 +104,9 @@ def _parsed(path: str, data: bytes) -> tuple[str, dict[str, Any]]:
     except (ValueError, RecursionError) as error:
         # Not the error's own words: they quote the file, and a secret may stand there.
         found = _POSITION.search(str(error))
-        where = found[1] if found else "something in it is too large"
+        where = found[1] if found else "a value in it is too large"
     # Raised out here, so that the error and what it quotes do not hang on this one either.
-    hint = 'texts stand in quotes: timezone = "UTC"; `batchconv config init -` shows a whole file'
+    hint = 'write texts in quotes: timezone = "UTC"; `batchconv config init -` shows a whole file'
     if re.search(rb"^\s*profile\s*=", data, re.MULTILINE):
         hint = f'a profile is chosen by {_DEFAULT_PROFILE} = "…"; its settings are [profile.…]'
     raise UsageError(f"{path} is not valid TOML: {where}", hint=hint)
@@ -145,7 +145,7 @@ class _Reading:
         for written, value in table.items():
             name = written.replace("-", "_")
             if name in found.values or name in found.secrets:
-                raise self._wrong(where, written, f"is the same as {name}, which is there, too")
+                raise self._wrong(where, written, f"is the same as {name}, which is also there")
             if name in SECRETS:
                 found.secrets[name] = self._secret(where, written, value)
             else:

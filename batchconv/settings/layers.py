@@ -213,7 +213,7 @@ def open_config(
     if isinstance(why, PermissionError):
         raise UsageError(f"{named} cannot be read: {why}", hint="correct its permissions")
     raise UsageError(
-        f"{named}: there is no such file of settings", hint=f"`batchconv config init {named}`"
+        f"{named}: there is no such settings file", hint=f"`batchconv config init {named}`"
     )
 
 

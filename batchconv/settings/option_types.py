@@ -69,7 +69,7 @@ class Option(NamedTuple):
 
     @property
     def booleans(self) -> tuple[str, str] | None:
-        """The texts that false and true in a file of settings stand for, or None."""
+        """The texts that false and true in a settings file stand for, or None."""
         if self.is_switch or tuple(self.choices) == ("true", "false"):
             return ("false", "true")
         return ("none", self.choices[0]) if self.is_value_optional else None
@@ -81,7 +81,7 @@ class Option(NamedTuple):
 
     @property
     def is_number(self) -> bool:
-        """Whether a number in a file of settings stands for its text, too."""
+        """Whether a number in a settings file stands for its text, too."""
         return (self.metavar or "").split("|")[0] in _NUMBERS
 
     @property

@@ -84,7 +84,7 @@ def read_positive_duration(text: str) -> float:
     """Seconds, more than none."""
     seconds = parse_duration(text)
     if not seconds:
-        raise ValueError("the duration must be longer than nothing")
+        raise ValueError("the duration must be longer than 0")
     return seconds
 
 

@@ -176,7 +176,7 @@ class Behaviour:
 
 PROFILES: dict[str, Behaviour] = {
     "calm": Behaviour(latency=0.005),
-    # Each fault to be tried again ends within three attempts, so that with the usual five
+    # Each fault waiting for a retry ends within three attempts, so that with the usual five
     # attempts a row everything is accepted in the end but the rows refused for good.
     "flaky": Behaviour(
         latency=0.01,

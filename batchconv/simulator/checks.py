@@ -190,7 +190,7 @@ def _wrong(behaviour: Behaviour, form: AuthForm, pairs: Params, key: str, proof:
     if key != prefix + behaviour.api_key:
         return "this API key is unknown"
     if form == "signature":
-        return None if _is_signed(behaviour, pairs, proof) else "the signature does not fit"
+        return None if _is_signed(behaviour, pairs, proof) else "the signature is wrong"
     return None if proof == behaviour.api_secret else "the API secret is wrong"
 
 

@@ -65,7 +65,7 @@ def decide(behaviour: Behaviour, visit: Visit) -> Action:
     delay = latency_of(behaviour, check.message_id, visit.attempt)
     if behaviour.status_for_all is not None:
         status = behaviour.status_for_all
-        return Action(status, f"everything is {status} here", delay, accepted=_is_2xx(status))
+        return Action(status, f"every reply is {status}", delay, accepted=_is_2xx(status))
     if any(start <= visit.since_first < end for start, end in behaviour.outages):
         return Action(503, "the service is down", delay)
     refusal = check.route or check.account
@@ -85,7 +85,7 @@ def _faulty(rule: FaultRule, delay: float) -> Action:
     status = rule.status
     if status is not None:
         accepted = _is_2xx(status)
-        text = "OK" if accepted else "a fault, as asked for"
+        text = "OK" if accepted else "an injected fault"
         return Action(status, text, delay, faulty=True, admitted=True, accepted=accepted)
     accepted = rule.kind in _DELIVERING_WORDS
     heard = 200 if accepted and rule.kind != "reset-after" else 0

@@ -78,7 +78,7 @@ def _sentences(columns: Recognised, settings: Settings) -> Iterator[str]:
             yield f"{field}: {_place(column)}{blank}"
         elif field == "timestamp":
             none = f"none of the columns ({_names(columns)})"
-            yield f"timestamp: {none}; the API will take the time of the request"
+            yield f"timestamp: {none}; the API uses the time of the request"
         else:
             yield f"{field}: no column" + (f"; {value} for every row" if value else "")
 

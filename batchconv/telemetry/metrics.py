@@ -61,7 +61,7 @@ class MetricsFile:
         self._told = False
         if not (_is_ours(path) or _is_free(path)):
             raise UsageError(
-                f"{path} is there and holds something else than metrics of batchconv",
+                f"{path} exists and is not a metrics file of batchconv",
                 hint="name another file with --metrics-file",
             )
         _write(path, *_families(first), *_last_families(self._last))
@@ -186,7 +186,7 @@ def _families(sight: RunSnapshot) -> Iterator[Metric]:
         text = "Rows in all inputs, as far as is known."
         yield _gauge("batchconv_rows_expected", text, round(sight.expected))
     yield _counter("batchconv_requests", "Requests sent, retries included.", traffic.requests)
-    yield _counter("batchconv_retries", "Requests that were not a row's first.", traffic.retries)
+    yield _counter("batchconv_retries", "Requests after a row's first.", traffic.retries)
     yield _counter("batchconv_throttled", "Requests answered with 429.", traffic.throttled)
     yield _counter(
         "batchconv_unknown_repeats",
@@ -198,9 +198,9 @@ def _families(sight: RunSnapshot) -> Iterator[Metric]:
     yield _gauge("batchconv_in_flight_limit", "Requests that may be in flight.", sight.width)
     yield _gauge("batchconv_retries_waiting", "Rows that wait for a retry.", traffic.waiting)
     paused = {why: sight.paused.get(why, 0.0) for why in _WAITS}
-    yield _counter("batchconv_paused_seconds", "Time in which nothing left.", paused, "why")
+    yield _counter("batchconv_paused_seconds", "Seconds of pauses.", paused, "why")
     now = {why: float(why == pause) for why in _WAITS}
-    yield _gauge("batchconv_paused", "Whether nothing leaves just now.", now, "why")
+    yield _gauge("batchconv_paused", "1 during a pause, else 0.", now, "why")
     yield _gauge("batchconv_running", "Whether a run is under way.", sight.exit_code is None)
     yield _gauge("batchconv_run_start_timestamp_seconds", "When it started.", sight.started)
     yield _gauge("batchconv_written_timestamp_seconds", "When this was written.", sight.at)
@@ -211,7 +211,7 @@ def _durations(sight: RunSnapshot) -> Metric:
     latencies = sight.latencies
     pairs = list(zip(map(str, BUCKETS), latencies.up_to(BUCKETS), strict=True))
     told = HistogramMetricFamily(
-        "batchconv_request_duration_seconds", "Duration of each row's last request."
+        "batchconv_request_duration_seconds", "Duration of the last request of each row."
     )
     told.add_metric([], [*pairs, ("+Inf", latencies.count)], latencies.total)
     return told

@@ -15,7 +15,7 @@ from batchconv.telemetry.run_snapshot import RunSnapshot
 # An outage is news. Being throttled is daily business, and the books count it.
 _LEVELS = {"outage": logging.WARNING, "throttled": logging.INFO}
 _MEANINGS = {
-    "outage": "one row is sent now and then until one gets a final answer",
+    "outage": "single rows are sent until one gets a final answer",
     "throttled": "too many requests; fewer are sent",
 }
 

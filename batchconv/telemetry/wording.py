@@ -54,7 +54,7 @@ def others(sight: RunSnapshot) -> Iterator[str]:
         if seconds is not None:
             yield f"{name} {show_duration(seconds)}"
     if traffic.waiting:
-        yield f"{traffic.waiting:,} to be tried again"
+        yield f"{traffic.waiting:,} waiting for a retry"
     if sight.books.settled:
         yield f"already settled {sight.books.settled:,}"
 

@@ -47,7 +47,7 @@ def check_base_url(text: str) -> str:
         )
     if url.scheme == "http" and not is_loopback(host):
         raise UsageError(
-            f"--base-url: plain http to {host} would show the credentials to everyone on the way",
+            f"--base-url: plain http to {host} would send the credentials unencrypted",
             hint="use https",
         )
     return str(url).rstrip("/")

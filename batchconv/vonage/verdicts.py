@@ -143,7 +143,7 @@ def explain(reply: Reply, attempts: int) -> tuple[Reason, str]:
             Reason.INVALID_PARAMETERS,
             f"the API answered {status}: it does not accept the row's values; check the message id",
         )
-    return Reason.REFUSED, f"the API answered {status}, its final no"
+    return Reason.REFUSED, f"the API answered {status}, a final refusal"
 
 
 _TROUBLES = {
@@ -157,5 +157,5 @@ _TROUBLES = {
 }
 _BEFORE_IT_WAS_WRITTEN = {
     Reason.TIMEOUT: "no connection to the {who} could be opened in time",
-    Reason.CONNECTION_LOST: "the {who} broke the connection off before it was open",
+    Reason.CONNECTION_LOST: "the {who} closed the connection before it was open",
 }

@@ -208,10 +208,10 @@ async def test_what_is_wrong_is_told_in_whole_words_too(tmp_path):
                         env=Shell(tmp_path, "").env, columns=30) as terminal:  # fmt: skip
         assert await terminal.end() == 2
         assert terminal.display == [
-            "batchconv: --simulate sends",
-            "  nothing that a --ledger",
-            "  could remember: give only",
-            "  one",
+            "batchconv: --simulate and",
+            "  --ledger cannot be used",
+            "  together: a simulated run",
+            "  sends nothing",
             "  see: batchconv manual troubl",
             "eshooting",
         ]

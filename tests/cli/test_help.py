@@ -104,7 +104,7 @@ def test_a_wrong_command_line_exits_with_2_and_says_why(arguments):
     [
         (["upload", "a.csv", "--rate"], "Write --rate N: Requests per second"),
         (["upload", "a.csv", "-o"], "Write -o PATH: Where outcomes go"),
-        (["validate", "a.csv", "--config"], "Write --config FILE: Settings in TOML"),
+        (["validate", "a.csv", "--config"], "Write --config FILE: The settings file (TOML)"),
     ],
 )
 def test_an_option_without_its_value_says_what_the_value_is(arguments, wanted):

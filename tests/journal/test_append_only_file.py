@@ -172,8 +172,7 @@ def test_where_there_are_no_locks_a_run_says_so_once_and_goes_on(
     file.write(b"x\n")
     file.close()
     assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path / 'r'}: this file system has no locks: nothing keeps a second run from writing "
-        "to it, too"
+        f"{tmp_path / 'r'}: this file system has no locks: do not start a second run on it"
     ]
 
 

@@ -302,7 +302,7 @@ def test_overwrite_sets_the_old_job_aside_and_deletes_nothing():
     write("a,true,1", ",true,2")
     upload_here("in.csv")
     before = {path.read_bytes() for path in Path().iterdir()}
-    with pytest.raises(UsageError, match="exists: there is a job of that name"):
+    with pytest.raises(UsageError, match="exists: a job with this name exists"):
         upload_here("in.csv")
     with pytest.raises(UsageError):
         upload_here("in.csv", overwrite=True, delimiter="|")
@@ -374,7 +374,7 @@ def test_an_audit_refuses_a_file_in_which_lines_stand_twice():
     write("a,true,1")
     upload_here("in.csv")
     RESULTS.write_bytes(RESULTS.read_bytes() * 2)
-    with pytest.raises(UsageError, match="line 2 stands there twice"):
+    with pytest.raises(UsageError, match="line 2 is a duplicate"):
         proved()
 
 

@@ -77,7 +77,7 @@ def test_a_dismissed_row_is_taken_up_by_no_later_run():
 )
 def test_when_no_row_is_meant_nothing_is_written(choice):
     before = {path: path.read_bytes() for path in Path().iterdir()}
-    with pytest.raises(UsageError, match="none of its outstanding rows is meant") as told:
+    with pytest.raises(UsageError, match="no outstanding row matches") as told:
         dismiss(RESULTS, choice)
     assert "3 invalid" in str(told.value.hint)
     assert {path: path.read_bytes() for path in Path().iterdir()} == before
@@ -107,7 +107,7 @@ def test_another_run_that_holds_the_job_is_waited_for():
 
 
 def test_what_is_no_results_file_is_left_as_it_is():
-    with pytest.raises(UsageError, match=r"in\.csv is there and is not a results file"):
+    with pytest.raises(UsageError, match=r"in\.csv exists and is not a results file"):
         dismiss("in.csv", Choice())
     with pytest.raises(InputError):
         dismiss("none.results.jsonl", Choice())

@@ -68,7 +68,7 @@ def test_it_tells_what_the_upload_then_does(wire, settings):
 def test_of_a_job_it_tells_what_is_settled(wire):
     wire.status["c"] = 503
     upload_here("in.csv", max_attempts=1)
-    with pytest.raises(UsageError, match="there is a job of that name"):
+    with pytest.raises(UsageError, match="a job with this name exists"):
         rehearse("in.csv")
     found = rehearse("in.csv", resume=True)
     assert (found.settled, found.to_send, found.outstanding) == (4, 1, 2)

@@ -201,7 +201,7 @@ async def test_the_first_request_leaves_before_the_input_has_been_read(tmp_path)
         (["export.csv", "--map", "wrong"], 2, "FIELD=COLUMN"),
         (["export.csv", "--rate", "fast"], 2, "write 20, 0.5 or none"),
         (["export.csv", "--timezone", "Mars"], 2, "not a timezone"),
-        (["export.csv", "--timeout", "0"], 2, "longer than nothing"),
+        (["export.csv", "--timeout", "0"], 2, "longer than 0"),
         (["export.csv", "--concurency", "5"], 2, "--concurrency"),
         (["export.csv", "--base-url", "http://example.com/c"], 2, "use https"),
         (["export.csv", "--base-url", "https://u:p@example.com/c"], 2, "user"),

@@ -95,7 +95,7 @@ def coded(text: str, count: int) -> pa.DictionaryArray:
         (lambda: dictionary_bomb(500_000), {}, 0, "400 can be sent"),
         (lambda: dictionary_bomb(200 * MB), {}, 5, "a page of column 'note' has 200 MB"),
         (lambda: in_lists(pa.array([0] * 30 * MB)), {}, 5, "a row decodes to 240 MB"),
-        (lambda: in_lists(coded("x" * 100_000, 10_000)), {}, 5, "decode to too much"),
+        (lambda: in_lists(coded("x" * 100_000, 10_000)), {}, 5, "are too large"),
         (lambda: pa.table({"message_id": ["a"], "delivered": [True], "note": ["x" * (300 * MB)]}),
          {"use_dictionary": False}, 5, "a page of column 'note' has 300 MB"),
     ],

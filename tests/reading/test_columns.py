@@ -78,13 +78,13 @@ def test_one_column_may_hold_two_fields():
             ["message_id", "event_id"],
             {},
             "columns 'message_id' and 'event_id' could both hold message_id",
-            "settle it with --map message_id=message_id",
+            "choose one with --map message_id=message_id",
         ),
         (
             ["Delivered", "delivered"],
             {},
             "columns 'Delivered' and 'delivered' could both hold delivered",
-            "settle it with --map delivered=Delivered",
+            "choose one with --map delivered=Delivered",
         ),
         (
             ["delivered", "x", "delivered"],
@@ -102,7 +102,7 @@ def test_one_column_may_hold_two_fields():
             ["Ref-No", "ref_no"],
             {"message_id": "refno"},
             "columns 'Ref-No' and 'ref_no' could both hold message_id",
-            "settle it with --map message_id=Ref-No",
+            "choose one with --map message_id=Ref-No",
         ),
     ],
 )
@@ -146,7 +146,7 @@ def require(
         (
             ["message_id", "ok"],
             {},
-            "no column says whether it was delivered; the columns are: message_id, ok",
+            "no column holds the delivered value; the columns are: message_id, ok",
             "name it with --map delivered=COLUMN, or say it for all rows with --delivered true "
             "or false",
         ),

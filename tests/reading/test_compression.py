@@ -161,10 +161,10 @@ def test_data_that_ask_for_much_memory_are_refused_with_that_reason(path):
     """A few bytes can ask for gigabytes."""
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]
     path.write_bytes(lzma.compress(b"a,b\n", filters=filters))
-    assert "takes more memory" in read_until_damage(path)[1]
+    assert "needs too much memory" in read_until_damage(path)[1]
     wide = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 30})
     path.write_bytes(wide.compress(b"a,b\n") + wide.flush())
-    assert "takes more memory" in read_until_damage(path)[1]
+    assert "needs too much memory" in read_until_damage(path)[1]
 
 
 # -- damage ----------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def test_a_file_that_lacks_its_end_gives_everything_but_the_last_block(path, kin
     found, why = read_until_damage(path)
     assert (TEXT + SMALL).startswith(found)
     assert len(found) >= len(TEXT)
-    assert "too early" in why or "stands behind" in why
+    assert "too early" in why or "other bytes follow" in why
 
 
 def checksum(kind: str, packed: bytes | bytearray) -> int:
@@ -216,7 +216,7 @@ def test_a_bad_checksum_is_damage_and_costs_a_few_kilobytes_or_a_block_of_bzip2(
     found, why = read_until_damage(path)
     assert text.startswith(found)
     assert len(found) >= len(text) - (900_000 if kind == "bz2" else 1 << 14)
-    assert "make no sense from some point on" in why
+    assert "are corrupt" in why
 
 
 @pytest.mark.parametrize("at", [12, 300_000])
@@ -250,7 +250,7 @@ def test_something_else_behind_the_data_is_damage_and_everything_before_it_is_re
     path.write_bytes(PACK[kind](TEXT) + garbage)
     found, why = read_until_damage(path)
     assert found == TEXT
-    assert f"something that is no {kind} data stands behind the end of its data" in why
+    assert f"other bytes follow the end of its {kind} data" in why
 
 
 @each_packing

@@ -53,8 +53,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("damage", "share", "why"),
     [
         (cut, 0.6, "the compressed data end too early"),
-        (change_middle, 0.6, "the compressed data make no sense from some point on"),
-        (add_garbage, 1, "data stands behind the end of its data"),
+        (change_middle, 0.6, "the compressed data are corrupt"),
+        (add_garbage, 1, "other bytes follow the end of its"),
     ],
 )
 def test_rows_before_the_damage_are_read_and_so_is_the_next_input(folder, kind, damage, share, why):

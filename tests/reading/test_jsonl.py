@@ -199,7 +199,7 @@ def test_a_mapped_key_beats_the_usual_one(read):
     [
         ('{"id": "a", "delivered": true}\n', {}, "no column holds the message id"),
         ("{}\n{}\n", {}, "no column holds the message id; the columns are: none"),
-        ('{"message_id": "a"}\n' * 3, {}, "no column says whether it was delivered"),
+        ('{"message_id": "a"}\n' * 3, {}, "no column holds the delivered value"),
         (GOOD, {"mapped": {"message_id": "sms.id"}}, "there is no column 'sms.id'"),
         (GOOD, {"mapped": {"timestamp": "when"}}, "there is no column 'when'"),
         (

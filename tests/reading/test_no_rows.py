@@ -147,7 +147,7 @@ def test_a_first_line_that_looks_like_a_row_is_told_with_the_options_that_read_i
 ):
     with pytest.raises(ColumnError, match="looks like a row") as caught:
         read(data)
-    assert caught.value.hint == f"if it is one, say so: {proposed}"
+    assert caught.value.hint == f"if it is a row, add: {proposed}"
 
 
 @pytest.mark.parametrize("header", ["id,state", "0,1,2", "1,2,3", "col1,col2", "y,n"])
@@ -176,9 +176,9 @@ def test_without_a_header_the_delimiter_is_told_by_several_lines(tmp_path, data,
 
 
 def test_two_delimiters_that_could_both_be_meant_are_an_error(read):
-    with pytest.raises(UsageError, match="',' and ';' could both stand between cells") as caught:
+    with pytest.raises(UsageError, match="',' and ';' could both be the delimiter") as caught:
         read("a;x,b\nc;y,d\n", header=False, mapped={"message_id": "1"}, delivered_given=True)
-    assert caught.value.hint == "say which one does: --delimiter ','"
+    assert caught.value.hint == "name the right one: --delimiter ','"
 
 
 # -- escapes ---------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def run_hint(hint: str) -> bytes:
 def test_a_tar_is_named_within_whatever_it_is_compressed(pack, form, name):
     Path(name).write_bytes(pack(tar(format=form)))
     error = refused(name)
-    assert "is a tar archive, which is not read here" in str(error)
+    assert "is a tar archive, which batchconv does not read" in str(error)
     assert run_hint(str(error.hint)) == CSV
 
 
@@ -88,7 +88,7 @@ def test_a_tar_is_named_within_whatever_it_is_compressed(pack, form, name):
 def test_tables_of_other_kinds_are_named_with_what_makes_csv_of_them(write, what):
     Path("export").write_bytes(written(write))
     error = refused("export")
-    assert f"is {what}, which is not read here" in str(error)
+    assert f"is {what}, which batchconv does not read" in str(error)
     assert run_hint(str(error.hint)).replace(b'"', b"") == CSV
 
 
@@ -118,7 +118,7 @@ def test_data_compressed_twice_are_named_with_what_decompresses_them_both():
 def test_what_is_no_table_is_named(content, what, hint):
     Path("export").write_bytes(content)
     error = refused("export")
-    assert f"is {what}, which is not read here" in str(error)
+    assert f"is {what}, which batchconv does not read" in str(error)
     assert hint in str(error.hint)
 
 
@@ -187,5 +187,5 @@ def test_a_results_file_is_no_input_whatever_its_name_and_packing(ending, pack, 
     upload_here("in.csv", results=f"r.{ending}")
     Path("other name").write_bytes(pack(Path(f"r.simulated.{ending}").read_bytes()))
     error = refused("other name", **how)
-    assert "is a results file of batchconv and no input" in str(error)
+    assert "is a results file of batchconv, not an input" in str(error)
     assert f"batchconv resend {shlex.quote('other name')}" in str(error.hint)

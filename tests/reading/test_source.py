@@ -85,7 +85,7 @@ def test_a_file_that_is_written_anew_while_it_is_read_is_damage(path, change):
         pieces = iter(stream)
         first = next(pieces)
         change(path)
-        with pytest.raises(InputError, match="rewritten or cut short while it was read"):
+        with pytest.raises(InputError, match="rewritten or truncated while it was read"):
             list(pieces)
     assert TEXT.startswith(first)
 

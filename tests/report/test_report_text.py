@@ -355,7 +355,7 @@ def test_a_run_that_is_still_writing_is_told_and_not_disturbed(tmp_path):
         told = to_text(report, width=100, colour=False)
     assert "All 2 rows were accepted so far" in told
     assert f"process {os.getpid()} is writing to" in told
-    assert "never came to its end" not in told
+    assert "did not end" not in told
     assert report.rows == 2
 
 

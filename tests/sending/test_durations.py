@@ -31,7 +31,7 @@ def test_a_duration_is_a_number_and_a_unit(text, seconds):
      "nan", "\N{ARABIC-INDIC DIGIT SIX}s", "5s\nx", "0x10", "1_000", "1w", "9" * 400],
 )  # fmt: skip
 def test_what_is_no_duration_is_refused_with_what_is(text):
-    with pytest.raises(ValueError, match=r"is not a duration; write 500ms|longer than anything"):
+    with pytest.raises(ValueError, match=r"is not a duration; write 500ms|too long"):
         parse_duration(text)
 
 

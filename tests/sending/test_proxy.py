@@ -123,12 +123,12 @@ async def test_a_proxy_that_wants_credentials_stops_the_run_with_4(setting, url)
     async with setting(HttpProxy(status=401)) as here:
         ended = await here.upload("--proxy", here.address)
         assert ended.code == 4
-        assert "the proxy answered 401: it wants a user and a password" in ended.err
+        assert "the proxy answered 401: it needs a user and a password" in ended.err
     async with setting(HttpProxy(KNOWN)) as here:
         here.shell.env["BATCHCONV_PROXY"] = url.format(here.address)
         ended = await here.upload("--overwrite")
         assert ended.code == 4
-        assert "the proxy answered 407: it wants a user and a password" in ended.err
+        assert "the proxy answered 407: it needs a user and a password" in ended.err
         assert "BATCHCONV_PROXY" in ended.err
         assert "CANARY" not in ended.err
         assert ended.books.unsent == 3
@@ -176,7 +176,7 @@ async def test_a_proxy_that_says_no_is_not_taken_for_the_api(setting, status):
     async with setting(HttpProxy(status=status)) as here:
         ended = await here.upload("--proxy", here.address)
         assert ended.code == 4
-        assert f"the proxy answered {status}: it does not let this machine connect" in ended.err
+        assert f"the proxy answered {status}: it does not allow connections" in ended.err
         assert ended.books.unsent == 3
 
 
@@ -236,8 +236,8 @@ async def test_a_proxy_elsewhere_does_not_get_to_read_what_is_sent_in_plain_http
         shell.write("in.csv", ids(2))
         ended = await shell.uploaded("in.csv", "--proxy", "http://proxy.batchconv.invalid:3128")
         assert ended.code == 2
-        assert "would read the credentials" in ended.err
-        with pytest.raises(UsageError, match="would read the credentials"):
+        assert "could read the credentials" in ended.err
+        with pytest.raises(UsageError, match="could read the credentials"):
             ConversionClient(
                 QueryAuth("k", Secret("s")),
                 base_url=simulator.base_url,

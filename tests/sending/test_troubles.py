@@ -80,7 +80,7 @@ async def test_a_server_that_hangs_up_in_the_tls_handshake_got_no_request():
         reply = await reply_of(f"https://127.0.0.1:{port}")
     assert reply.status is None
     assert not outcome_unknown(reply)
-    assert describe(reply) == "the server broke the connection off before it was open"
+    assert describe(reply) == "the server closed the connection before it was open"
 
 
 async def test_what_does_not_speak_tls_is_named_and_got_no_request():
@@ -135,7 +135,7 @@ async def test_an_address_that_has_no_name_is_named():
         (
             b"",
             Reason.CONNECTION_LOST,
-            "the proxy broke the connection off before it was open",
+            "the proxy closed the connection before it was open",
         ),
     ],
 )

@@ -196,7 +196,7 @@ def test_what_cannot_be_read_is_told(tmp_path):
     with pytest.raises(UsageError, match="cannot be read"):
         read_config("a\0b", KNOWN)
     (tmp_path / "large").write_bytes(b"#" * (1 << 20) + b"\n")
-    with pytest.raises(UsageError, match="larger than settings are"):
+    with pytest.raises(UsageError, match="too large for a settings file"):
         read_config(str(tmp_path / "large"), KNOWN)
     with pytest.raises(FileNotFoundError):
         read_config(str(tmp_path / "none"), KNOWN)

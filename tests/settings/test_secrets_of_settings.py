@@ -1,4 +1,4 @@
-"""No secret is shown that stands in a file of settings, a variable or the URL of a proxy."""
+"""No secret is shown that stands in a settings file, a variable or the URL of a proxy."""
 
 import os
 import signal

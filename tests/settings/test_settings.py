@@ -108,7 +108,7 @@ async def test_a_simulation_that_nobody_asked_for_here_is_told(shell):
     shell.write("in.csv", ids(2))
     shell.env["BATCHCONV_SIMULATE"] = "calm"
     ended = await shell.start("upload", "in.csv").end()
-    assert ended.err.startswith("simulated: nothing goes to the API; so says the environment")
+    assert ended.err.startswith("simulated: nothing is sent to the API, because of the environment")
     assert ended.books.accepted == 2
     ended = await shell.start("upload", "in.csv", "--simulate", "--overwrite").end()
     assert "simulated: " not in ended.err

@@ -64,7 +64,7 @@ async def test_a_run_that_is_all_well_is_told_from_start_to_end(tmp_path):
     assert columns["fields"] == {"message_id": "message_id", "delivered": "delivered"}
     assert columns["missing"] == ["timestamp", "channel"]
     assert (
-        "; timestamp: none of the columns (message_id, delivered); the API will take the "
+        "; timestamp: none of the columns (message_id, delivered); the API uses the "
         in (columns["message"])
     )
     assert started["run"] == over["run"]
@@ -250,7 +250,7 @@ async def test_a_torn_line_is_told_of_as_a_notice(tmp_path):
     ended = await shell.start(*arguments, "--resume").end()
     (notice,) = named(events(ended), "notice")
     assert notice["level"] == "warning"
-    assert "out.jsonl: a torn last line of 10 bytes was cut off" in notice["message"]
+    assert "out.jsonl: an incomplete last line of 10 bytes was removed" in notice["message"]
 
 
 def told_by_a_library(script: str, *arguments: str, folder) -> Ended:

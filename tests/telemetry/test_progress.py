@@ -345,7 +345,7 @@ async def test_while_it_gets_ready_it_says_so(tmp_path, simulator):
     ) as terminal:  # fmt: skip
         await terminal.shows(lambda screen: screen.text)
         assert terminal.display == [
-            "getting ready: looking at the inputs, and at what earlier runs settled"
+            "getting ready: reading the inputs and the results of earlier runs"
         ]
         terminal.process.stdin.write(b"message_id,delivered\na,true\n")
         terminal.process.stdin.close()

@@ -29,7 +29,7 @@ def told(caplog):
 
 PAUSED = (
     "paused",
-    "outage: the server answered 503; one row is sent now and then until one gets a final answer",
+    "outage: the server answered 503; single rows are sent until one gets a final answer",
 )
 
 
@@ -77,7 +77,7 @@ def test_the_first_line_says_what_it_is_and_the_last_one_too(tmp_path, told, rep
     assert told()[0][1].startswith(said)
     (stop,) = summary.stops
     cause = said.partition(": ")[2].removesuffix("; ")
-    assert cause in stop.why or stop.why.startswith("the proxy answered nothing but 429")
+    assert cause in stop.why or stop.why.startswith("the proxy answered only 429")
 
 
 class Broken:

@@ -57,7 +57,7 @@ def _open_parquet(stream: ByteStream, options: ReadOptions) -> RowStream:
         if (error.name or "").partition(".")[0] != "pyarrow":
             raise
         raise UsageError(
-            f"{stream.name} is Parquet, which is read by pyarrow, and that is not installed",
+            f"{stream.name} is Parquet, which needs pyarrow, and pyarrow is not installed",
             hint="pip install 'batchconv[parquet]'",
         ) from None
     return ParquetRows(stream, options)

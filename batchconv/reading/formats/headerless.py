@@ -66,7 +66,7 @@ class _NoHeader:
             example = "tab" if fitting[0] == "\t" else fitting[0]
             raise UsageError(
                 f"{self._source}: without a header, {marks} could both be the delimiter",
-                hint=f"say which one does: --delimiter '{example}'",
+                hint=f"name the right one: --delimiter '{example}'",
             )
         return fitting[0]
 
@@ -125,5 +125,5 @@ def refuse_missing_header(
     missing = "" if delivered_given or "delivered" in found else ", and --map delivered=NUMBER"
     raise ColumnError(
         f"{error}; but the first record looks like a row and not like a header",
-        hint=f"if it is one, say so: {' '.join(['--no-header', *maps])}{missing}",
+        hint=f"if it is a row, add: {' '.join(['--no-header', *maps])}{missing}",
     )

@@ -24,7 +24,7 @@ def _refuse_constant(name: str) -> object:
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise BadObjectError("a key is there twice in one object")
+        raise BadObjectError("a key is repeated in one object")
     return found
 
 
@@ -54,7 +54,7 @@ def decode_object(text: str, *, max_nesting: int) -> dict[str, Raw]:
         digits = sys.get_int_max_str_digits()
         raise BadObjectError(f"a number has more than {digits} digits") from None
     if end != len(text):
-        raise BadObjectError("there is more after the object")
+        raise BadObjectError("there is more text after the object")
     if text.count("[") + text.count("{") > max_nesting and _is_deeper(text, max_nesting):
         raise _too_deep(max_nesting)
     return cast("dict[str, Raw]", found)

@@ -67,7 +67,7 @@ class ParquetRows(RowStream):
         if options.notation is not None and times is not None and pa.types.is_timestamp(times):
             raise UsageError(
                 f"--timestamp-format is for text, and a column of {self._source} holds times",
-                hint="leave it out: such times are known as they are",
+                hint="leave it out: such times need no format",
             )
         self.columns = recognise([(names, places)])
         self.layout = Layout("parquet", schema.names, "", "utf-8")
@@ -155,7 +155,7 @@ def _open(file: BinaryIO) -> ParquetFile:
 def _unreadable(name: str, error: Exception) -> InputError:
     if isinstance(error, NotImplementedError):
         return InputError(
-            f"{name} cannot be read: it is encoded in a way that pyarrow does not know",
+            f"{name} cannot be read: its encoding is unknown to pyarrow",
             hint="export it again, or try a newer pyarrow",
         )
-    return damaged(name, "it is not a complete Parquet file, or some of its pages make no sense")
+    return damaged(name, "it is not a complete Parquet file, or some of its pages are corrupt")

@@ -66,7 +66,7 @@ def rows_at_once(file: Any, raw: BinaryIO, group: int) -> int:
         column = columns[at]
         repeated = file.schema.column(at).max_repetition_level > 0
         if repeated and longest > _MOST_IN_LISTS and column.num_values * longest > _DECODED:
-            raise TooLargeError(f"lists in column {column.path_in_schema!r} decode to too much")
+            raise TooLargeError(f"lists in column {column.path_in_schema!r} are too large")
         decoded += longest * _per_row(column, rows)
     if decoded > 4 * _DECODED:
         raise TooLargeError(f"a row decodes to {decoded >> 20} MB")

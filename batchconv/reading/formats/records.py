@@ -166,7 +166,7 @@ def is_blank(cells: list[str]) -> bool:
 
 _SWALLOWING = Fault(
     Reason.UNREADABLE_RECORD,
-    "the record goes on over lines that would be rows by themselves: look for a quote too many; "
+    "the record goes on over lines that would be rows by themselves: look for an extra quote; "
     "reading went on at the next line",
 )
 _UNDECODABLE = Fault(

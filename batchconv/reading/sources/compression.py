@@ -134,7 +134,7 @@ def decompress(pieces: Iterator[bytes], compression: Compression) -> Iterator[by
             if out:
                 given = True
                 yield out
-        why = f"something that is no {compression} data stands behind the end of its data"
+        why = f"other bytes follow the end of its {compression} data"
         rest = inner.unused_data.lstrip(b"\0")
         while not rest and (piece := next(pieces, b"")):
             rest = piece.lstrip(b"\0")
@@ -180,5 +180,5 @@ def _zstd() -> Any:
 
 def _why(error: Exception) -> str:
     if "memory" in str(error).lower():
-        return "decompressing takes more memory than anyone should need; compress the file again"
-    return "the compressed data make no sense from some point on"
+        return "decompression needs too much memory; compress the file with a smaller window"
+    return "the compressed data are corrupt"

@@ -135,7 +135,7 @@ def _refuse_twins(inputs: list[Input]) -> None:
             raise UsageError(
                 f"two inputs are {name} when what may be secret is left out, as it is in the "
                 "results",
-                hint="upload them in two runs, each with results of its own: -o",
+                hint="upload them in two runs, each with its own results file: -o",
             )
 
 

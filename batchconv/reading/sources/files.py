@@ -101,7 +101,7 @@ class File:
         begin = self._at - len(self._last)
         if os.pread(self._file.fileno(), len(self._last), begin) != self._last:
             raise InputError(
-                f"{self._name} is damaged: it was rewritten or cut short while it was read",
+                f"{self._name} is damaged: it was rewritten or truncated while it was read",
                 hint="the rows before that were read; --resume sends the others",
             )
 

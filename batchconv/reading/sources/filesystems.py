@@ -122,7 +122,7 @@ def _filesystem(address: str) -> tuple[Any, str]:
         ) from None
     except ValueError:
         raise UsageError(
-            f"{protocol}://... is a kind of URL that fsspec does not know",
+            f"{protocol}://... is a kind of URL that is unknown to fsspec",
             hint="such as s3://bucket/export.csv or https://host/export.csv",
         ) from None
     return found

@@ -119,7 +119,7 @@ class Memory:
     def _broken(self, error: Exception) -> InputError:
         what = str(error) if isinstance(error, _NoRowError) else f"raised {type(error).__name__}"
         return InputError(
-            f"{self._name}: what gives the rows {what} behind row {self._read}",
+            f"{self._name}: what gives the rows {what} after row {self._read}",
             hint="the rows before it were read",
         )
 

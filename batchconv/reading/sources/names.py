@@ -163,7 +163,7 @@ def _refuse_unsafe(url: str) -> None:
         )
     if protocol == "http" and not is_loopback(url):
         raise UsageError(
-            "http://... would be read in the clear, where others can see and change its rows",
+            "http://... is not encrypted: others can see and change the rows",
             hint="write https://, or if it must be so: curl -sS URL | batchconv upload -",
         )
     if protocol in ("file", "local"):

@@ -29,9 +29,9 @@ _FINAL = re.compile("Expired|Credentials|Certificate|SSL")  # names of exception
 _WORDS = (
     ("NoCredentials", "there are no credentials for it in the environment"),
     ("PartialCredentials", "half of its credentials is missing in the environment"),
-    ("Certificate", "its server's certificate is refused"),
-    ("SSL", "its server's certificate is refused"),
-    ("FileExpired", "it has been replaced meanwhile"),
+    ("Certificate", "the certificate of its server was refused"),
+    ("SSL", "the certificate of its server was refused"),
+    ("FileExpired", "it was replaced during the read"),
     ("Timeout", "its server did not answer in time"),
     ("Connector", "its server cannot be reached"),
     ("EndpointConnection", "its server cannot be reached"),
@@ -105,7 +105,7 @@ class Remote:
         except Exception as error:  # noqa: BLE001 - every library behind fsspec has its own
             raise self._broken_off(_why(error)) from None
         if self._size is not None and len(found) < min(size, self._size - at):
-            raise self._broken_off("it has become shorter meanwhile")
+            raise self._broken_off("it became shorter during the read")
         return found
 
     def _part(self, at: int, size: int) -> bytes:
@@ -210,7 +210,7 @@ def _unopenable(name: str, error: Exception) -> InputError:
         )
     return InputError(
         f"{name} cannot be read: {_why(error)}",
-        hint="check the URL, and in the environment the credentials for it",
+        hint="check the URL and its credentials in the environment",
     )
 
 
@@ -235,14 +235,14 @@ def _why(error: Exception) -> str:
     if status in {401, 403}:
         return f"access is denied ({status})"
     if status == 412:
-        return "it has been replaced meanwhile"
+        return "it was replaced during the read"
     if status is not None and status >= 300:
         return f"its server answered {status}"
     names = [kind.__name__ for kind in type(error).__mro__]
     for word, meaning in _WORDS:
         if any(word in name for name in names):
             return meaning
-    return f"fsspec gave up with {names[0]}"
+    return f"fsspec failed with {names[0]}"
 
 
 def _status(error: BaseException | None) -> int | None:

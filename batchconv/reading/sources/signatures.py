@@ -182,7 +182,7 @@ def refuse_no_table(name: str, compression: Compression, head: bytes, *, named: 
             continue
         if one.pattern.match(head) or one.pattern.match(text):
             raise UsageError(
-                f"{name} is {one.what}, which is not read here",
+                f"{name} is {one.what}, which batchconv does not read",
                 hint=_hint(one, name, compression),
             )
     if found := _MANIFEST.match(text):
@@ -202,7 +202,7 @@ def refuse_results(name: str, compression: Compression, head: bytes) -> None:
     if is_own_results(head):
         plain = "" if compression == "none" else " (decompress it first)"
         raise OwnResultsError(
-            f"{name} is a results file of batchconv and no input",
+            f"{name} is a results file of batchconv, not an input",
             hint=f"to send its failed rows again{plain}: {command(['resend'], [name])}; "
             "or name its input, with --resume",
         )

@@ -177,7 +177,7 @@ class ByteStream:
             why = error.strerror or "unknown error"
             raise InputError(
                 f"{self.name} cannot be read: its temporary copy cannot be written: {why}",
-                hint="free some space, or name a roomier folder in the environment: TMPDIR",
+                hint="free some space, or set the variable TMPDIR to a folder with more",
             ) from None
         return spool
 

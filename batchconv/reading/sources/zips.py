@@ -68,7 +68,7 @@ class OneFile:
         except EOFError:
             raise DamagedError("the compressed data end too early") from None
         except (BadZipFile, zlib.error):
-            raise DamagedError("the compressed data make no sense from some point on") from None
+            raise DamagedError("the compressed data are corrupt") from None
 
 
 def _refuse_long_table(name: str, file: BinaryIO) -> None:
@@ -94,7 +94,7 @@ def _choose(name: str, entries: list[ZipInfo]) -> ZipInfo:
     for inner, what in _DOCUMENTS:
         if inner in there:
             raise UsageError(
-                f"{name} is {what}, which is not read here",
+                f"{name} is {what}, which batchconv does not read",
                 hint="save it as CSV (UTF-8), with the ids as text",
             )
     files = [

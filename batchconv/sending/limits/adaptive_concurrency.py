@@ -90,7 +90,7 @@ class AdaptiveConcurrency:
         Args:
             left: when its request left.
             now: monotonic seconds.
-            trouble: it is to be tried again.
+            trouble: it is waiting for a retry.
         """
         if left < self._changed:
             return False  # it shows another limit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain, repeat
 
 ROWS_TO_BEGIN = 10
-"""So many different rows in a row with a reply to be tried again, and none final, are an outage."""
+"""So many different rows in a row whose reply asks for a retry, and none final, are an outage."""
 
 _PROBE_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0)
 
@@ -27,7 +27,7 @@ class CircuitBreaker:
         self._troubled: set[tuple[str, int]] = set()
 
     def troubled(self, row: tuple[str, int], now: float) -> bool:
-        """A reply to be tried again came for a row; True when that begins an outage.
+        """A reply waiting for a retry came for a row; True when that begins an outage.
 
         Args:
             row: its source and number.
