@@ -164,6 +164,7 @@ class Run:
                 syncing.cancel()
                 if ending is not None:
                     ending.cancel()
+                self.summary.all_read = self._feed.ended and not self._feed.ahead
                 self._feed.close()
                 settling.finish()
                 await self._finish(pool)
@@ -218,6 +219,7 @@ class Run:
     def _admit(self, item: Item) -> Conversion | None:
         if isinstance(item, Settled):
             self.summary.books.settled += item.rows
+            self.summary.unchanged += item.rows * item.unchanged
             return None
         turned_away = self._turn_away(item) if isinstance(item, Conversion) else None
         if turned_away is not None and was_too_old(turned_away.row):
@@ -272,14 +274,23 @@ class Run:
         summary.books.unsent += 0 if self._once is None else self._once.held
         summary.finish(self._clock.wall(), pool.traffic, pool.stops, self._damages)
         summary.failed = self._outputs.failed_paths
-        summary.failed_of_job = list(map(str, self._outputs.files.failed_files()))
+        summary.failed_rows = self._outputs.failed_rows
+        summary.failed_of_job = self._outputs.files.all_failed_files(
+            [*summary.failed_of_job, *summary.failed]
+        )
         try:
             if self._settings.summary is not None:
                 summary.write(self._settings.summary)
         except OutputError as error:
             summary.stops.append(file_stop(error))
         try:
-            end = RunEnd(summary.run, summary.as_dict(), pool.traffic.result_unknown)
+            end = RunEnd(
+                summary.run,
+                summary.as_dict(),
+                pool.traffic.result_unknown,
+                summary.all_read,
+                summary.failed,
+            )
             await asyncio.to_thread(self._outputs.end, end)
         except OutputError as error:
             summary.stops.append(file_stop(error))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from batchconv.errors import command, count_of
 from batchconv.model import Result
+from batchconv.reading.sources import is_url
 
 if TYPE_CHECKING:
     from batchconv.cli.next_commands import Given
@@ -29,10 +32,12 @@ class Step(NamedTuple):
     Attributes:
         how: words before the command.
         command: ready to be pasted.
+        piped: it reads the input of this run once more.
     """
 
     how: str
     command: str
+    piped: bool = False
 
 
 def final_summary(summary: Summary, given: Given) -> Iterator[Line]:
@@ -48,19 +53,54 @@ def final_summary(summary: Summary, given: Given) -> Iterator[Line]:
         yield Line(f"batchconv: stopped: {why}")
         if hint:
             yield Line(f"  {hint}")
-    if not summary.traffic.requests and summary.books.settled == summary.books.read > 0:
-        yield Line("nothing to do: every row is settled already")
-    if summary.results != "-":
-        yield Line(f"results: {summary.results}", whole=True)
-    for path in summary.failed_of_job if summary.outstanding_rows else summary.failed:
-        yield Line(f"failed rows: {path}", whole=True)
+    if summary.stops and not summary.all_read:
+        rows = count_of(summary.books.unsent, "row was", "rows were")
+        yield Line(
+            f"stopped before the end of the input: {rows} read and not sent, the rest was not read"
+        )
+    yield from map(Line, _without_requests(summary))
+    yield from _files(summary)
     for step in next_steps(summary, given):
         yield Line(f"{step.how}: {step.command}", whole=True)
-    if given.from_stdin and resumable(summary):
-        yield Line("  and pipe the same input in again")
+        if step.piped:
+            yield Line("  and pipe the same input in again")
     see = summary.exit_code.see
     if see:
         yield Line(f"see: {see}", whole=True)
+
+
+def _files(summary: Summary) -> Iterator[Line]:
+    """Where the outcomes are, and the rows that were not accepted."""
+    if summary.results != "-":
+        yield Line(f"results: {summary.results}", whole=True)
+    for path in summary.failed:
+        yield Line(f"failed rows: {path}", whole=True)
+    if summary.outstanding_rows:
+        written = set(map(os.path.realpath, summary.failed))
+        for path in summary.failed_of_job:
+            if os.path.realpath(path) not in written:
+                yield Line(f"failed rows of earlier runs: {path}", whole=True)
+    if summary.books.bad and not summary.failed and _keeps_no_failed_rows(summary):
+        yield Line("the rows that were not accepted are in no file: --failed PATH writes one")
+
+
+def _without_requests(summary: Summary) -> Iterator[str]:
+    """What to say where nothing was sent, or rows were fed back as they were."""
+    unchanged = count_of(summary.unchanged, "row is", "rows are")
+    if summary.traffic.requests or summary.books.settled != summary.books.read or summary.stops:
+        if summary.unchanged:
+            yield f"{unchanged} not corrected, and not sent"
+    elif summary.unchanged:
+        yield f"nothing to send: {unchanged} unchanged; correct the values first"
+    elif summary.outstanding_rows:
+        rows = count_of(summary.outstanding_rows, "row is", "rows are")
+        yield f"nothing to send: {rows} outstanding as before"
+    elif summary.books.read:
+        yield "nothing to do: every row is settled already"
+
+
+def _keeps_no_failed_rows(summary: Summary) -> bool:
+    return summary.results == "-" or bool(summary.options.get("no_failed"))
 
 
 def resumable(summary: Summary) -> bool:
@@ -72,15 +112,43 @@ def resumable(summary: Summary) -> bool:
 def next_steps(summary: Summary, given: Given) -> Iterator[Step]:
     """The commands that go on from here: none when all is done."""
     if resumable(summary):
-        yield Step("resume with", given.resume())
-        return
-    left = summary.outstanding
-    failed = left[Result.FAILED] > 0 and summary.results != "-"
-    if failed:
+        yield Step("resume with", given.resume(), piped=given.from_stdin)
+    elif summary.results != "-":
+        with_options = list(_with_options(summary, given))
+        left = summary.outstanding[Result.REJECTED] + summary.outstanding[Result.INVALID]
+        if with_options:
+            left -= summary.books.results[Result.INVALID]
+        correct = _correct(summary, given) if left > 0 else ()
+        for number, step in enumerate([*_resend(summary, given), *with_options, *correct]):
+            yield step._replace(how=f"or {step.how}" if number else step.how)
+
+
+def _resend(summary: Summary, given: Given) -> Iterator[Step]:
+    if summary.outstanding[Result.FAILED]:
         yield Step("send the failed rows again with", given.resend(summary.results))
-    if summary.failed_of_job and left[Result.REJECTED] + left[Result.INVALID] > 0:
-        how = "correct the failed rows, then" if not failed else "or correct the failed rows, then"
-        yield Step(how, given.feed_back(summary.failed_of_job, summary.results))
+
+
+def _with_options(summary: Summary, given: Given) -> Iterator[Step]:
+    """Options that take all rows that were invalid in this run."""
+    options = summary.proposals.options()
+    if options and given.inputs == summary.inputs_of_job:
+        how = "send the invalid rows with an option that takes them"
+        yield Step(how, given.resume(options), piped=given.from_stdin)
+
+
+def _correct(summary: Summary, given: Given) -> Iterator[Step]:
+    """Files that hold rows to be corrected; else how they are written."""
+    files = [path for path in summary.failed if os.path.isfile(path)]  # noqa: PTH113 - any text
+    files += given.inputs if summary.unchanged else []
+    rows = count_of(summary.outstanding_rows, "outstanding row")
+    if files:
+        yield Step("correct the failed rows, then", given.feed_back(files, summary.results))
+        if summary.outstanding_rows <= summary.failed_rows + summary.unchanged:
+            return
+    inputs = summary.inputs_of_job
+    if not any(map(is_url, inputs)) and inputs:
+        how = f"write all {rows} to a file with" if files else f"write the {rows} to a file with"
+        yield Step(how, command(["failed"], [summary.results, *inputs]), piped="-" in inputs)
 
 
 def fields(summary: Summary, given: Given) -> dict[str, Any]:

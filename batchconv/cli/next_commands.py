@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import click
 
 from batchconv.errors import command
+from batchconv.journal.job_files import tells_job
 from batchconv.reading.sources import shown_input
 from batchconv.settings.option_types import options_of
 from batchconv.settings.read_options import ReadSettings
@@ -17,6 +18,11 @@ _OF_THIS_RUN = {
     *("results", "failed", "no_failed", "summary", "resume", "overwrite", "limit"),
     *("dry_run", "retry", "strict"),
 }
+# How this run was shown, and what was to end it early.
+_PASSING = {
+    *("quiet", "verbose", "progress", "log_format", "log_file", "metrics_file", "max_duration"),
+}
+_CALM = "calm"
 # Failed rows are written as UTF-8 under a name that tells the format.
 _OF_THIS_INPUT = {"encoding", "format", "compression", "delimiter", "max_age"}
 
@@ -39,32 +45,44 @@ class Given:
                 self._inputs += [value] if isinstance(value, str) else value or ()
 
     @property
+    def inputs(self) -> list[str]:
+        """What was read, as the job knows it."""
+        return list(map(shown_input, self._inputs))
+
+    @property
     def from_stdin(self) -> bool:
         """Whether standard input was read."""
         return "-" in self._inputs
 
-    def resume(self) -> str:
-        """The command that goes on where this one stopped."""
-        options = self._options({"resume", "overwrite", "dry_run"})
-        name = self._command.name or ""
+    def resume(self, more: Mapping[str, str] | None = None) -> str:
+        """The command that goes on where this one stopped.
+
+        Args:
+            more: other options than were given; then it is for another day, and not told how.
+        """
+        without = {"resume", "overwrite", "dry_run"}
+        if more is not None:
+            without |= _PASSING | {flag.strip("-").replace("-", "_") for flag in more}
+        options = list(self._options(without))
+        for name, value in (more or {}).items():
+            options += _words(name, value)
         # A resend goes on by itself: it sends what has failed in the job, and so far no more.
         flag = ["--resume"] * any(param.name == "resume" for param in self._command.params)
-        return command([name, *flag, *options], [shown_input(each) for each in self._inputs])
+        return command([self._command.name or "", *flag, *options], self.inputs)
 
     def resend(self, results: str) -> str:
         """The command that sends again what failed."""
-        without = {*_OF_THIS_RUN, *options_of(ReadSettings), "max_age"}
+        without = {*_OF_THIS_RUN, *_PASSING, *options_of(ReadSettings), "max_age"}
         return command(["resend", *self._options(without)], [results])
 
-    def feed_back(self, failed: Sequence[str], results: str | None = None) -> str:
+    def feed_back(self, failed: Sequence[str], results: str) -> str:
         """The command that sends failed rows when they have been corrected.
 
-        The job is found by the name of the file, unless that was named by `--failed`: then it
-        takes *results*.
+        It names the results of the job where the names of the files do not tell them.
         """
-        options = list(self._options(_OF_THIS_RUN | _OF_THIS_INPUT))
-        if results is not None and self._values.get("failed") is not None:
-            options.append(f"--results={results}")
+        options = list(self._options(_OF_THIS_RUN | _PASSING | _OF_THIS_INPUT))
+        if not all(tells_job(name, results) for name in failed):
+            options += _words("-o", results)
         return command(["upload", *options], failed)
 
     def _options(self, without: Container[str]) -> Iterator[str]:
@@ -77,9 +95,18 @@ class Given:
             value = self._values.get(param.name or "")
             if value is None or param.name in without or not isinstance(param, click.Option):
                 continue
-            flag = max(param.opts, key=len)
+            flag = "-o" if param.name == "results" else max(param.opts, key=len)
             for one in value if isinstance(value, list) else [value]:
-                if one is True:
+                if one is True or (param.name == "simulate" and one == _CALM):
                     yield flag
+                elif param.name == "simulate":  # a profile stands only behind "="
+                    yield f"{flag}={one}"
                 else:
-                    yield f"{flag}={mask_key(one) if param.name == 'api_key' else one}"
+                    yield from _words(flag, mask_key(one) if param.name == "api_key" else str(one))
+
+
+def _words(flag: str, value: str) -> list[str]:
+    """An option as it is typed; a value like an option stands behind "="."""
+    if not value.startswith("-"):
+        return [flag, value]
+    return [f"{flag}={value}"] if flag.startswith("--") else [f"{flag}{value}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,6 +61,21 @@ class JobFiles(NamedTuple):
                 if _is_failed_rows(path):
                     yield path
 
+    def all_failed_files(self, named: Iterable[str], *, by_name: bool = True) -> list[str]:
+        """The failed-rows files of the job that are there, by their names or in *named*.
+
+        Args:
+            named: what its runs have written, as they called it: beside the results is looked, too.
+            by_name: also those that are not in *named*.
+        """
+        found = {os.path.realpath(path): str(path) for path in self.failed_files() if by_name}
+        for name in named:
+            for path in (Path(name), self.folder / Path(name).name):
+                if _is_failed_rows(path):
+                    found.setdefault(os.path.realpath(path), str(path))
+                    break
+        return list(found.values())
+
 
 def name_job(inputs: Sequence[str], results: str | None, *, simulated: bool) -> JobFiles:
     """The job of an upload.
@@ -112,6 +127,15 @@ def job_of_failed_rows(name: str, *, simulated: bool) -> JobFiles | None:
         if place.suffix == ".failed" and place.stem:
             return _existing(place.parent, place.stem, simulated=simulated)
     return None
+
+
+def tells_job(name: str, results: str) -> bool:
+    """Whether a failed-rows file is of the job with those results by its name."""
+    try:
+        job = job_of_failed_rows(name, simulated=False)
+    except UsageError:
+        return False
+    return job is not None and os.path.realpath(job.results) == os.path.realpath(results)
 
 
 def _existing(folder: Path, stem: str, *, simulated: bool) -> JobFiles:

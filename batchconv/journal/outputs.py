@@ -40,7 +40,8 @@ class Outputs:
 
     Attributes:
         files: of the job.
-        has_journal: the job has earlier runs.
+        goes_on: the run adds to a job that may be there already.
+        has_journal: the job has outcomes of earlier runs.
         tail: how the journal of those ends.
         set_aside: old and new names of files that `--overwrite` has renamed.
 
@@ -81,6 +82,7 @@ class Outputs:
         refuse_inputs(self._named, inputs)
         refuse_existing(files, settings, goes_on=goes_on)
         self._sink = Stdout() if files.results == STDOUT else self._open()
+        self.goes_on = goes_on
         self.has_journal = goes_on and self._size > 0
 
     @property
@@ -181,6 +183,11 @@ class Outputs:
     def failed_paths(self) -> list[str]:
         """The failed-rows files that this run has written."""
         return [] if self._failed is None else self._failed.written
+
+    @property
+    def failed_rows(self) -> int:
+        """How many rows stand in them."""
+        return 0 if self._failed is None else self._failed.rows
 
     @property
     def behind(self) -> bool:

@@ -7,7 +7,7 @@ about rows, for which the journal alone counts.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -41,11 +41,15 @@ class RunEnd(NamedTuple):
     Attributes:
         summary: as `--summary` writes it.
         result_unknown: rows left unsent that the API may have accepted all the same.
+        all_read: it came to the end of its input.
+        failed_rows: the failed-rows files that it has written.
     """
 
     run: str
     summary: Mapping[str, Any]
     result_unknown: int = 0
+    all_read: bool = True
+    failed_rows: Sequence[str] = ()
 
 
 class JobRun(NamedTuple):
@@ -85,7 +89,13 @@ class RunsFile:
             try:
                 found = json.loads(line)
                 if "finished" in found:
-                    yield RunEnd(str(found["run"]), found, int(found.get("result_unknown", 0)))
+                    yield RunEnd(
+                        str(found["run"]),
+                        found,
+                        int(found.get("result_unknown", 0)),
+                        found.get("all_read") is not False,
+                        _texts(found.get("failed_rows")),
+                    )
                 else:
                     yield RunStart(*(found[name] for name in RunStart._fields))
             except (ValueError, KeyError, TypeError, RecursionError):
@@ -97,7 +107,12 @@ class RunsFile:
 
     def end(self, end: RunEnd) -> None:
         """Write that a run has ended; raises OutputError."""
-        self._write({**end.summary, "result_unknown": end.result_unknown})
+        more = {
+            "result_unknown": end.result_unknown,
+            "all_read": end.all_read,
+            "failed_rows": [*end.failed_rows],
+        }
+        self._write({**end.summary, **more})
 
     def _write(self, line: Mapping[str, Any]) -> None:
         file = AppendOnlyFile(self.path)
@@ -118,6 +133,21 @@ class RunsFile:
 def moment(seconds: float) -> str:
     """A moment as the files of a job have it: RFC 3339 in UTC, with milliseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _texts(found: object) -> list[str]:
+    return list(map(str, found)) if isinstance(found, list) else []
+
+
+def inputs_of_job(starts: Sequence[RunStart]) -> list[str]:
+    """The inputs of the last upload that was not about corrected rows, as they were named."""
+    # A run on a job that is there is refused, unless it resumes or feeds corrected rows back.
+    found = [
+        start.inputs
+        for number, start in enumerate(starts)
+        if start.command == "upload" and (not number or start.options.get("resume") is True)
+    ]
+    return found[-1] if found else []
 
 
 def runs_told(runs: list[JobRun], run: str) -> RunStart | None:

@@ -21,9 +21,14 @@ from batchconv.model import Conversion, Earlier, Outcome, Reason, Result, read_k
 
 
 class Settled(NamedTuple):
-    """Rows to which this run gives no new outcome: how many, one behind the other."""
+    """Rows to which this run gives no new outcome: how many, one behind the other.
+
+    Attributes:
+        unchanged: they were fed back to be corrected, and are as bad as they were.
+    """
 
     rows: int = 1
+    unchanged: bool = False
 
 
 Item = Conversion | Outcome | Settled

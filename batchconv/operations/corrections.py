@@ -192,7 +192,9 @@ class Corrections:
         if tag is None or tag.run not in self._known or _seen(seen, tag):
             return Settled()
         if row.fault is None and all(map(_is_blank, row.fields)):
-            return Settled()  # a record that could not be parsed, and was not filled in
+            return Settled(
+                unchanged=True
+            )  # a record that could not be parsed, and was not filled in
         found = journal.take_up(tag.key, tag.row)
         if found is None:
             return Settled()
@@ -201,7 +203,7 @@ class Corrections:
         key = item.key()
         if key == tag.key:
             if isinstance(item, Outcome):
-                return Settled()  # invalid as it was
+                return Settled(unchanged=True)  # invalid as it was
             return taking_place(item, Earlier(outcome, fed_from=name))
         item = taking_place(item, Earlier(outcome, corrects=tag.key, fed_from=name))
         if isinstance(item, Conversion) and journal.take_equal(key):

@@ -15,7 +15,7 @@ from batchconv.journal.deduplication import Accepted, Deduplicator, Memory, RunM
 from batchconv.journal.ledger import Ledger
 from batchconv.journal.outcome_writer import Watch
 from batchconv.journal.outputs import Outputs
-from batchconv.journal.runs_file import JobRun, RunsFile, RunStart, moment
+from batchconv.journal.runs_file import JobRun, RunsFile, RunStart, inputs_of_job, moment
 from batchconv.journal.settled_index import Item, Journal, Settled
 from batchconv.model import Result, read_key
 from batchconv.operations.target import SIMULATED, Target
@@ -69,7 +69,7 @@ class Job:
         self.outputs = outputs
         self.journal = Journal()
         outputs.load(self.journal)
-        runs = outputs.files.runs if outputs.has_journal else None
+        runs = outputs.files.runs if outputs.goes_on else None
         self.runs: list[JobRun] = RunsFile(runs).read() if runs else []
         self._target = target
         self._connect = connect
@@ -127,6 +127,10 @@ class Job:
         summary.torn = self.outputs.tail.torn
         summary.outstanding += self.journal.outstanding
         summary.accepted_before = bool(self.journal.accepted_by)
+        summary.inputs_of_job = inputs_of_job([*(one.start for one in self.runs), start])
+        summary.failed_of_job = [
+            path for one in self.runs if one.end is not None for path in one.end.failed_rows
+        ]
         summary.notes += [f"{old} is renamed as {new}" for old, new in self.outputs.set_aside]
         return run
 

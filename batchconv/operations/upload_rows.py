@@ -134,7 +134,7 @@ def _resume_notes(
 ) -> list[str]:
     """What to say of the job that was found; raises UsageError when its rows are not these."""
     looked = " and ".join(files.looked_for)
-    if not journal.lines:
+    if not (journal.lines or runs):
         return [f"--resume: no job at {looked}; starting a new one"]
     notes = [f"--resume: continuing {files.results}: {journal.told()}"]
     uploads = [run.start.options for run in runs if run.start.command == "upload"]

@@ -10,16 +10,16 @@ from contextlib import closing, nullcontext
 from batchconv.errors import count_of
 from batchconv.journal.deduplication import told
 from batchconv.journal.failed_rows.writer import FailedRows
-from batchconv.model import Conversion, Outcome, Reason
+from batchconv.model import Conversion, Outcome
 from batchconv.operations.distinct import DistinctCounter
 from batchconv.operations.findings import Example, Findings, Suspicion
 from batchconv.operations.invalid_rows import open_invalid
-from batchconv.operations.proposals import Proposals
 from batchconv.operations.time_span import TimeSpan
 from batchconv.pipeline import read
 from batchconv.reading.sources import expand
-from batchconv.reading.spreadsheets import DateNotations, IdLengths
+from batchconv.reading.spreadsheets import IdLengths
 from batchconv.settings.read_options import ReadSettings
+from batchconv.telemetry.proposals import Proposals
 
 _EXAMPLES = 5
 
@@ -70,7 +70,6 @@ class _Look:
         self._rows = rows
         self._different = DistinctCounter()
         self._ids: defaultdict[str, IdLengths] = defaultdict(IdLengths)
-        self._dates = DateNotations()
         self._proposals = Proposals()
 
     def at(self, batches: Iterable[list[Conversion | Outcome]]) -> None:
@@ -109,8 +108,6 @@ class _Look:
         if len(examples) < _EXAMPLES:
             examples.append(Example(row.source, row.number, row.line, outcome.detail))
         self._proposals.add(outcome)
-        if outcome.reason is Reason.BAD_TIMESTAMP and isinstance(row.fields.timestamp, str):
-            self._dates.add(row.fields.timestamp)
         if self._rows is not None:
             self._rows.write(outcome)
 
@@ -120,12 +117,12 @@ class _Look:
         findings.earliest, findings.latest = times.earliest, times.latest
         findings.without_time, findings.future = times.without, times.future
         findings.too_old = times.too_old
-        findings.proposals = self._proposals.all(self._dates.option)
+        findings.proposals = self._proposals.all()
         findings.invalid_files = [] if self._rows is None else self._rows.written
         for source, ids in self._ids.items():
             if ids.warning:
                 findings.suspicions.append(Suspicion("leading-zeros", source, ids.warning))
-        rewritten = self._dates.warning(others=times.latest is not None)
+        rewritten = self._proposals.dates.warning(others=times.latest is not None)
         if rewritten:
             findings.suspicions.append(Suspicion("rewritten-times", None, rewritten))
         if times.future:

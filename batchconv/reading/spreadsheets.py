@@ -88,6 +88,11 @@ class DateNotations:
             return None
         return as_options(self._fitting[:_MOST_TOLD])
 
+    @property
+    def only(self) -> str | None:
+        """The one notation that fits every such time; None where there is none, or several."""
+        return self._fitting[0] if self.count and len(self._fitting) == 1 else None
+
     def warning(self, *, others: bool) -> str | None:
         """A sentence that names the `--timestamp-format`, where there is one.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from batchconv.errors import UsageError, count_of
 from batchconv.errors import command as command_of
 from batchconv.journal.append_only_file import STDOUT
-from batchconv.journal.job_files import name_job
+from batchconv.journal.job_files import name_job, tells_job
 from batchconv.model import Result
 from batchconv.reading.sources import is_stdin, is_url, without_query
 from batchconv.report.model import JobReport, RunReport, RunTold, Step
@@ -63,7 +63,10 @@ def _resume(job: JobReport) -> Iterator[Step]:
         if run.crashed
         else f"the last {run.what} ended with exit code {told.exit_code}"
     )
-    if told.unsent:
+    if not told.all_read:
+        rows = count_of(told.unsent or 0, "row was", "rows were")
+        why += f" before the end of the input: {rows} read and not sent, the rest was not read"
+    elif told.unsent:
         why = f"{count_of(told.unsent, 'row')} not sent: {why}"
     if told.exit_code in _FIRST:
         why += f"; {_FIRST[told.exit_code or 0]}"
@@ -113,12 +116,19 @@ def _correct(job: JobReport, runs: Sequence[RunReport]) -> Iterator[Step]:
         return
     outcomes = [name for name in _TO_CORRECT if job.outcomes[name]]
     why = f"{count_of(rows, 'row')} {' or '.join(outcomes)}"
-    if job.failed_rows:
-        files = "the failed-rows file" if len(job.failed_rows) == 1 else "the failed-rows files"
+    found = all(tells_job(name, job.path) for name in job.to_correct)
+    results = [] if found else ["-o", job.path]
+    if job.to_correct:
+        files = "the failed-rows file" if len(job.to_correct) == 1 else "the failed-rows files"
         yield Step(
             f"{why}: correct the values in {files}, and upload what you have corrected",
-            _command(["upload"], _sender(runs), job.failed_rows, skip=_ABOUT_ROWS),
+            _command(["upload", *results], _sender(runs), job.to_correct, skip=_ABOUT_ROWS),
         )
+        if len(runs) > 1 and job.inputs and not any(map(is_stdin, job.inputs)):
+            yield Step(
+                "these files hold the rows of the last run; to write all that are outstanding",
+                command_of(["failed"], [job.path, *job.inputs]),
+            )
     elif job.inputs and not any(map(is_stdin, job.inputs)):
         yield Step(
             f"{why}: write them to a file to be corrected",

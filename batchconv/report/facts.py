@@ -41,6 +41,9 @@ def _headline(report: Report, unfinished: Sequence[JobReport]) -> str:
     if report.attention:
         verb = "needs" if report.attention == 1 else "need"
         return f"{report.attention:,} of {count_of(rows, 'row')} {verb} attention"
+    if any(not job.all_read for job in unfinished):
+        unsent = count_of(report.unsent, "row was", "rows were")
+        return f"Stopped before the end of the input: {unsent} read and not sent, the rest not read"
     if report.unsent:
         return f"{count_of(report.unsent, 'row was', 'rows were')} not sent"
     if unfinished:

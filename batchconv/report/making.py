@@ -183,9 +183,17 @@ def _job_report(job: _Job, runs: Sequence[RunReport]) -> JobReport:
         outcomes=_by_outcome(job.fold.kinds),
         unfinished=last if last is not None and last.cut_short else None,
         crashes=sum(run.crashed for run in runs),
-        failed_rows=tuple(map(str, job.files.failed_files())) if job.files else (),
+        failed_rows=_there(job, [path for one in job.told for path in one.failed_rows]),
+        to_correct=_there(job, job.told[-1].failed_rows, also=False) if job.told else (),
         inputs=last.told.inputs if last is not None and last.told is not None else (),
     )
+
+
+def _there(job: _Job, written: Iterable[str], *, also: bool = True) -> tuple[str, ...]:
+    """The failed-rows files among *written* that are there, and those that the names tell."""
+    if job.files is None:
+        return ()
+    return tuple(job.files.all_failed_files(written, by_name=also))
 
 
 def _by_outcome(kinds: Counter[Kind]) -> dict[str, int]:

@@ -58,6 +58,8 @@ class RunTold:
         options: what the run was started with; no secrets.
         started, finished: Unix seconds; a run without a finish has crashed, or is at work still.
         rate: requests a second.
+        all_read: it came to the end of its input.
+        failed_rows: the failed-rows files that it has written.
     """
 
     run: str
@@ -73,6 +75,8 @@ class RunTold:
     unknown_repeats: int | None
     rate: float | None
     pauses: tuple[Pause, ...]
+    all_read: bool
+    failed_rows: tuple[str, ...]
 
     @property
     def has_end(self) -> bool:
@@ -165,6 +169,7 @@ class JobReport:
         unfinished: the last run of the inputs, where it has left something undone.
         crashes: runs that were begun and never ended.
         failed_rows: the failed-rows files of the job that are there.
+        to_correct: those of its last run: they hold outstanding rows.
         inputs: of its uploads, as they were named the last time.
     """
 
@@ -175,6 +180,7 @@ class JobReport:
     unfinished: RunReport | None
     crashes: int
     failed_rows: tuple[str, ...]
+    to_correct: tuple[str, ...]
     inputs: tuple[str, ...]
 
     @property
@@ -187,6 +193,12 @@ class JobReport:
         """Rows that the last run of the inputs read and did not settle, as far as is known."""
         told = None if self.unfinished is None else self.unfinished.told
         return 0 if told is None else told.unsent or 0
+
+    @property
+    def all_read(self) -> bool:
+        """Whether the last run of the inputs came to their end, as far as is told."""
+        told = None if self.unfinished is None else self.unfinished.told
+        return told is None or told.all_read
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ def _told(run: JobRun) -> RunTold:
         unknown_repeats=_count(told, "unknown_repeats"),
         rate=rate if isinstance(rate, int | float) and isfinite(rate) else None,
         pauses=tuple(_pauses(told.get("pauses"))),
+        all_read=end is None or end.all_read,
+        failed_rows=() if end is None else tuple(end.failed_rows),
     )
 
 

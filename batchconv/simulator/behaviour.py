@@ -191,6 +191,6 @@ PROFILES: dict[str, Behaviour] = {
         ),
     ),
     "throttled": Behaviour(latency=0.005, allow_rate=50.0, retry_after="1"),
-    "outage": Behaviour(latency=0.005, outages=((0.5, 6.0),)),
+    "outage": Behaviour(latency=0.005, outages=((0.0, 5.0),)),
 }
 """Ready-made behaviours by name."""

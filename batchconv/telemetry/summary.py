@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -20,6 +20,7 @@ from batchconv.sending.durations import show_duration
 from batchconv.sending.stops import Stop, file_stop
 from batchconv.sending.traffic import Traffic
 from batchconv.telemetry.latency_histogram import LatencyHistogram
+from batchconv.telemetry.proposals import Proposals
 
 _MOST_SOURCES = 20  # inputs that are named for what their columns hold
 
@@ -33,10 +34,17 @@ class Summary:
         rate: requests a second between them.
         accepted_before: earlier runs of the job had rows accepted.
         outstanding: rows of the job whose last outcome is rejected, failed or invalid, by that.
+        reasons: why rows of this run were not accepted, or skipped.
+        skipped: those of the latter alone.
         columns: input → what its columns hold.
         aside: what stood in the inputs and was not a row.
         failed: the failed-rows files that this run has written.
-        failed_of_job: those of the whole job.
+        failed_rows: how many rows stand in them.
+        failed_of_job: those of the whole job, as far as they are there.
+        inputs_of_job: the inputs of its last upload, without corrected rows.
+        unchanged: rows that were fed back and had not been corrected.
+        all_read: the run came to the end of its input.
+        proposals: options for the rows that are invalid.
         torn: bytes of a torn last line that a resume cut off the results file.
         notes: sentences about the files, for people.
         stops: why it ended before its time, in order; empty when it did not.
@@ -51,6 +59,7 @@ class Summary:
     traffic: Traffic = field(default_factory=Traffic)
     latencies: LatencyHistogram = field(default_factory=LatencyHistogram)
     reasons: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
     accepted_before: bool = False
     outstanding: Counter[Result] = field(default_factory=Counter)
@@ -62,7 +71,12 @@ class Summary:
     torn: int = 0
     notes: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    failed_rows: int = 0
     failed_of_job: list[str] = field(default_factory=list)
+    inputs_of_job: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    all_read: bool = True
+    proposals: Proposals = field(default_factory=Proposals)
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome that has been written."""
@@ -74,9 +88,12 @@ class Summary:
             self.outstanding[earlier.outcome] -= 1
         if outcome.elapsed is not None:
             self.latencies.add(outcome.elapsed)
+        if outcome.result is Result.INVALID:
+            self.proposals.add(outcome)
         if outcome.reason is not None:
             reason = outcome.reason.value
             self.reasons[reason] += 1
+            self.skipped[reason] += outcome.result is Result.SKIPPED
             if reason not in self.examples:
                 self.examples[reason] = _example(outcome)
 
@@ -204,6 +221,8 @@ class Summary:
                 f"{count_of(traffic.result_unknown, 'unsent row')} may have reached the API all "
                 "the same: the result is unknown or could not be written; a resume sends them again"
             )
+        said += self._reasons("not accepted", self.reasons - self.skipped)
+        said += self._reasons("skipped", self.skipped)
         if self.outstanding_rows:
             by = ", ".join(
                 f"{self.outstanding[one]} {one.value}"
@@ -211,9 +230,16 @@ class Summary:
                 if self.outstanding[one]
             )
             said.append(f"outstanding in the job: {count_of(self.outstanding_rows, 'row')} ({by})")
-        for reason, count in self.reasons.most_common():
-            said.append(f"  {count} x {reason}, first {self.examples[reason]}")
         return said
+
+    def _reasons(self, head: str, reasons: Counter[str]) -> Iterator[str]:
+        """The reasons of this run, as far as there are any."""
+        told = [
+            f"  {count} x {reason}, first {self.examples[reason]}"
+            for reason, count in reasons.most_common()
+            if count
+        ]
+        yield from [f"{head} in this run:", *told] if told else ()
 
 
 def _example(outcome: Outcome) -> str:

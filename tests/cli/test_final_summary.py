@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from itertools import takewhile
 
 import pytest
 
@@ -112,7 +113,7 @@ async def test_a_finished_run_that_is_resumed_still_tells_what_failed(tmp_path, 
     await shell.uploaded(shell.write("in.csv", ids(8)))
     ended = await shell.uploaded("in.csv", "--resume", "--retry", "none")
     assert ended.code == 0, "it speaks of this run"
-    assert "nothing to do: every row is settled already" in ended.err
+    assert "nothing to send: 2 rows are outstanding as before" in ended.err
     assert "outstanding in the job: 2 rows (2 failed)" in ended.err
     assert [command.split()[:2] for command in commands(ended)] == [["batchconv", "resend"]]
 
@@ -159,8 +160,7 @@ async def test_of_the_key_two_characters_are_told_and_no_more(tmp_path, simulato
         )
         assert ended.code == 1
         assert len(commands(ended)) == 2
-        assert all("--api-key=ve***" in command or "--api-key='ve***'" in command
-                   for command in map(str, commands(ended)))  # fmt: skip
+        assert all("--api-key 've***'" in command for command in commands(ended))
         assert "verysecretkey" not in ended.err
 
 
@@ -169,7 +169,7 @@ async def test_simulated_runs_go_on_simulated(tmp_path, simulator):
     shell.write("in.csv", [*ids(3), " "])
     ended = await shell.start("upload", "--simulate", "in.csv").end()
     (command,) = commands(ended)
-    assert command == "batchconv upload --simulate=calm in.simulated.failed.csv"
+    assert command == "batchconv upload --simulate in.simulated.failed.csv"
 
 
 @pytest.mark.parametrize("columns", [40, 80])
@@ -193,7 +193,7 @@ async def test_at_a_terminal_words_are_not_torn_apart(columns, tmp_path, simulat
     reason = "  2 x invalid-parameters, first in.csv row 4 (line 5): the API answered 420: it does "
     reason += "not accept the row's values; check the message id"
     at = next(n for n, line in enumerate(display) if "invalid-parameters" in line)
-    told = [line for line in display[at:] if line.startswith("  ")]
+    told = list(takewhile(lambda line: line.startswith("  "), display[at:]))
     assert " ".join(line.strip() for line in told) == reason.strip()
     assert all(line.startswith("    ") for line in told[1:])
     books = next(n for n, line in enumerate(lines) if line.startswith("read "))

@@ -52,6 +52,9 @@ class FailedRows:
         looks: how the rows of each input look.
         name: tells the first name for an input and a suffix.
         run: the id of the run; None where the rows belong to no job.
+
+    Attributes:
+        rows: how many it has written.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class FailedRows:
         self._looks = looks
         self._name = name
         self._run = run
+        self.rows = 0
         self._files: dict[str, AppendOnlyFile] = {}
 
     @property
@@ -91,6 +95,7 @@ class FailedRows:
         run, name = of or (self._run, None)
         text = line(look.layout, outcome, run, look.names, name)
         self._file(source, look, run).write(text)
+        self.rows += 1
 
     def _file(self, source: str, look: Look, run: str | None) -> AppendOnlyFile:
         file = self._files.get(source)

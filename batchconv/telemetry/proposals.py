@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from batchconv.model import Outcome, Reason
+from batchconv.reading.spreadsheets import DateNotations
 
 _FIXED = {
     Reason.MISSING_DELIVERED: "--delivered true, or --delivered false, for rows without a value",
@@ -27,28 +30,47 @@ class Proposals:
     """Takes in invalid outcomes, and knows which option may take their rows."""
 
     def __init__(self) -> None:
+        self.dates = DateNotations()
         self._words: set[str] = set()
-        self._reasons: set[Reason] = set()
+        self._reasons: Counter[Reason] = Counter()
+        self._rows = 0
 
     def add(self, outcome: Outcome) -> None:
         """Take in one row that is invalid."""
+        self._rows += 1
         if outcome.reason is None or isinstance(outcome.row.fields.message_id, float):
             return  # no option makes an id of a float: nobody knows how it stood in the file
-        self._reasons.add(outcome.reason)
+        self._reasons[outcome.reason] += 1
         word = outcome.row.fields.delivered
         if outcome.reason is Reason.BAD_DELIVERED and len(self._words) < _MOST_WORDS:
             self._words.add(str(word).strip().lower())
+        time = outcome.row.fields.timestamp
+        if outcome.reason is Reason.BAD_TIMESTAMP and isinstance(time, str):
+            self.dates.add(time)
 
-    def all(self, timestamp_format: str | None) -> dict[str, str]:
-        """Reason → option; reasons for which no option helps are left out.
-
-        Args:
-            timestamp_format: the option that fits every time that is not understood.
-        """
+    def all(self) -> dict[str, str]:
+        """Reason → option; reasons for which no option helps are left out."""
         found = {reason.value: _FIXED[reason] for reason in self._reasons if reason in _FIXED}
-        pair = next((pair for pair in _WORDS if self._words and self._words <= set(pair)), None)
+        pair = self._pair()
         if pair is not None:
             found[Reason.BAD_DELIVERED.value] = f"--true {pair[0]} --false {pair[1]}"
-        if timestamp_format is not None and Reason.BAD_TIMESTAMP in self._reasons:
-            found[Reason.BAD_TIMESTAMP.value] = timestamp_format
+        if self.dates.option is not None and Reason.BAD_TIMESTAMP in self._reasons:
+            found[Reason.BAD_TIMESTAMP.value] = self.dates.option
         return found
+
+    def options(self) -> dict[str, str]:
+        """Option → value that take every row that came; empty where a person has to judge."""
+        taken = 0
+        options: dict[str, str] = {}
+        pair, notation = self._pair(), self.dates.only
+        if pair is not None:
+            taken += self._reasons[Reason.BAD_DELIVERED]
+            options |= {"--true": pair[0], "--false": pair[1]}
+        if notation is not None and self.dates.count == self._reasons[Reason.BAD_TIMESTAMP]:
+            taken += self.dates.count
+            options["--timestamp-format"] = notation
+        return options if taken == self._rows else {}
+
+    def _pair(self) -> tuple[str, str] | None:
+        """The words for true and false, where all that are not known are one of them."""
+        return next((pair for pair in _WORDS if self._words and self._words <= set(pair)), None)
