@@ -54,7 +54,7 @@ class Expanded(NamedTuple):
 
     def note(self, more: Sequence[str] = ()) -> str | None:
         """A sentence about what is left out, and *more* that was; None when nothing is."""
-        names = [*self.left_out, *more]
+        names = sorted([*self.left_out, *more], key=_natural)
         if not names:
             return None
         rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
