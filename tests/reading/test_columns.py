@@ -89,13 +89,13 @@ def test_one_column_may_hold_two_fields():
         (
             ["delivered", "x", "delivered"],
             {},
-            "column 'delivered' is there 2 times, and it is not clear which one holds delivered",
+            "column 'delivered' exists 2 times, and it is not clear which one holds delivered",
             "rename one of them, or name another column with --map delivered=COLUMN",
         ),
         (
             ["ref", "ref", "delivered"],
             {"message_id": "ref"},
-            "column 'ref' is there 2 times, and it is not clear which one holds message_id",
+            "column 'ref' exists 2 times, and it is not clear which one holds message_id",
             "rename one of them, or name another column with --map message_id=COLUMN",
         ),
         (

@@ -382,7 +382,7 @@ def test_a_url_is_known_without_what_may_be_secret(url, shown):
     "url", ["http://host/export.csv", "http://localhost.evil.net/a.csv", "HTTP://10.0.0.1/a.csv"]
 )
 def test_rows_are_not_read_in_the_clear_from_elsewhere(url):
-    with pytest.raises(UsageError, match="in the clear"):
+    with pytest.raises(UsageError, match="is not encrypted"):
         expand([url])
 
 

@@ -95,10 +95,10 @@ def test_a_profile_without_a_file_is_an_error(tmp_path):
 def test_a_file_that_is_named_must_be_there_and_the_usual_one_need_not(tmp_path):
     usual = {"XDG_CONFIG_HOME": str(tmp_path)}
     assert load(KNOWN, usual, config=None, profile=None).config is None
-    with pytest.raises(UsageError, match=r"none\.toml: there is no such file"):
+    with pytest.raises(UsageError, match=r"none\.toml: there is no such settings file"):
         load(KNOWN, usual, config=str(tmp_path / "none.toml"), profile=None)
     named = usual | {"BATCHCONV_CONFIG": str(tmp_path / "other.toml")}
-    with pytest.raises(UsageError, match=r"other\.toml: there is no such file"):
+    with pytest.raises(UsageError, match=r"other\.toml: there is no such settings file"):
         load(KNOWN, named, config=None, profile=None)
     (tmp_path / "batchconv").mkdir()
     (tmp_path / "batchconv" / "config.toml").write_text("rate = 7")
