@@ -69,7 +69,7 @@ def write_ages(shell, ending=""):
     )
 
 
-async def test_old_rows_are_skipped_and_a_resume_leaves_them_alone(shell, simulator):
+async def test_old_rows_are_skipped_and_a_resume_judges_them_anew(shell, simulator):
     write_ages(shell)
     ended = await shell.uploaded("in.csv", "--max-age", "15m")
     assert ended.code == 0, ended.err
@@ -79,8 +79,10 @@ async def test_old_rows_are_skipped_and_a_resume_leaves_them_alone(shell, simula
     assert "15 min of --max-age" in old["detail"]
     assert set(simulator.stats.accepted_ids) == {"new", "none"}
     assert not (shell.folder / "in.failed.csv").exists()
+    again = await shell.uploaded("in.csv", "--resume", "--max-age", "15m")
+    assert (again.code, again.books.settled, again.books.skipped) == (0, 3, 0)
     again = await shell.uploaded("in.csv", "--resume")
-    assert (again.code, again.books.settled, again.books.accepted) == (0, 3, 0)
+    assert (again.code, again.books.settled, again.books.accepted) == (0, 2, 1)
 
 
 async def test_a_setting_outside_the_command_line_holds_and_a_flag_undoes_it(shell):
@@ -107,7 +109,8 @@ async def test_a_ledger_does_not_remember_what_was_too_old(shell, simulator):
 async def test_what_failed_is_resent_however_old_it_is(shell):
     shell.write("in.csv", ["a"])
     line = {
-        "source": "in.csv", "row": 1, "line": 2, "key": "0" * 32, "message_id": "a",
+        "source": "in.csv", "row": 1, "line": 2, "key": "k" + "0" * 32,
+        "replaces": None, "corrects": None, "message_id": "a",
         "delivered": True, "timestamp": "2020-01-01 00:00:00", "channel": "sms",
         "outcome": "failed", "status": 503, "attempts": 5, "elapsed_ms": 1.0,
         "reason": "server-error", "detail": "down", "at": "2026-11-25T12:00:00.000Z", "run": "r",

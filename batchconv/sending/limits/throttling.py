@@ -8,8 +8,8 @@ a pace that was held for a while without a refusal was not. How far below the re
 allowance lies, the accepted requests tell: between two refusals a limiter has let through at
 most what it allows in that time. They tell it well where a limiter has a memory (token buckets,
 windows) and badly where it has none (a leaky bucket refuses at once, however few came before);
-there the refusal itself is sharp. AWS's adaptive retry, which follows CUBIC, was measured beside
-this: it oscillates by design and is refused every few seconds, half of the time at 2 a second.
+there the refusal itself is sharp. Growing until the next refusal, as TCP does (CUBIC, RFC 9438),
+would be refused again and again by design; it was not tried beside this.
 """
 
 from __future__ import annotations
