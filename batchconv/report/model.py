@@ -196,7 +196,7 @@ class JobReport:
 
     @property
     def all_read(self) -> bool:
-        """Whether the last run of the inputs came to their end, as far as is told."""
+        """Whether the last run of the inputs came to their end, as far as is known."""
         told = None if self.unfinished is None else self.unfinished.told
         return told is None or told.all_read
 
