@@ -58,7 +58,7 @@ class Given:
         """The command that goes on where this one stopped.
 
         Args:
-            more: other options than were given; then it is for another day, and nothing else is said.
+            more: other options than were given, for a run on another day.
         """
         without = {"resume", "overwrite", "dry_run"}
         if more is not None:
