@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -76,7 +77,7 @@ class Nights:
         self._sent.append(f"{name}-bad")
 
     def all_arrived_once(self) -> bool:
-        return sorted(self.simulator.stats.accepted_ids.elements()) == sorted(self._sent)
+        return self.simulator.stats.accepted_ids == Counter(self._sent)
 
     def files(self) -> set[str]:
         return {path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*")}

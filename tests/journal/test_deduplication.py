@@ -355,4 +355,5 @@ async def test_audit_at_the_command_line():
     assert said[20:] == [
         "no outcome: 5 more; --all names them",
         "27 rows: 2 accepted; 25 without an outcome; 0 accepted without a row",
+        "see: batchconv manual correcting",
     ]
