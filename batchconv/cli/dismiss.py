@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 
 import click
@@ -28,6 +29,17 @@ class _RowName(click.ParamType):  # type: ignore[type-arg]  # click before 8.4 t
         return source, int(number)
 
 
+class _ReasonWord(click.Choice[str]):
+    """A reason; a word that is none is answered with those that are nearest."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in _REASONS:
+            near = difflib.get_close_matches(value, _REASONS, n=3, cutoff=0.5)
+            guess = f"did you mean {' or '.join(near)}?" if near else "see batchconv manual reasons"
+            self.fail(f"{value!r} is no reason; {guess}", param, ctx)
+        return value
+
+
 _REASONS = sorted(reason.value for reason in Reason)
 
 
@@ -38,7 +50,7 @@ _REASONS = sorted(reason.value for reason in Reason)
     help="This row: the input as RESULTS names it, and the row's number. Repeatable.",
 )  # fmt: skip
 @click.option(
-    "--reason", "reasons", metavar="WORD", type=click.Choice(_REASONS), multiple=True,
+    "--reason", "reasons", metavar="WORD", type=_ReasonWord(_REASONS), multiple=True,
     help="Rows that were not accepted for this reason, such as bad-timestamp. Repeatable.",
 )  # fmt: skip
 @click.option(

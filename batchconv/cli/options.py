@@ -62,6 +62,9 @@ class GroupedOption(click.Option):
         return found.texts if self.multiple else found.texts[0], ParameterSource.DEFAULT_MAP
 
 
+_OTHERS = "Options"  # those of the command itself, which stand under no other heading
+
+
 class GroupedCommand(Command):
     """A command whose help has a section for each group of options."""
 
@@ -79,11 +82,14 @@ class GroupedCommand(Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections in the order in which the groups first appear."""
         sections: dict[str, list[tuple[str, str]]] = {}
+        groups = {getattr(param, "group", None) for param in self.params}
+        last = CONFIGURATION if CONFIGURATION in groups else _OTHERS
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record is not None and isinstance(param, click.Option):
-                sections.setdefault(getattr(param, "group", CONFIGURATION), []).append(record)
-        sections[CONFIGURATION] = sections.pop(CONFIGURATION)
+                usual = last if param.name == "help" else _OTHERS
+                sections.setdefault(getattr(param, "group", usual), []).append(record)
+        sections[last] = sections.pop(last)
         for name, records in sections.items():
             with formatter.section(name):
                 formatter.write_dl(records)

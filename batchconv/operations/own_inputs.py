@@ -49,7 +49,7 @@ def sort_inputs(names: Sequence[str]) -> SortedInputs:
         elif kind is OwnFile.FAILED_ROWS and (name in named or folder is not None):
             sorted_inputs.failed_rows.append((name, folder or name))
         elif name in named:
-            raise _own(name, kind)
+            raise own_file_error(name, kind)
         else:
             left_out.append(name)
     if sorted_inputs.inputs and sorted_inputs.failed_rows:
@@ -78,7 +78,8 @@ def _is_below(name: str, folder: str) -> bool:
     )
 
 
-def _own(name: str, kind: OwnFile) -> UsageError:
+def own_file_error(name: str, kind: OwnFile) -> UsageError:
+    """What to say of a file of a job that was named as an input."""
     hint = "name its input"
     if kind is OwnFile.RESULTS:
         hint = f"to send its failed rows again: {command(['resend'], [name])}"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 
 from batchconv.errors import UsageError
+from batchconv.journal.books import OUTSTANDING
 from batchconv.journal.job_files import named_job
 from batchconv.journal.outcome_writer import Watch
 from batchconv.journal.outputs import Outputs
@@ -67,9 +68,14 @@ def prepare_resend(
         rows = sum(job.journal.outstanding[outcome] for outcome in wanted)
         batches = _batches(outputs.results, job.journal, frozenset(wanted))
         source = Source(batches, [], {}, lambda _: rows)
-        return job.run(
-            settings, source, run_id=run_id, inputs=[path], command="resend", watch=watch
-        )
+        left = sum(job.journal.outstanding[outcome] for outcome in OUTSTANDING)
+        run = job.run(settings, source, run_id=run_id, inputs=[path], command="resend", watch=watch)
+        if left and not rows:
+            word = " or rejected" if include_rejected else ""
+            run.summary.notes.append(
+                f"{path}: no outstanding row is failed{word}: there is nothing to send again"
+            )
+        return run
 
 
 def _batches(

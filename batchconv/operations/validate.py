@@ -10,10 +10,12 @@ from contextlib import closing, nullcontext
 from batchconv.errors import count_of
 from batchconv.journal.deduplication import told
 from batchconv.journal.failed_rows.writer import FailedRows
+from batchconv.journal.own_files import OwnFile, what_is
 from batchconv.model import Conversion, Outcome
 from batchconv.operations.distinct import DistinctCounter
 from batchconv.operations.findings import Example, Findings, Suspicion
 from batchconv.operations.invalid_rows import open_invalid
+from batchconv.operations.own_inputs import own_file_error
 from batchconv.operations.time_span import TimeSpan
 from batchconv.pipeline import read
 from batchconv.reading.sources import expand
@@ -47,6 +49,9 @@ def validate(
         OutputError: the invalid rows could not be written.
     """
     expanded = expand(inputs)
+    for name in set(inputs).intersection(expanded.inputs):
+        if (kind := what_is(name)) in (OwnFile.RESULTS, OwnFile.RUNS):
+            raise own_file_error(name, kind)
     names, inputs = inputs, expanded.inputs
     reader, batches = read(inputs, settings)
     rows = None if invalid is None else open_invalid(invalid, names, reader.layouts, reader.columns)

@@ -142,6 +142,12 @@ def require_columns(
             near = difflib.get_close_matches(column, map(_shown, names[:1000]), n=1)
             guess = f"did you mean --map {field}={near[0]}?" if near else f"the columns are: {seen}"
             raise ColumnError(f"--map {field}={column}: there is no column {column!r}", hint=guess)
+    if places.message_id is None and places.delivered is None and not delivered_given:
+        raise ColumnError(
+            f"no column holds the message id or the delivered value; the columns are: {seen}",
+            hint=f"name the id with --map message_id={_probable(names, _LIKE_IDS)}; for the "
+            f"delivered value: {_hint_for_delivered(names)}",
+        )
     if places.message_id is None:
         raise ColumnError(
             f"no column holds the message id; the columns are: {seen}",

@@ -7,6 +7,7 @@ from operator import methodcaller
 from typing import NamedTuple
 
 from batchconv.errors import count_of
+from batchconv.reading.sources import is_stdin
 from batchconv.report.model import OUTCOMES, SIMULATED, Example, JobReport, Report, RunReport
 from batchconv.report.wording import NOTHING, duration, moment, rate, visible
 from batchconv.telemetry.latency_histogram import LatencyHistogram
@@ -79,8 +80,9 @@ def _notes(report: Report) -> list[str]:
             notes.append(f"Failed rows: {files}" + (f" and {more} more" if more > 0 else ""))
     if report.replaced:
         were = "was" if report.replaced == 1 else "were"
+        by = "a later one" if report.replaced == 1 else "later ones"
         notes.append(
-            f"{count_of(report.replaced, 'outcome')} {were} replaced by a later one: of a row's "
+            f"{count_of(report.replaced, 'outcome')} {were} replaced by {by}: of a row's "
             "outcomes the last counts"
         )
     return notes
@@ -213,7 +215,8 @@ def row_of(example: Example) -> str:
 def where(example: Example) -> str:
     """Which row an example is: `row 17 of export.csv (line 18)`."""
     line = "" if example.line is None else f" (line {example.line})"
-    return f"{row_of(example)} {visible(example.source)}{line}"
+    source = "standard input" if is_stdin(example.source) else visible(example.source)
+    return f"{row_of(example)} {source}{line}"
 
 
 def attempts_made(report: Report) -> list[tuple[str, int]]:

@@ -161,7 +161,9 @@ class Behaviour:
                 )
         for start, end in self.outages:
             if start >= end:
-                raise ValueError(f"an outage from {start:g} s must end later than {end:g} s")
+                raise ValueError(
+                    f"an outage from {start:g} s to {end:g} s must end later than it begins"
+                )
         if self.retry_after is not None and not (
             self.retry_after.isascii() and self.retry_after.isprintable()
         ):
