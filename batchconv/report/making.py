@@ -14,7 +14,6 @@ from batchconv.errors import InputError, UsageError
 from batchconv.journal.append_only_file import STDOUT
 from batchconv.journal.job_files import JobFiles, named_job
 from batchconv.journal.locks import writer_of
-from batchconv.model import Reason
 from batchconv.report.advice import steps
 from batchconv.report.fold import EXAMPLES, Fold, Kind, RunFold
 from batchconv.report.model import (
@@ -120,7 +119,7 @@ def _reasons(jobs: Sequence[_Job], kinds: Counter[Kind]) -> list[ReasonReport]:
     return [
         ReasonReport(kind.outcome, kind.reason, rows, tuple(examples.get(kind, ())[:EXAMPLES]))
         for kind, rows in kinds.most_common()
-        if kind.reason and rows > 0 and kind.reason != Reason.DISMISSED
+        if kind.reason and rows > 0
     ]
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from batchconv.errors import count_of
+from batchconv.model import Reason
 from batchconv.report.facts import (
     SideBySide,
     attempts_made,
@@ -87,9 +88,11 @@ def _parts(report: Report, width: int, *, curves: bool) -> Iterator[RenderableTy
         return
     yield ""
     yield _runs(side_by_side(report, max(1, (width - _LABEL) // _COLUMN - 1)))
-    if report.reasons:
+    # A person has settled these as they are: there is nothing to look at.
+    reasons = [one for one in report.reasons if one.reason != Reason.DISMISSED]
+    if reasons:
         yield ""
-        yield _reasons(report.reasons)
+        yield _reasons(reasons)
     yield ""
     yield from _distributions(report, width, curves=curves)
     if report.steps:
