@@ -256,6 +256,8 @@ class Outputs:
 
     def discard(self) -> None:
         """Close the files of a run that does not take place."""
+        if self._runs is not None:
+            self._runs.take_back()
         if isinstance(self._sink, AppendOnlyFile):
             self._sink.discard()
         else:

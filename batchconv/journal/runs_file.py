@@ -6,7 +6,9 @@ about rows, for which the journal alone counts.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -68,6 +70,7 @@ class RunsFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._before: int | None = None  # bytes that were there when a run began
 
     def read(self) -> list[JobRun]:
         """All runs, in the order in which they started; none where there is no such file."""
@@ -114,10 +117,25 @@ class RunsFile:
         }
         self._write({**end.summary, **more})
 
+    def take_back(self) -> None:
+        """Remove the start of a run that does not take place, and the file if that began it."""
+        if self._before is None:
+            return
+        file = AppendOnlyFile(self.path)
+        try:
+            file.cut(self._before)
+        finally:
+            file.close()
+        if not self._before:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)  # noqa: PTH108 - a path may be any text here
+
     def _write(self, line: Mapping[str, Any]) -> None:
         file = AppendOnlyFile(self.path)
         try:
             file.cut(self._end_of_lines())  # a crash may have torn the last one
+            if self._before is None:
+                self._before = file.size
             file.write(json.dumps(line).encode() + b"\n")
         finally:
             file.close()
