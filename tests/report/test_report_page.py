@@ -132,7 +132,7 @@ def test_a_plain_page_tells_what_a_reader_looks_for(tmp_path):
     words = " ".join(page.text.split())
     for told in (
         "1 of 400 rows needs attention",
-        "7 outcomes were replaced by a later one",
+        "7 outcomes were replaced by later ones",
         "batchconv resend",
         "server-error",
         "row 400 of export.csv (line 401), id “id400”: why it was not accepted",

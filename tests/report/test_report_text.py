@@ -124,7 +124,7 @@ def test_it_tells_what_a_reader_looks_for(night):
     for wanted in (
         "28 of 300 rows need attention",
         "The last upload of export.results.jsonl ended with exit code 3, 12 rows unsent",
-        "2 outcomes were replaced by a later one",
+        "2 outcomes were replaced by later ones",
         "upload resend now",
         "rows 300 2 300",
         "accepted 260 2 262",
