@@ -433,13 +433,13 @@ async def steady(api: Simulator) -> int:
 async def test_a_slow_consumer_slows_the_upload_down(rows, settings):
     """It is not flooded: what waits for it is bounded, and nothing of it is lost."""
     async with Simulator(Behaviour()) as api:
-        async with OpenUpload(rows(3000), settings=settings(api), environment=ACCOUNT) as run:
+        async with OpenUpload(rows(1500), settings=settings(api), environment=ACCOUNT) as run:
             outcomes = aiter(run)
             seen = [await anext(outcomes)]
             assert 1000 <= await steady(api) <= 1000 + 2 * Settings().concurrency
             seen += [outcome async for outcome in outcomes]
-        assert api.stats.requests == 3000
-    assert sorted(outcome.row.number for outcome in seen) == list(range(1, 3001))
+        assert api.stats.requests == 1500
+    assert sorted(outcome.row.number for outcome in seen) == list(range(1, 1501))
     assert run.summary.exit_code == 0
 
 

@@ -12,13 +12,13 @@ THREE = ("a.csv", "b/a.csv.gz", "a.jsonl")
 @pytest.mark.parametrize(
     "plan",
     [
-        Plan(1, rows=150, concurrency=5, suffix="jsonl", hits=["kill"] * 6),
+        Plan(1, rows=150, concurrency=5, suffix="jsonl", hits=["kill"] * 4),
         Plan(2, rows=150, concurrency=20, suffix="csv", hits=["kill", "kill when written"] * 2),
-        Plan(3, rows=150, concurrency=8, suffix="jsonl", faulty=True, hits=["kill"] * 6),
+        Plan(3, rows=150, concurrency=8, suffix="jsonl", faulty=True, hits=["kill"] * 4),
         Plan(4, rows=150, concurrency=1, suffix="csv", faulty=True, hits=["kill when written"] * 4),
         Plan(5, rows=100, concurrency=5, suffix="jsonl", faulty=True, hits=["kill", "cut"] * 3),
         Plan(6, rows=120, inputs=THREE, skip="ledger", hits=["kill", "kill at once"] * 3),
-        Plan(7, rows=120, concurrency=None, skip="duplicates", faulty=True, hits=["kill"] * 5),
+        Plan(7, rows=120, concurrency=None, skip="duplicates", faulty=True, hits=["kill"] * 4),
         Plan(8, rows=120, inputs=THREE, outages=True, hits=["kill", "kill when written"] * 2),
     ],
     ids=lambda plan: f"seed {plan.seed}",

@@ -132,14 +132,14 @@ def test_keys_are_found_in_whatever_order_they_are_asked_for(order, monkeypatch)
     assert len(bag) == 0
 
 
-def test_a_million_equal_keys_are_no_harder_than_others():
+def test_very_many_equal_keys_are_no_harder_than_others():
     """Whatever is asked for before them, and whatever stands before them in their bucket."""
     bag = KeyMultiset()
     before, equal, after = b"ab" + bytes(14), b"ab" + b"x" * 14, b"cd" + b"y" * 14
     bag.add(before)
-    bag.add_all(equal * 1_000_000 + after)
+    bag.add_all(equal * 200_000 + after)
     assert bag.take(after)
-    assert all(bag.take(equal) for _ in range(1_000_000))
+    assert all(bag.take(equal) for _ in range(200_000))
     assert not bag.take(equal)
     assert bag.take(before)
     assert len(bag) == 0

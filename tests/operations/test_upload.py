@@ -387,7 +387,7 @@ rows = st.lists(st.tuples(IDS | st.sampled_from(["", "1E+5", "a", "b"]), st.samp
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     rows=rows,

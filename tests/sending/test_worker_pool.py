@@ -43,6 +43,7 @@ class Bench:
     events: list[tuple[float, str]] = field(default_factory=list)
     outcomes: list = field(default_factory=list)
     sent: list[tuple[float, int]] = field(default_factory=list)
+    attempts: Counter = field(default_factory=Counter)
     taken: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
@@ -87,7 +88,8 @@ class Bench:
         number = wanted.row.number
         self.sent.append((asyncio.get_running_loop().time(), number))
         replies = self.script.get(number, [OK])
-        attempt = sum(1 for _, other in self.sent if other == number)
+        self.attempts[number] += 1
+        attempt = self.attempts[number]
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
