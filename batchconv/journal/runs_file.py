@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from batchconv.errors import BatchconvError
 from batchconv.journal.append_only_file import AppendOnlyFile
 from batchconv.journal.reader import end_of_lines
 
@@ -121,13 +122,14 @@ class RunsFile:
         """Remove the start of a run that does not take place, and the file if that began it."""
         if self._before is None:
             return
-        file = AppendOnlyFile(self.path)
-        try:
-            file.cut(self._before)
-        finally:
-            file.close()
-        if not self._before:
-            with contextlib.suppress(OSError):
+        # Why the run does not take place is what has to be told, not that this fails as well.
+        with contextlib.suppress(OSError, BatchconvError):
+            file = AppendOnlyFile(self.path)
+            try:
+                file.cut(self._before)
+            finally:
+                file.close()
+            if not self._before:
                 os.unlink(self.path)  # noqa: PTH108 - a path may be any text here
 
     def _write(self, line: Mapping[str, Any]) -> None:
