@@ -183,6 +183,11 @@ def is_csv(path: str) -> bool:
 
 def no_result(path: str, number: int) -> InputError:
     """The error for a line that this program did not write."""
+    if number == 1:
+        return InputError(
+            f"{path} is not a results file",
+            hint="name the results file of the job, such as export.results.jsonl",
+        )
     return InputError(
         f"{path}, line {number} is not a line of a results file",
         hint="name a results file, or fix or remove the line",

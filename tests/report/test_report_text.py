@@ -211,7 +211,7 @@ def test_a_page_goes_to_a_file_or_to_standard_output(night):
     [
         (["none.jsonl"], 5, "none.jsonl cannot be read"),
         (["."], 5, "cannot be read: Is a directory"),
-        (["export.runs.jsonl"], 5, "export.runs.jsonl, line 1 is not a line of a results file"),
+        (["export.runs.jsonl"], 5, "export.runs.jsonl is not a results file"),
         (["export.results.jsonl", "--html", "export.runs.jsonl"], 2, "is not a page"),
         (["export.results.jsonl", "--html", "export.results.jsonl"], 2, "would be overwritten"),
         (["export.results.jsonl", "--html", "none/page.html"], 5, "cannot be written"),
