@@ -22,7 +22,7 @@ from batchconv.sending.worker_pool import Pool
 from batchconv.settings.options import Settings
 from batchconv.settings.read_options import ReadSettings, mapper_of, read_options_of
 from batchconv.telemetry.events import tell_attempt
-from batchconv.telemetry.run_snapshot import Expectation, RunSnapshot, look
+from batchconv.telemetry.run_snapshot import Expectation, RunSnapshot, take_snapshot
 from batchconv.telemetry.summary import Summary
 from batchconv.vonage.verdicts import Judged, ReplyJudge
 
@@ -78,7 +78,7 @@ class Run:
         batches: what `read` gives, less what earlier runs settled; iterated in a thread.
         damages: filled by the iteration: inputs that broke off half-way.
         run_id: what the outputs are stamped with.
-        once: keeps equal rows from being sent again; None to send them.
+        deduplicator: keeps equal rows from being sent again; None to send them.
         watch: called with every outcome, and awaited.
         expect: tells how many rows there are.
         result_unknown: rows that earlier runs may have sent with an unknown result.
@@ -97,7 +97,7 @@ class Run:
         batches: Iterable[Sequence[Item]],
         damages: list[BatchconvError],
         run_id: str,
-        once: Deduplicator | None = None,
+        deduplicator: Deduplicator | None = None,
         watch: Watch | None = None,
         expect: Expectation | None = None,
         result_unknown: int = 0,
@@ -111,14 +111,14 @@ class Run:
         self._outputs = outputs
         self._batches = batches
         self._damages = damages
-        self._once = once
+        self._deduplicator = deduplicator
         self._turn_away = age_limit(settings.max_age, clock.wall)
         self._watch = watch
         self._expect = expect
         self._result_unknown = result_unknown
         self.summary = Summary(run_id, clock.wall(), settings.shown(), results=outputs.path)
-        self._feed: Prefetcher[Item]
-        self._settling: OutcomeWriter
+        self._prefetcher: Prefetcher[Item]
+        self._writer: OutcomeWriter
         self._pool: Pool | None = None
         self._early: list[Stop] = []
 
@@ -126,13 +126,13 @@ class Run:
         """Send everything and balance the books; what went wrong stands in the summary."""
         settings, clock = self._settings, self._clock
         async with self._connect() as client:
-            self._feed = Prefetcher(self._batches)
+            self._prefetcher = Prefetcher(self._batches)
             self._batches = ()  # the reader's thread closes the inputs
-            settling = self._settling = OutcomeWriter(
+            writer = self._writer = OutcomeWriter(
                 self._outputs,
                 self.summary.books,
                 self.summary.add,
-                once=self._once,
+                deduplicator=self._deduplicator,
                 max_errors=settings.max_errors,
                 watch=self._watch,
                 stop=self.stop,
@@ -141,7 +141,7 @@ class Run:
             )
             pool = self._pool = Pool(
                 client.exchange,
-                settling.settle,
+                writer.settle,
                 drain=self._drain,
                 keep=client.keep,
                 tell_attempt=tell_attempt,
@@ -164,9 +164,9 @@ class Run:
                 syncing.cancel()
                 if ending is not None:
                     ending.cancel()
-                self.summary.all_read = self._feed.ended and not self._feed.ahead
-                self._feed.close()
-                settling.finish()
+                self.summary.all_read = self._prefetcher.ended and not self._prefetcher.ahead
+                self._prefetcher.close()
+                writer.finish()
                 await self._finish(pool)
         return self.summary
 
@@ -193,21 +193,23 @@ class Run:
             if self._pool is not None:
                 self._pool.abort()
 
-    def sight(self) -> RunSnapshot:
+    def snapshot(self) -> RunSnapshot:
         """What can be seen of the run now; asking costs its rows nothing."""
         if self._pool is None:
-            return look(self.summary, None, None, self._early, self._expect)
-        return look(self.summary, self._pool.gate, self._feed, self._pool.stops, self._expect)
+            return take_snapshot(self.summary, None, None, self._early, self._expect)
+        return take_snapshot(
+            self.summary, self._pool.gate, self._prefetcher, self._pool.stops, self._expect
+        )
 
     def discard(self) -> None:
         """Close the files of a run that does not take place."""
         self._outputs.discard()
-        if self._once is not None:
-            self._once.close()
+        if self._deduplicator is not None:
+            self._deduplicator.close()
 
     async def _take(self) -> Conversion | None:
         """The next row to send; rows that are not to be sent are dealt with on the way."""
-        while (item := await self._feed.take()) is not None:
+        while (item := await self._prefetcher.take()) is not None:
             self.summary.books.read += item.rows if isinstance(item, Settled) else 1
             conversion = self._admit(item)
             if conversion is not None:
@@ -225,10 +227,10 @@ class Run:
         if turned_away is not None and was_too_old(turned_away.row):
             return self._admit(Settled())
         admitted: Conversion | Outcome | None = turned_away or item
-        if self._once is not None and isinstance(admitted, Conversion):
-            admitted = self._once.admit(admitted)
+        if self._deduplicator is not None and isinstance(admitted, Conversion):
+            admitted = self._deduplicator.admit(admitted)
         if isinstance(admitted, Outcome):
-            self._settling.note(admitted)
+            self._writer.note(admitted)
             return None
         if admitted is not None and self._result_unknown and admitted.row.earlier is None:
             self._result_unknown -= 1
@@ -245,15 +247,19 @@ class Run:
 
     def _drain(self) -> Awaitable[None] | None:
         """What to wait for before more is taken; mostly nothing."""
-        if self._outputs.behind or self._once is not None or self._watch is not None:
+        if self._outputs.behind or self._deduplicator is not None or self._watch is not None:
             return self._catch_up()
         return None
 
     async def _catch_up(self) -> None:
         await self._outputs.catch_up()
-        while self._once is not None and self._once.held >= _MOST_HELD and not self._stopping:
-            self._settling.changed.clear()
-            await self._settling.changed.wait()
+        while (
+            self._deduplicator is not None
+            and self._deduplicator.held >= _MOST_HELD
+            and not self._stopping
+        ):
+            self._writer.changed.clear()
+            await self._writer.changed.wait()
         if self._watch is not None:
             await self._watch.hold()
 
@@ -266,12 +272,15 @@ class Run:
     async def _finish(self, pool: Pool) -> None:
         """Close the files and prove the books; whatever fails becomes part of the summary."""
         summary = self.summary
-        for finish in [self._outputs.finish, *([self._once.close] if self._once else [])]:
+        for finish in [
+            self._outputs.finish,
+            *([self._deduplicator.close] if self._deduplicator else []),
+        ]:
             try:
                 await asyncio.to_thread(finish)
             except OutputError as error:
                 pool.stop(file_stop(error))
-        summary.books.unsent += 0 if self._once is None else self._once.held
+        summary.books.unsent += 0 if self._deduplicator is None else self._deduplicator.held
         summary.finish(self._clock.wall(), pool.traffic, pool.stops, self._damages)
         summary.failed = self._outputs.failed_paths
         summary.failed_rows = self._outputs.failed_rows

@@ -156,11 +156,11 @@ class _Bar:
     def __init__(self, stderr: Stderr) -> None:
         self._stderr = stderr
 
-    def see(self, sight: RunSnapshot) -> None:
-        if sight.seconds >= LOOK_EVERY:  # a run that is over at once needs none
-            self._stderr.show(sight)
+    def see(self, snapshot: RunSnapshot) -> None:
+        if snapshot.seconds >= LOOK_EVERY:  # a run that is over at once needs none
+            self._stderr.show(snapshot)
 
-    def end(self, sight: RunSnapshot) -> None:
+    def end(self, snapshot: RunSnapshot) -> None:
         self._stderr.take_away_bar()
 
 

@@ -48,7 +48,8 @@ class OutcomeWriter:
         outputs: the files.
         books: where rows that end unsent are counted.
         count: called with every outcome that was written, to count it.
-        once: called with what was accepted before its line is written; None to send equal rows.
+        deduplicator: called with what was accepted before its line is written; None to send
+            equal rows.
         max_errors: the most rows that may fail, be rejected or be invalid.
         watch: called with every outcome that was written.
         stop: called when the run has to end.
@@ -62,7 +63,7 @@ class OutcomeWriter:
         books: Books,
         count: Callable[[Outcome], None],
         *,
-        once: Deduplicator | None,
+        deduplicator: Deduplicator | None,
         max_errors: ErrorLimit | None,
         watch: Watch | None,
         stop: Callable[[Stop], None],
@@ -72,7 +73,7 @@ class OutcomeWriter:
         self._outputs = outputs
         self._books = books
         self._count_outcome = count
-        self._once = once
+        self._deduplicator = deduplicator
         self._max_errors = max_errors
         self._watch = watch
         self._stop = stop
@@ -135,8 +136,8 @@ class OutcomeWriter:
         try:
             if finished.outcome.reason is not None:
                 self._outputs.write_failed(finished.outcome)
-            if self._once is not None:
-                self._once.remember(finished.outcome)
+            if self._deduplicator is not None:
+                self._deduplicator.remember(finished.outcome)
         except OutputError as error:
             self._refuse(finished, error)
             return False
@@ -154,8 +155,8 @@ class OutcomeWriter:
         self._count_errors(outcome)
         if self._watch is not None:
             self._watch.observe(outcome)
-        if self._once is not None:
-            self._let_duplicates_go(self._once, outcome)
+        if self._deduplicator is not None:
+            self._let_duplicates_go(self._deduplicator, outcome)
 
     def _count_errors(self, outcome: Outcome) -> None:
         books, limit = self._books, self._max_errors
@@ -170,8 +171,8 @@ class OutcomeWriter:
         ):
             self._stop(all_rejected_stop(books.results[Result.REJECTED]))
 
-    def _let_duplicates_go(self, once: Deduplicator, outcome: Outcome) -> None:
-        spared, following = once.settled(outcome)
+    def _let_duplicates_go(self, deduplicator: Deduplicator, outcome: Outcome) -> None:
+        spared, following = deduplicator.settled(outcome)
         self.changed.set()
         if following is not None:
             self._send_also(following)

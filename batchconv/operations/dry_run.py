@@ -149,13 +149,13 @@ def dry_run(
     source, notes, _ = find_source(asked, settings, target, journal, runs)
     found = DryRun(files.results, outstanding=outstanding, notes=[*asked.inputs.notes, *notes])
     turn_away = age_limit(settings.max_age, clock)
-    once = _once(settings, target, files.results if known else None)
+    deduplicator = _deduplicator(settings, target, files.results if known else None)
     try:
         for item in chain.from_iterable(source.batches):
-            _count(found, item, turn_away, once)
+            _count(found, item, turn_away, deduplicator)
     finally:
-        if once is not None:
-            once.close()
+        if deduplicator is not None:
+            deduplicator.close()
     found.columns, found.damages = source.columns, source.damages
     found.aside = source.aside
     return found
@@ -230,7 +230,7 @@ class _Remembered:
             self._folder.cleanup()
 
 
-def _once(settings: Settings, target: Target, results: str | None) -> Deduplicator | None:
+def _deduplicator(settings: Settings, target: Target, results: str | None) -> Deduplicator | None:
     """What tells which rows would be skipped as equal to one that was accepted."""
     if settings.ledger is None and settings.duplicates == "send":
         return None
@@ -244,7 +244,7 @@ def _count(
     found: DryRun,
     item: Item,
     turn_away: Callable[[Conversion], Outcome | None],
-    once: Deduplicator | None,
+    deduplicator: Deduplicator | None,
 ) -> None:
     if isinstance(item, Settled):
         found.read += item.rows
@@ -259,12 +259,12 @@ def _count(
         if outcome is not None and was_too_old(item.row):
             found.settled += 1
             return
-        if outcome is None and once is not None:
-            admitted = once.admit(item)
+        if outcome is None and deduplicator is not None:
+            admitted = deduplicator.admit(item)
             if isinstance(admitted, Outcome):
                 outcome = admitted
             elif admitted is not None:
-                _assume_accepted(once, admitted)
+                _assume_accepted(deduplicator, admitted)
     if outcome is None:
         found.to_send += 1
         return
@@ -279,8 +279,8 @@ def _count(
         examples.append(Example(row.source, row.number, row.line, outcome.detail))
 
 
-def _assume_accepted(once: Deduplicator, conversion: Conversion) -> None:
+def _assume_accepted(deduplicator: Deduplicator, conversion: Conversion) -> None:
     """What is equal to a row that would be sent would be skipped, if that one is accepted."""
     outcome = Outcome(conversion.row, conversion, Result.ACCEPTED, 200)
-    once.remember(outcome)
-    once.settled(outcome)
+    deduplicator.remember(outcome)
+    deduplicator.settled(outcome)

@@ -101,12 +101,12 @@ class Job:
             self._target.name,
             settings.shown(),
         )
-        once = self._open_once(settings, run_id)
+        deduplicator = self._open_deduplicator(settings, run_id)
         try:
             self.outputs.begin(start)
         except BaseException:
-            if once is not None:
-                once.close()
+            if deduplicator is not None:
+                deduplicator.close()
             raise
         run = Run(
             settings,
@@ -116,7 +116,7 @@ class Job:
             batches=source.batches,
             damages=source.damages,
             run_id=run_id,
-            once=once,
+            deduplicator=deduplicator,
             watch=watch,
             expect=source.expect,
             result_unknown=rows_of_unknown_result(self.runs),
@@ -134,7 +134,7 @@ class Job:
         summary.notes += [f"{old} is renamed as {new}" for old, new in self.outputs.set_aside]
         return run
 
-    def _open_once(self, settings: Settings, run_id: str) -> Deduplicator | None:
+    def _open_deduplicator(self, settings: Settings, run_id: str) -> Deduplicator | None:
         """What keeps equal rows from being sent again, knowing what earlier runs had accepted."""
         memory: Memory
         if settings.ledger is not None:

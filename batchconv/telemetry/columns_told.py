@@ -45,7 +45,7 @@ def columns_lines(columns: Mapping[str, Recognised], settings: Settings) -> Iter
 
 
 def _lines(columns: Recognised, sources: Sequence[str], settings: Settings) -> Iterator[str]:
-    more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
+    more = f" and {count_of(len(sources) - 1, 'more input')}" if len(sources) > 1 else ""
     name = "standard input" if sources[0] == "-" else printable(sources[0])
     yield f"columns of {name}{more}:"
     for line in _sentences(columns, settings):

@@ -69,13 +69,13 @@ class MetricsFile:
             self._rewrite, most=1, name="batchconv-metrics"
         )
 
-    def see(self, sight: RunSnapshot) -> None:
-        self._writing.give([*_families(sight), *_last_families(self._last)])
+    def see(self, snapshot: RunSnapshot) -> None:
+        self._writing.give([*_families(snapshot), *_last_families(self._last)])
 
-    def end(self, sight: RunSnapshot) -> None:
-        if sight.exit_code is not None:
-            self._last = _ended(self._last, sight.at, sight.exit_code)
-        self.see(sight)
+    def end(self, snapshot: RunSnapshot) -> None:
+        if snapshot.exit_code is not None:
+            self._last = _ended(self._last, snapshot.at, snapshot.exit_code)
+        self.see(snapshot)
         self._writing.close(_PATIENCE)
 
     def _rewrite(self, waiting: list[list[Metric]]) -> None:
@@ -169,22 +169,22 @@ def _last_families(last: Mapping[str, float]) -> Iterator[Metric]:
             yield _gauge(name, meaning, last[name])
 
 
-def _families(sight: RunSnapshot) -> Iterator[Metric]:
+def _families(snapshot: RunSnapshot) -> Iterator[Metric]:
     """All events of one run."""
-    books, traffic = sight.books, sight.traffic
+    books, traffic = snapshot.books, snapshot.traffic
     rows = {result.value: books.results[result] for result in Result}
-    reasons = {reason.value: sight.reasons.get(reason.value, 0) for reason in Reason}
-    pause = sight.pause.why if sight.pause else None
+    reasons = {reason.value: snapshot.reasons.get(reason.value, 0) for reason in Reason}
+    pause = snapshot.pause.why if snapshot.pause else None
     yield _counter("batchconv_rows", "Rows settled by this run.", rows, "outcome")
     yield _counter("batchconv_rows_not_accepted", "The same by reason.", reasons, "reason")
     yield _counter("batchconv_rows_read", "Rows read.", books.read)
     yield _counter("batchconv_rows_settled", "Rows that earlier runs had settled.", books.settled)
     yield _gauge("batchconv_rows_unsent", "Rows read and left without an outcome.", books.unsent)
     text = "Rows of the job whose last outcome is bad."
-    yield _gauge("batchconv_rows_outstanding", text, sight.outstanding, "outcome")
-    if sight.expected is not None:
+    yield _gauge("batchconv_rows_outstanding", text, snapshot.outstanding, "outcome")
+    if snapshot.expected is not None:
         text = "Rows in all inputs, as far as is known."
-        yield _gauge("batchconv_rows_expected", text, round(sight.expected))
+        yield _gauge("batchconv_rows_expected", text, round(snapshot.expected))
     yield _counter("batchconv_requests", "Requests sent, retries included.", traffic.requests)
     yield _counter("batchconv_retries", "Requests after a row's first.", traffic.retries)
     yield _counter("batchconv_throttled", "Requests answered with 429.", traffic.throttled)
@@ -193,22 +193,22 @@ def _families(sight: RunSnapshot) -> Iterator[Metric]:
         "Requests repeated although the one before may have arrived.",
         traffic.unknown_repeats,
     )
-    yield _durations(sight)
-    yield _gauge("batchconv_in_flight", "Requests in flight.", sight.in_flight)
-    yield _gauge("batchconv_in_flight_limit", "Requests that may be in flight.", sight.width)
+    yield _durations(snapshot)
+    yield _gauge("batchconv_in_flight", "Requests in flight.", snapshot.in_flight)
+    yield _gauge("batchconv_in_flight_limit", "Requests that may be in flight.", snapshot.width)
     yield _gauge("batchconv_retries_waiting", "Rows that wait for a retry.", traffic.waiting)
-    paused = {why: sight.paused.get(why, 0.0) for why in _WAITS}
+    paused = {why: snapshot.paused.get(why, 0.0) for why in _WAITS}
     yield _counter("batchconv_paused_seconds", "Seconds of pauses.", paused, "why")
     now = {why: float(why == pause) for why in _WAITS}
     yield _gauge("batchconv_paused", "1 during a pause, else 0.", now, "why")
-    yield _gauge("batchconv_running", "Whether a run is under way.", sight.exit_code is None)
-    yield _gauge("batchconv_run_start_timestamp_seconds", "When it started.", sight.started)
-    yield _gauge("batchconv_written_timestamp_seconds", "When this was written.", sight.at)
+    yield _gauge("batchconv_running", "Whether a run is under way.", snapshot.exit_code is None)
+    yield _gauge("batchconv_run_start_timestamp_seconds", "When it started.", snapshot.started)
+    yield _gauge("batchconv_written_timestamp_seconds", "When this was written.", snapshot.at)
     yield _gauge("batchconv_build_info", "The version.", {__version__: 1}, "version")
 
 
-def _durations(sight: RunSnapshot) -> Metric:
-    latencies = sight.latencies
+def _durations(snapshot: RunSnapshot) -> Metric:
+    latencies = snapshot.latencies
     pairs = list(zip(map(str, BUCKETS), latencies.up_to(BUCKETS), strict=True))
     told = HistogramMetricFamily(
         "batchconv_request_duration_seconds", "Duration of the last request of each row."

@@ -31,11 +31,11 @@ class Observer(Protocol):
 
     every: float
 
-    def see(self, sight: RunSnapshot) -> None:
+    def see(self, snapshot: RunSnapshot) -> None:
         """Look; called on the event loop, so anything slow belongs in a thread."""
         ...
 
-    def end(self, sight: RunSnapshot) -> None:
+    def end(self, snapshot: RunSnapshot) -> None:
         """The last look, when the run is over."""
         ...
 
@@ -47,7 +47,7 @@ class Observed(Protocol):
         """Send everything."""
         ...
 
-    def sight(self) -> RunSnapshot:
+    def snapshot(self) -> RunSnapshot:
         """What can be seen of it now."""
         ...
 
@@ -66,7 +66,7 @@ async def observed(run: Observed, observers: Sequence[Observer]) -> Summary:
         return await run.run()
     finally:
         following.cancel()
-        ending = [asyncio.to_thread(observer.end, run.sight()) for observer in observers]
+        ending = [asyncio.to_thread(observer.end, run.snapshot()) for observer in observers]
         for ended in await asyncio.gather(following, *ending, return_exceptions=True):
             if isinstance(ended, Exception):
                 _tell_defect(ended)
@@ -76,11 +76,11 @@ async def _follow(run: Observed, observers: Sequence[Observer]) -> None:
     clock = asyncio.get_running_loop().time
     due = dict.fromkeys(range(len(observers)), 0.0)
     while due:
-        sight, now = run.sight(), clock()
+        snapshot, now = run.snapshot(), clock()
         for number in [one for one, moment in due.items() if moment <= now]:
             due[number] = now + observers[number].every
             try:
-                observers[number].see(sight)
+                observers[number].see(snapshot)
             except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
                 del due[number]
                 _tell_defect(error)
@@ -111,7 +111,7 @@ def metrics_of(settings: Settings, run: Observed) -> list[Observer]:
     from batchconv.telemetry.metrics import MetricsFile  # noqa: PLC0415 - an extra
 
     try:
-        return [MetricsFile(settings.metrics_file, run.sight())]
+        return [MetricsFile(settings.metrics_file, run.snapshot())]
     except BaseException:
         run.discard()
         raise

@@ -110,17 +110,19 @@ class Bar:
             return True  # it is not the terminal that this process is controlled from
 
 
-def draw(sight: RunSnapshot, rate: float | None, left: float | None, size: Size) -> RenderableType:
+def draw(
+    snapshot: RunSnapshot, rate: float | None, left: float | None, size: Size
+) -> RenderableType:
     """The bar with the texts beside and below it, never wider or higher than the terminal.
 
     Args:
-        sight: the run.
+        snapshot: the run.
         rate: rows a second, or None when that is not known yet.
         left: seconds, or None when nobody can tell.
         size: of the terminal.
     """
     width = max(1, size.columns - 1)  # in its last column some terminals begin a new line
-    told = [words.percent(sight), words.rows(sight, about="~")]
+    told = [words.percent(snapshot), words.rows(snapshot, about="~")]
     if rate is not None:
         told.append(f"{rate:,.1f}/s")
     if left is not None:
@@ -128,12 +130,12 @@ def draw(sight: RunSnapshot, rate: float | None, left: float | None, size: Size)
     head = [Text(text) for text in told if text]
     beside = sum(len(text) + len(_GAP) for text in head)
     lines: list[RenderableType] = []
-    counts = [*_outcomes(sight), *map(Text, words.others(sight))]
+    counts = [*_outcomes(snapshot), *map(Text, words.others(snapshot))]
     if width - beside >= _LEAST_BAR:
-        lines.append(_bar_line(sight, head, width - beside))
+        lines.append(_bar_line(snapshot, head, width - beside))
     else:
         counts = head + counts
-    waiting = words.state(sight)
+    waiting = words.state(snapshot)
     if waiting:
         lines.append(_waiting(waiting, size))
     lines += _flow(counts, width)
@@ -144,11 +146,11 @@ def _waiting(text: str, size: Size) -> Text:
     return Text(printable(text)[: max(1, size.columns - 1)], style="bold yellow", no_wrap=True)
 
 
-def _bar_line(sight: RunSnapshot, beside: list[Text], width: int) -> RenderableType:
-    share = sight.share
+def _bar_line(snapshot: RunSnapshot, beside: list[Text], width: int) -> RenderableType:
+    share = snapshot.share
     line = Table.grid(padding=(0, len(_GAP), 0, 0))
     line.add_row(
-        # Without an end in sight it moves, to show that something happens.
+        # Without an end in snapshot it moves, to show that something happens.
         ProgressBar(total=None if share is None else 1.0, completed=share or 0.0, width=width,
                     pulse=share is None),
         *beside,
@@ -156,9 +158,9 @@ def _bar_line(sight: RunSnapshot, beside: list[Text], width: int) -> RenderableT
     return line
 
 
-def _outcomes(sight: RunSnapshot) -> Iterator[Text]:
-    for result, text in words.outcomes(sight):
-        yield Text(text, style=_STYLES[result] if sight.books.results[result] else "dim")
+def _outcomes(snapshot: RunSnapshot) -> Iterator[Text]:
+    for result, text in words.outcomes(snapshot):
+        yield Text(text, style=_STYLES[result] if snapshot.books.results[result] else "dim")
 
 
 def _flow(pieces: Iterable[Text], width: int) -> Iterator[Text]:

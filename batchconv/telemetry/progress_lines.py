@@ -20,47 +20,49 @@ class Plain:
         self.every = EVERY
         self._speed = Speed(self.every)
 
-    def see(self, sight: RunSnapshot) -> None:
-        self._speed.add(sight)
-        if sight.seconds >= self.every / 2:  # the look at the beginning has nothing to tell
-            rate, left = self._speed.rate, self._speed.left(sight)
-            tell(logging.INFO, "progress", line(sight, rate, left), **fields(sight, rate, left))
+    def see(self, snapshot: RunSnapshot) -> None:
+        self._speed.add(snapshot)
+        if snapshot.seconds >= self.every / 2:  # the look at the beginning has nothing to tell
+            rate, left = self._speed.rate, self._speed.left(snapshot)
+            tell(
+                logging.INFO, "progress", line(snapshot, rate, left), **fields(snapshot, rate, left)
+            )
 
-    def end(self, sight: RunSnapshot) -> None:
+    def end(self, snapshot: RunSnapshot) -> None:
         pass  # the totals are shown anyway
 
 
-def line(sight: RunSnapshot, rate: float | None, left: float | None) -> str:
+def line(snapshot: RunSnapshot, rate: float | None, left: float | None) -> str:
     """How far a run is, in one line."""
-    share = words.percent(sight)
-    how_far = f"{words.rows(sight)} ({share})" if share else words.rows(sight)
-    head = f"{how_far} after {show_duration(sight.seconds)}"
+    share = words.percent(snapshot)
+    how_far = f"{words.rows(snapshot)} ({share})" if share else words.rows(snapshot)
+    head = f"{how_far} after {show_duration(snapshot.seconds)}"
     if rate is not None:
         head += f", {rate:,.1f} a second"
     if left is not None:
         head += f", {words.left(left)}"
-    counts = ", ".join(text for _, text in words.outcomes(sight))
-    parts = [head, counts, *words.others(sight)]
-    waiting = words.state(sight)
+    counts = ", ".join(text for _, text in words.outcomes(snapshot))
+    parts = [head, counts, *words.others(snapshot)]
+    waiting = words.state(snapshot)
     return "; ".join([*parts, waiting] if waiting else parts)
 
 
-def fields(sight: RunSnapshot, rate: float | None, left: float | None) -> dict[str, object]:
+def fields(snapshot: RunSnapshot, rate: float | None, left: float | None) -> dict[str, object]:
     """The same for programs."""
-    books, traffic = sight.books.counts(), sight.traffic
+    books, traffic = snapshot.books.counts(), snapshot.traffic
     del books["unsent"]  # the end tells
-    median, high = sight.latencies.quantile(0.5), sight.latencies.quantile(0.95)
+    median, high = snapshot.latencies.quantile(0.5), snapshot.latencies.quantile(0.95)
     return {
         **books,
-        "expected": None if sight.expected is None else round(sight.expected),
+        "expected": None if snapshot.expected is None else round(snapshot.expected),
         "rows_per_second": None if rate is None else round(rate, 3),
-        "seconds": round(sight.seconds, 3),
+        "seconds": round(snapshot.seconds, 3),
         "seconds_left": None if left is None else round(left, 3),
         "requests": traffic.requests,
         "retries": traffic.retries,
         "throttled": traffic.throttled,
-        "in_flight": sight.in_flight,
+        "in_flight": snapshot.in_flight,
         "p50_ms": None if median is None else round(median * 1000, 1),
         "p95_ms": None if high is None else round(high * 1000, 1),
-        "waiting_for": words.state(sight),
+        "waiting_for": words.state(snapshot),
     }

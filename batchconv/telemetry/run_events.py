@@ -35,20 +35,20 @@ class Turns:
         self._pause: Pause | None = None
         self._stops = 0
 
-    def see(self, sight: RunSnapshot) -> None:
+    def see(self, snapshot: RunSnapshot) -> None:
         if not self._started:
             self._started = True
             tell(logging.INFO, "run-started", "the run has started", **self._about)
-        self._look_at_pause(sight.pause)
-        for stop in sight.stops[self._stops :]:
+        self._look_at_pause(snapshot.pause)
+        for stop in snapshot.stops[self._stops :]:
             why = f"stopping: {stop.why}"
             tell(logging.INFO, "stopping", why, exit_code=stop.exit_code, hint=stop.hint)
-        self._stops = max(self._stops, len(sight.stops))
+        self._stops = max(self._stops, len(snapshot.stops))
 
-    def end(self, sight: RunSnapshot) -> None:
-        if self._pause is not None and self._pause.why == sight.ended_in:
+    def end(self, snapshot: RunSnapshot) -> None:
+        if self._pause is not None and self._pause.why == snapshot.ended_in:
             self._pause = None  # it is not over because the run is
-        self.see(sight._replace(pause=None))
+        self.see(snapshot._replace(pause=None))
 
     def _look_at_pause(self, pause: Pause | None) -> None:
         before, self._pause = self._pause, pause

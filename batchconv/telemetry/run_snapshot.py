@@ -87,7 +87,7 @@ class RunSnapshot(NamedTuple):
         return seconds
 
 
-def look(
+def take_snapshot(
     summary: Summary,
     gate: AdmissionGate | None,
     feed: Prefetcher[Any] | None,

@@ -18,10 +18,10 @@ class Speed:
         self._window = window
         self._seen: deque[tuple[float, int]] = deque()
 
-    def add(self, sight: RunSnapshot) -> None:
+    def add(self, snapshot: RunSnapshot) -> None:
         """Take in a look at the run."""
-        self._seen.append((sight.at, sight.done))
-        while len(self._seen) > 2 and self._seen[1][0] <= sight.at - self._window:
+        self._seen.append((snapshot.at, snapshot.done))
+        while len(self._seen) > 2 and self._seen[1][0] <= snapshot.at - self._window:
             self._seen.popleft()
 
     @property
@@ -32,9 +32,9 @@ class Speed:
         (since, before), (now, done) = self._seen[0], self._seen[-1]
         return (done - before) / (now - since) if now > since else None
 
-    def left(self, sight: RunSnapshot) -> float | None:
+    def left(self, snapshot: RunSnapshot) -> float | None:
         """Seconds that the rest will take at this speed; None when nobody can tell."""
         rate = self.rate
-        if sight.expected is None or not rate or sight.pause is not None:
+        if snapshot.expected is None or not rate or snapshot.pause is not None:
             return None
-        return max(0.0, sight.expected - sight.done) / rate
+        return max(0.0, snapshot.expected - snapshot.done) / rate

@@ -14,15 +14,15 @@ ALWAYS = (Result.ACCEPTED, Result.REJECTED, Result.FAILED, Result.INVALID)
 """What is reported even when there are none."""
 
 
-def rows(sight: RunSnapshot, about: str = "about ") -> str:
+def rows(snapshot: RunSnapshot, about: str = "about ") -> str:
     """`22,800 of about 40,000 rows`; a guess has three digits that count."""
-    expected = sight.expected
+    expected = snapshot.expected
     if expected is None:
-        return f"{sight.done:,} rows"
+        return f"{snapshot.done:,} rows"
     if isinstance(expected, int):
-        return f"{sight.done:,} of {expected:,} rows"
-    total = max(round(float(f"{expected:.3g}")), sight.done)
-    return f"{sight.done:,} of {about}{total:,} rows"
+        return f"{snapshot.done:,} of {expected:,} rows"
+    total = max(round(float(f"{expected:.3g}")), snapshot.done)
+    return f"{snapshot.done:,} of {about}{total:,} rows"
 
 
 def left(seconds: float) -> str:
@@ -30,43 +30,43 @@ def left(seconds: float) -> str:
     return f"{f'{math.ceil(seconds)} s' if seconds < 60 else show_duration(seconds)} left"
 
 
-def percent(sight: RunSnapshot) -> str:
+def percent(snapshot: RunSnapshot) -> str:
     """`57%`, and 100% only when all is done; empty when nobody can tell."""
-    share = sight.share
+    share = snapshot.share
     return "" if share is None else f"{math.floor(share * 100)}%"
 
 
-def outcomes(sight: RunSnapshot) -> Iterator[tuple[Result, str]]:
+def outcomes(snapshot: RunSnapshot) -> Iterator[tuple[Result, str]]:
     """`accepted 22,780` and so on."""
     for result in Result:
-        count = sight.books.results[result]
+        count = snapshot.books.results[result]
         if count or result in ALWAYS:
             yield result, f"{result.value} {count:,}"
 
 
-def others(sight: RunSnapshot) -> Iterator[str]:
+def others(snapshot: RunSnapshot) -> Iterator[str]:
     """`31 retries`, `20 in flight`, `p50 88 ms`, `p95 167 ms`."""
-    traffic = sight.traffic
+    traffic = snapshot.traffic
     yield count_of(traffic.retries, "retry", "retries")
-    yield f"{sight.in_flight:,} in flight"
+    yield f"{snapshot.in_flight:,} in flight"
     for name, share in (("p50", 0.5), ("p95", 0.95)):
-        seconds = sight.latencies.quantile(share)
+        seconds = snapshot.latencies.quantile(share)
         if seconds is not None:
             yield f"{name} {show_duration(seconds)}"
     if traffic.waiting:
         yield f"{traffic.waiting:,} waiting for a retry"
-    if sight.books.settled:
-        yield f"already settled {sight.books.settled:,}"
+    if snapshot.books.settled:
+        yield f"already settled {snapshot.books.settled:,}"
 
 
-def state(sight: RunSnapshot) -> str | None:
+def state(snapshot: RunSnapshot) -> str | None:
     """What the run waits for when it waits; None when it is at work."""
-    if sight.stops:
-        rest = f"; {sight.in_flight:,} still in flight" if sight.in_flight else ""
-        return f"stopping: {sight.stops[0].why}{rest}"
-    pause = sight.pause
+    if snapshot.stops:
+        rest = f"; {snapshot.in_flight:,} still in flight" if snapshot.in_flight else ""
+        return f"stopping: {snapshot.stops[0].why}{rest}"
+    pause = snapshot.pause
     if pause is not None:
         what = "next probe" if pause.why == "outage" else "next request"
         then = f"{what} in {show_duration(pause.left)}" if pause.left else f"{what} is under way"
         return f"{pause.why} for {show_duration(pause.lasted)}; {then}"
-    return "waiting for input" if sight.starved else None
+    return "waiting for input" if snapshot.starved else None

@@ -46,7 +46,7 @@ class Desk:
     """A settling with a disk, a summary, and what it asked for."""
 
     def __init__(
-        self, once: Deduplicator | None = None, max_errors: ErrorLimit | None = None
+        self, deduplicator: Deduplicator | None = None, max_errors: ErrorLimit | None = None
     ) -> None:
         self.disk = Disk()
         self.summary = Summary("run", 0.0)
@@ -57,7 +57,7 @@ class Desk:
             self.disk,
             self.summary.books,
             self.summary.add,
-            once=once,
+            deduplicator=deduplicator,
             max_errors=max_errors,
             watch=None,
             stop=self.stops.append,
@@ -161,14 +161,14 @@ async def test_a_cancelled_wait_takes_nothing_back():
 
 @pytest.mark.parametrize("result", [Result.ACCEPTED, Result.FAILED])
 async def test_duplicates_follow_the_row_they_waited_for(result):
-    once = Deduplicator(RunMemory(), "run")
-    desk = Desk(once)
+    deduplicator = Deduplicator(RunMemory(), "run")
+    desk = Desk(deduplicator)
     first, *others = [outcome(n, message_id="same") for n in (1, 2, 3)]
     assert first.conversion is not None
-    assert once.admit(first.conversion) is first.conversion
+    assert deduplicator.admit(first.conversion) is first.conversion
     waiting = deque(one.conversion for one in others)
     for one in waiting:
-        assert once.admit(one) is None
+        assert deduplicator.admit(one) is None
     await desk.settling.settle(first._replace(result=result, reason=Reason.TIMEOUT))
     desk.settling.finish()
     if result is Result.ACCEPTED:

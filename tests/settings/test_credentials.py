@@ -169,7 +169,7 @@ def test_a_file_that_holds_no_secret_is_refused_and_not_told_of(file, flag, cont
     assert f"--{flag.replace('_', '-')}" in str(caught.value) or "the secret" in str(caught.value)
     told = "".join(traceback.format_exception(caught.value)) + str(caught.value.hint)
     assert "CANARY" not in told
-    # Not even out of sight: error trackers show the causes that `from None` hides.
+    # Not even out of snapshot: error trackers show the causes that `from None` hides.
     seen = caught.value.__context__
     assert seen is None
 

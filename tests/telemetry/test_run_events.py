@@ -84,11 +84,11 @@ class Broken:
     every = 0.0
     looks = 0
 
-    def see(self, _sight):
+    def see(self, _snapshot):
         self.looks += 1
         raise ZeroDivisionError("with a secret in its text")
 
-    def end(self, _sight):
+    def end(self, _snapshot):
         raise ZeroDivisionError("with a secret in its text")
 
 

@@ -36,7 +36,7 @@ from tests.shells import Wire
 HEAD = "message_id,delivered\n"
 
 
-def sight(done=0, *, at=0.0, expected=None, **more) -> RunSnapshot:
+def snapshot(done=0, *, at=0.0, expected=None, **more) -> RunSnapshot:
     books = Books(read=done)
     books.results[Result.ACCEPTED] = done
     return RunSnapshot(
@@ -131,14 +131,14 @@ def test_a_run_that_is_over_is_seen_whole_and_looking_at_it_changed_nothing(tmp_
     class Everything:
         every = 0.0
 
-        def see(self, sight):
-            seen.append(sight)
+        def see(self, snapshot):
+            seen.append(snapshot)
 
         end = see
 
     settings = Settings(simulate="calm", rate=None, results=str(tmp_path / "r.jsonl"))
     run = prepare_upload([str(path)], settings, {})
-    before = run.sight()
+    before = run.snapshot()
     summary = asyncio.run(observed(run, [Everything()]))
     assert (before.done, before.exit_code, before.in_flight) == (0, None, 0)
     last = seen[-1]
@@ -160,7 +160,7 @@ async def test_an_observer_that_fails_is_told_of_and_the_run_is_what_it_is(
     class Broken:
         every = 0.0
 
-        def see(self, sight):
+        def see(self, snapshot):
             raise LookupError("a secret")
 
         end = see
@@ -176,36 +176,36 @@ async def test_an_observer_that_fails_is_told_of_and_the_run_is_what_it_is(
 
 def test_speed_is_that_of_the_last_while():
     speed = Speed(20.0)
-    speed.add(sight(0))
+    speed.add(snapshot(0))
     assert speed.rate is None
     for second in range(1, 101):
-        speed.add(sight(second * 10, at=second, expected=2000))
+        speed.add(snapshot(second * 10, at=second, expected=2000))
     assert speed.rate == pytest.approx(10)
-    assert speed.left(sight(1000, at=100, expected=2000)) == pytest.approx(100)
+    assert speed.left(snapshot(1000, at=100, expected=2000)) == pytest.approx(100)
     for second in range(101, 121):
-        speed.add(sight(1000, at=second, expected=2000))
+        speed.add(snapshot(1000, at=second, expected=2000))
     assert speed.rate == 0
-    assert speed.left(sight(1000, at=120, expected=2000)) is None
+    assert speed.left(snapshot(1000, at=120, expected=2000)) is None
 
 
 def test_no_time_left_is_told_while_nothing_leaves_or_the_end_is_unknown():
     speed = Speed(20.0)
-    speed.add(sight(0))
-    speed.add(sight(10, at=1))
-    assert speed.left(sight(10, at=1)) is None
-    assert speed.left(sight(10, at=1, expected=20, pause=Pause("outage", 1, 1))) is None
+    speed.add(snapshot(0))
+    speed.add(snapshot(10, at=1))
+    assert speed.left(snapshot(10, at=1)) is None
+    assert speed.left(snapshot(10, at=1, expected=20, pause=Pause("outage", 1, 1))) is None
 
 
 @pytest.mark.parametrize(
     ("seen", "text", "percent"),
     [
-        (sight(5), "5 rows", ""),
-        (sight(22_800, expected=40_123.4), "22,800 of about 40,100 rows", "56%"),
-        (sight(22_800, expected=40_123), "22,800 of 40,123 rows", "56%"),
-        (sight(39_999, expected=40_000), "39,999 of 40,000 rows", "99%"),
-        (sight(40_000, expected=40_000), "40,000 of 40,000 rows", "100%"),
-        (sight(0, expected=0), "0 of 0 rows", "0%"),
-        (sight(1_004, expected=1_003.2), "1,004 of about 1,004 rows", "100%"),
+        (snapshot(5), "5 rows", ""),
+        (snapshot(22_800, expected=40_123.4), "22,800 of about 40,100 rows", "56%"),
+        (snapshot(22_800, expected=40_123), "22,800 of 40,123 rows", "56%"),
+        (snapshot(39_999, expected=40_000), "39,999 of 40,000 rows", "99%"),
+        (snapshot(40_000, expected=40_000), "40,000 of 40,000 rows", "100%"),
+        (snapshot(0, expected=0), "0 of 0 rows", "0%"),
+        (snapshot(1_004, expected=1_003.2), "1,004 of about 1,004 rows", "100%"),
     ],
 )
 def test_how_far_it_is_in_words(seen, text, percent):
@@ -216,17 +216,19 @@ def test_how_far_it_is_in_words(seen, text, percent):
 @pytest.mark.parametrize(
     ("seen", "text"),
     [
-        (sight(), None),
-        (sight(pause=Pause("throttled", 12, 3)), "throttled for 12.0 s; next request in 3.0 s"),
-        (sight(pause=Pause("outage", 125, 8)), "outage for 2 min 5 s; next probe in 8.0 s"),
-        (sight(pause=Pause("outage", 125, 0)), "outage for 2 min 5 s; next probe is under way"),
-        (sight(starved=True), "waiting for input"),
+        (snapshot(), None),
+        (snapshot(pause=Pause("throttled", 12, 3)), "throttled for 12.0 s; next request in 3.0 s"),
+        (snapshot(pause=Pause("outage", 125, 8)), "outage for 2 min 5 s; next probe in 8.0 s"),
+        (snapshot(pause=Pause("outage", 125, 0)), "outage for 2 min 5 s; next probe is under way"),
+        (snapshot(starved=True), "waiting for input"),
         (
-            sight(stops=[Stop(ExitCode.SIGINT, "interrupted by SIGINT")]),
+            snapshot(stops=[Stop(ExitCode.SIGINT, "interrupted by SIGINT")]),
             "stopping: interrupted by SIGINT",
         ),
         (
-            sight(stops=[Stop(ExitCode.LIMIT, "enough")], in_flight=2, pause=Pause("outage", 1, 1)),
+            snapshot(
+                stops=[Stop(ExitCode.LIMIT, "enough")], in_flight=2, pause=Pause("outage", 1, 1)
+            ),
             "stopping: enough; 2 still in flight",
         ),
     ],
@@ -245,7 +247,7 @@ def test_what_it_waits_for_in_words(seen, text):
 def test_a_bar_is_never_wider_nor_higher_than_the_terminal(
     columns, lines, done, expected, rate, left, waiting
 ):
-    seen = sight(done, expected=expected, starved=waiting, in_flight=17)
+    seen = snapshot(done, expected=expected, starved=waiting, in_flight=17)
     written = io.StringIO()
     console = Console(file=written, width=columns, height=lines, force_terminal=True, no_color=True)
     console.print(draw(seen, rate, left, Size(columns, lines)), end="")
@@ -257,7 +259,7 @@ def test_a_bar_is_never_wider_nor_higher_than_the_terminal(
 
 
 def test_a_terminal_does_not_obey_what_a_file_is_named():
-    seen = sight(stops=[Stop(ExitCode.FILE, "a\x1b]0;title\x07\n.csv cannot be written")])
+    seen = snapshot(stops=[Stop(ExitCode.FILE, "a\x1b]0;title\x07\n.csv cannot be written")])
     written = io.StringIO()
     Console(file=written, width=80, color_system=None).print(draw(seen, None, None, Size(80, 24)))
     assert "a\\x1b]0;title\\x07\\x0a.csv cannot be written" in written.getvalue()

@@ -94,7 +94,7 @@ def is_url(name: str) -> bool:
 
 
 def as_input(name: str, *, found: bool = False) -> Input:
-    """The input of that name; of a URL what may be secret is kept out of sight.
+    """The input of that name; of a URL what may be secret is kept out of snapshot.
 
     Raises:
         UsageError: a URL has user-info, or would be read where others can listen.
