@@ -29,7 +29,7 @@ async def test_one_signal_stops_in_good_order_and_nothing_is_sent_twice(tmp_path
             ended = await shell.upload("in.csv").signal_after(simulator, requests, number)
             assert ended.code == CODES[number], ended.err
             assert f"interrupted by {number.name}" in ended.err
-            assert "resume with: batchconv upload --base-url" in ended.err
+            assert "resume with: batchconv upload --resume --base-url" in ended.err
             assert ended.books.settled == settled
             assert ended.books.accepted >= requests
             settled = len(shell.results("in.results.jsonl"))
