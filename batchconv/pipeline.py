@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from batchconv.errors import BatchconvError, OutputError
 from batchconv.journal.deduplication import Deduplicator
@@ -11,61 +11,20 @@ from batchconv.journal.outcome_writer import OutcomeWriter, Watch
 from batchconv.journal.outputs import Outputs
 from batchconv.journal.runs_file import RunEnd
 from batchconv.journal.settled_index import Item, Settled
-from batchconv.model import Conversion, Outcome, Reply, Row
+from batchconv.model import Conversion, Outcome, Reply
 from batchconv.reading.prefetch import Prefetcher
-from batchconv.reading.reader import Reader
 from batchconv.sending.age_limit import age_limit, was_too_old
 from batchconv.sending.retry import Backoff
 from batchconv.sending.stops import Stop, duration_stop, file_stop, signal_stop
 from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport
 from batchconv.sending.worker_pool import Pool
 from batchconv.settings.options import Settings
-from batchconv.settings.read_options import ReadSettings, mapper_of, read_options_of
 from batchconv.telemetry.events import tell_attempt
 from batchconv.telemetry.run_snapshot import Expectation, RunSnapshot, take_snapshot
 from batchconv.telemetry.summary import Summary
 from batchconv.vonage.verdicts import Judged, ReplyJudge
 
 _MOST_HELD = 1_000  # duplicates that wait for an equal row before reading pauses
-
-
-def read(
-    inputs: Sequence[str], settings: ReadSettings, *, timestamps: bool = True
-) -> tuple[Reader, Iterator[list[Conversion | Outcome]]]:
-    """The first half of the pipeline: checked inputs, and their rows as conversions or `invalid`.
-
-    Rows come in batches: as many at once as are there.
-
-    Raises:
-        UsageError: a setting or a column is wrong.
-        InputError: an input is missing or unreadable.
-    """
-    reader, batches = read_rows(inputs, settings)
-    return reader, map(mapper_of(settings, timestamps=timestamps).all, batches)
-
-
-def read_rows(inputs: Sequence[str], settings: ReadSettings) -> tuple[Reader, Iterator[list[Row]]]:
-    """Checked inputs, and their rows as they stand there, in batches.
-
-    Raises:
-        UsageError: a setting or a column is wrong.
-        InputError: an input is missing or unreadable.
-    """
-    reader = Reader(
-        inputs, read_options_of(settings), format=settings.format, compression=settings.compression
-    )
-    reader.check()
-    return reader, _limited(reader.batches(), settings.limit)
-
-
-def _limited(batches: Iterator[list[Row]], limit: int | None) -> Iterator[list[Row]]:
-    """The first *limit* rows; nothing is read any more once they are there."""
-    if limit is None:
-        yield from batches
-        return
-    while limit > 0 and (batch := next(batches, [])):
-        yield batch[:limit]
-        limit -= len(batch)
 
 
 class Run:

@@ -24,7 +24,7 @@ import pytest
 
 from batchconv.errors import InputError, UsageError
 from batchconv.model import Conversion, Outcome
-from batchconv.pipeline import read
+from batchconv.operations.read_inputs import read
 from batchconv.settings.read_options import ReadSettings
 from tests.oracles import check_delimited, check_json
 from tests.readers import read_one_by_one

@@ -15,7 +15,7 @@ from batchconv.journal.reader import ResultsReader
 from batchconv.journal.settled_index import Journal, Standing
 from batchconv.model import Result, read_key
 from batchconv.operations.own_inputs import sort_inputs
-from batchconv.pipeline import read_rows
+from batchconv.operations.read_inputs import read_rows
 from batchconv.settings.read_options import ReadSettings, mapper_of
 
 MOST_NAMED = 20

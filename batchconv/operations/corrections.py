@@ -15,9 +15,9 @@ from batchconv.journal.runs_file import JobRun
 from batchconv.journal.settled_index import Item, Journal, Settled, taking_place
 from batchconv.model import Conversion, Earlier, Outcome, Raw, Reason, Result, Row, read_key
 from batchconv.operations.job import Source, limited
+from batchconv.operations.read_inputs import read_rows
 from batchconv.operations.row_options import as_earlier, differences, for_failed_rows, given_of
 from batchconv.operations.target import Target
-from batchconv.pipeline import read_rows
 from batchconv.reading.columns import Recognised
 from batchconv.reading.formats import FormatName, Layout
 from batchconv.reading.mapper import Mapper

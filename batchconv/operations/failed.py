@@ -20,8 +20,8 @@ from batchconv.journal.settled_index import Journal, Standing
 from batchconv.model import Conversion, Outcome, Reason, Result
 from batchconv.operations.failed_names import name_failed_rows
 from batchconv.operations.own_inputs import sort_inputs
+from batchconv.operations.read_inputs import read_rows
 from batchconv.operations.row_options import as_earlier
-from batchconv.pipeline import read_rows
 from batchconv.reading.reader import Reader
 from batchconv.settings.read_options import ReadSettings, mapper_of
 

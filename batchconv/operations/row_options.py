@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from batchconv.errors import UsageError
 from batchconv.journal.settled_index import Journal
-from batchconv.pipeline import read_rows
+from batchconv.operations.read_inputs import read_rows
 from batchconv.reading.columns import ADDED_COLUMNS, FIELDS
 from batchconv.reading.reader import Reader
 from batchconv.reading.sources import can_reopen

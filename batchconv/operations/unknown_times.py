@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 from batchconv.errors import count_of
 from batchconv.model import Conversion, Outcome, Reason
-from batchconv.pipeline import read_rows
+from batchconv.operations.read_inputs import read_rows
 from batchconv.reading.sources import can_reopen, is_url
 from batchconv.reading.spreadsheets import DateNotations
 from batchconv.settings.read_options import ReadSettings, mapper_of

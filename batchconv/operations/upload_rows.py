@@ -15,10 +15,10 @@ from batchconv.model import Result
 from batchconv.operations.corrections import Corrections
 from batchconv.operations.job import Source, limited
 from batchconv.operations.own_inputs import SortedInputs, sort_inputs
+from batchconv.operations.read_inputs import read_rows
 from batchconv.operations.row_options import check_rows_known, differences
 from batchconv.operations.target import Target
 from batchconv.operations.unknown_times import unknown_times
-from batchconv.pipeline import read_rows
 from batchconv.reading.formats import Layout
 from batchconv.reading.reader import Reader
 from batchconv.settings.options import Settings

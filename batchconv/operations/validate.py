@@ -16,8 +16,8 @@ from batchconv.operations.distinct import DistinctCounter
 from batchconv.operations.findings import Example, Findings, Suspicion
 from batchconv.operations.invalid_rows import open_invalid
 from batchconv.operations.own_inputs import own_file_error
+from batchconv.operations.read_inputs import read
 from batchconv.operations.time_span import TimeSpan
-from batchconv.pipeline import read
 from batchconv.reading.sources import expand
 from batchconv.reading.spreadsheets import IdLengths
 from batchconv.settings.read_options import ReadSettings

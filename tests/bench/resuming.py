@@ -8,7 +8,7 @@ from collections import deque
 from pathlib import Path
 
 from batchconv.model import NO_FIELDS, Conversion, Row, show_key
-from batchconv.pipeline import read_rows
+from batchconv.operations.read_inputs import read_rows
 from batchconv.settings.read_options import ReadSettings
 from tests.bench.data import rows, write_csv
 from tests.bench.figures import Figure, Scale

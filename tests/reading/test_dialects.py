@@ -9,7 +9,7 @@ import pytest
 
 from batchconv.errors import UsageError
 from batchconv.model import Conversion, Outcome
-from batchconv.pipeline import read
+from batchconv.operations.read_inputs import read
 from batchconv.reading.columns import ColumnError
 from batchconv.reading.formats.decoding import Decoder
 from batchconv.settings.read_options import ReadSettings

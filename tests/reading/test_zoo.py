@@ -8,8 +8,8 @@ import pytest
 
 from batchconv.errors import UsageError
 from batchconv.model import Conversion
+from batchconv.operations.read_inputs import read
 from batchconv.operations.validate import validate
-from batchconv.pipeline import read
 from batchconv.settings.read_options import ReadSettings
 
 SEEN = "2026-11-20 06:08:15"
