@@ -12,10 +12,10 @@ COMMANDS = [
     ["upload", "--help"],
     ["validate", "in.csv"],
     ["validate", "--json", "in.csv"],
-    ["audit", "in.csv", "--results", "in.results.jsonl"],
-    ["report", "in.results.jsonl"],
-    ["report", "--json", "in.results.jsonl"],
-    ["report", "--html", "-", "in.results.jsonl"],
+    ["audit", "in.csv", "--results", "in.simulated.results.jsonl"],
+    ["report", "in.simulated.results.jsonl"],
+    ["report", "--json", "in.simulated.results.jsonl"],
+    ["report", "--html", "-", "in.simulated.results.jsonl"],
     ["config", "show"],
     ["config", "init", "-"],
     ["completion", "bash"],
@@ -41,7 +41,13 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stdout")
     (folder / "in.csv").write_text("message_id,delivered\nA1,true\n")
     done = batchconv(
-        folder, "upload", "--simulate", "-o", "in.results.jsonl", "in.csv", stdout=subprocess.PIPE
+        folder,
+        "upload",
+        "--simulate",
+        "-o",
+        "in.simulated.results.jsonl",
+        "in.csv",
+        stdout=subprocess.PIPE,
     )
     assert done.returncode == 0, done.stderr
     return folder
