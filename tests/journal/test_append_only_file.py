@@ -200,13 +200,13 @@ def test_an_output_that_is_an_input_is_refused_by_whatever_name(named, way):
         refuse_inputs([named[way]], ["-", named["itself"]])
     with pytest.raises(UsageError, match="is the input"):
         refuse_inputs([named["itself"]], [named[way]])
-    with pytest.raises(UsageError, match="are one file"):
+    with pytest.raises(UsageError, match="are the same file"):
         refuse_inputs([named["itself"], named[way]], [])
 
 
 def test_two_outputs_that_would_become_one_file_are_refused(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path)
-    with pytest.raises(UsageError, match="are one file"):
+    with pytest.raises(UsageError, match="are the same file"):
         refuse_inputs([str(tmp_path / "r"), str(tmp_path / "link" / "r")], [])
 
 
