@@ -117,5 +117,5 @@ class Job:
 
 
 def _reader_is_coming(run: Run) -> bool:
-    feed = getattr(run, "_feed", None)
+    feed = getattr(run, "_prefetcher", None)
     return feed is not None and feed.coming

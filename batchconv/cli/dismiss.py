@@ -36,7 +36,7 @@ class _ReasonWord(click.Choice[str]):
         if value not in _REASONS:
             near = difflib.get_close_matches(value, _REASONS, n=3, cutoff=0.5)
             guess = f"did you mean {' or '.join(near)}?" if near else "see batchconv manual reasons"
-            self.fail(f"{value!r} is no reason; {guess}", param, ctx)
+            self.fail(f"{value!r} is not a reason; {guess}", param, ctx)
         return value
 
 

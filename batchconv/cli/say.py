@@ -130,7 +130,8 @@ def fill_descriptors() -> None:
 
 def leave(code: int) -> NoReturn:
     """End the process without waiting for threads: one may hang in a name or in a disk."""
-    for stream in (sys.stdout, sys.stderr):
+    # One that the program was started without is None.
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)

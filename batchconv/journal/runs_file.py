@@ -122,7 +122,7 @@ class RunsFile:
         """Remove the start of a run that does not take place, and the file if that began it."""
         if self._before is None:
             return
-        # Why the run does not take place is what has to be told, not that this fails as well.
+        # Why the run does not take place is what has to be shown, not that this fails as well.
         with contextlib.suppress(OSError, BatchconvError):
             file = AppendOnlyFile(self.path)
             try:

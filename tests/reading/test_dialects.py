@@ -168,7 +168,7 @@ def test_a_file_without_rows_is_no_error(data):
 
 def test_column_names_that_are_there_twice_matter_only_where_a_field_is_in_them():
     assert told("message_id,delivered,note,note\na,1,x,y\n") == [(2, "a")]
-    with pytest.raises(ColumnError, match="'message_id' is there 2 times"):
+    with pytest.raises(ColumnError, match="'message_id' exists 2 times"):
         told("message_id,message_id,delivered\na,b,1\n")
 
 

@@ -198,7 +198,11 @@ def test_a_mapped_key_beats_the_usual_one(read):
     ("data", "options", "message"),
     [
         ('{"id": "a", "delivered": true}\n', {}, "no column holds the message id"),
-        ("{}\n{}\n", {}, "no column holds the message id; the columns are: none"),
+        (
+            "{}\n{}\n",
+            {},
+            "no column holds the message id or the delivered value; the columns are: none",
+        ),
         ('{"message_id": "a"}\n' * 3, {}, "no column holds the delivered value"),
         (GOOD, {"mapped": {"message_id": "sms.id"}}, "there is no column 'sms.id'"),
         (GOOD, {"mapped": {"timestamp": "when"}}, "there is no column 'when'"),
