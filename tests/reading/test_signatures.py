@@ -5,8 +5,10 @@ import gzip
 import io
 import json
 import lzma
+import os
 import shlex
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -67,8 +69,13 @@ def run_hint(hint: str) -> bytes:
     """What the command of a hint gives to `batchconv upload -`."""
     command, pipe, rest = hint.rpartition(" | ")
     assert (pipe, rest) == (" | ", "batchconv upload -")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        ["sh", "-c", command], stdout=subprocess.PIPE, check=True, timeout=60
+        ["sh", "-c", command],
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=60,
+        env=os.environ | {"PATH": path},
     ).stdout
 
 
