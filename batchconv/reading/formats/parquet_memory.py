@@ -16,7 +16,8 @@ from pyarrow.parquet import ParquetFile
 
 _ROWS = 512  # in a batch, at most; more are slower
 _BATCH = 4 << 20  # bytes in a batch, as far as the footer tells
-_DECODED = 16 << 20  # bytes in a batch, at most, once it is decoded
+_DECODED = 8 << 20  # bytes in a batch, at most, once it is decoded
+_ROW = 64 << 20  # bytes that a single row may decode to
 _MOST_IN_LISTS = 4096  # bytes of a text in a list that is there often
 _PAGE = 64 << 20  # bytes of the largest page; usual ones have 1 MB
 _DICTIONARY = 24 << 20  # bytes of a dictionary, which is held twice for a moment
@@ -68,7 +69,7 @@ def rows_at_once(file: Any, raw: BinaryIO, group: int) -> int:
         if repeated and longest > _MOST_IN_LISTS and column.num_values * longest > _DECODED:
             raise TooLargeError(f"lists in column {column.path_in_schema!r} are too large")
         decoded += longest * _per_row(column, rows)
-    if decoded > 4 * _DECODED:
+    if decoded > _ROW:
         raise TooLargeError(f"a row decodes to {decoded >> 20} MB")
     return max(1, min(fit, _DECODED // max(1, decoded)))
 
