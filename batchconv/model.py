@@ -50,6 +50,7 @@ class Reason(StrEnum):
     TLS_FAILED = "tls-failed"
     CONNECTION_LOST = "connection-lost"
     BAD_REPLY = "bad-reply"
+    WORKER_LOST = "worker-lost"
     SERVER_ERROR = "server-error"
     # Never sent: the record.
     UNREADABLE_RECORD = "unreadable-record"

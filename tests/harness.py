@@ -100,6 +100,8 @@ class Job:
         self.replies.setdefault(conversion.message_id, []).append(reply.status or reply.trouble)
         return reply
 
+    workers = None
+
     def keep(self, connections: int) -> None:
         """Connections cost nothing here."""
 

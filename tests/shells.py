@@ -209,6 +209,8 @@ class Wire:
         self.sent: Counter[str] = Counter()
         self.status: dict[str, int] = {}
 
+    workers = None
+
     def keep(self, connections: int) -> None:
         """It has none."""
 

@@ -60,6 +60,7 @@ def sending_settings(values: dict[str, Any]) -> Settings:
 def run_and_exit(prepare: Callable[[Watch | None], Run], settings: Settings) -> NoReturn:
     """Prepare a run, run it, show its final summary, and exit with its code."""
     from batchconv.cli.telling import telling  # noqa: PLC0415 - start-up: --help needs none of it
+    from batchconv.sending.event_loop import new_event_loop  # noqa: PLC0415 - start-up
     from batchconv.telemetry.observers import note_failure, observed  # noqa: PLC0415 - start-up
 
     raise_limit()
@@ -75,7 +76,7 @@ def run_and_exit(prepare: Callable[[Watch | None], Run], settings: Settings) -> 
             voice.error(error)
             sys.exit(error.exit_code)
         _spare_the_collector()
-        runner = asyncio.Runner(loop_factory=_new_loop)
+        runner = asyncio.Runner(loop_factory=new_event_loop)
         loop = runner.get_loop()
         SIGNALS.ask(lambda number: loop.call_soon_threadsafe(run.interrupt, number))
         summary = runner.run(observed(run, observers))
@@ -93,12 +94,3 @@ def _spare_the_collector() -> None:
     tenth of the time of a run.
     """
     gc.freeze()
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    """The event loop of uvloop where there is one: it takes a tenth off the time of a run."""
-    try:
-        import uvloop  # noqa: PLC0415 - an extra
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()

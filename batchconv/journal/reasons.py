@@ -36,6 +36,7 @@ _FAILED = {
     Reason.TLS_FAILED: "TLS could not be set up with the server",
     Reason.CONNECTION_LOST: "the connection was lost",
     Reason.BAD_REPLY: "the reply was not HTTP",
+    Reason.WORKER_LOST: "the worker that was sending the row ended: killed, or out of memory",
     Reason.SERVER_ERROR: "5xx or 425",
 }
 _RECORD = {

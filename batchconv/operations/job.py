@@ -131,6 +131,7 @@ class Job:
         summary.failed_of_job = [
             path for one in self.runs if one.end is not None for path in one.end.failed_rows
         ]
+        summary.notes += self._target.notes
         summary.notes += [f"{old} is renamed as {new}" for old, new in self.outputs.set_aside]
         return run
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from batchconv.errors import UsageError
 from batchconv.sending.client import HttpClient, check_proxy, trust
 from batchconv.sending.proxy import Proxy, find_proxy
+from batchconv.sending.relay.launcher import WorkerSettings
+from batchconv.sending.relay.local import LocalWorkers
+from batchconv.sending.relay.relay import Relay
+from batchconv.sending.relay.staffing import staff
+from batchconv.sending.transport import Transport
 from batchconv.settings.credentials import find_auth
 from batchconv.settings.options import Settings
 from batchconv.simulator import API_KEY, API_SECRET, PROFILES, Simulator
@@ -26,6 +31,7 @@ class Target:
     Attributes:
         name: what results are marked with: the normalised address, the key's first two
             characters and a short hash of it; or `simulated`.
+        notes: sentences about how it is sent to.
 
     Raises:
         UsageError: from the constructor, when the account or the address is wrong.
@@ -33,6 +39,7 @@ class Target:
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         self._settings = settings
+        self._workers, self.notes = staff(settings.workers, settings.rate)
         self._auth: Auth
         self._proxy: Proxy | None = None
         if settings.simulate is not None:
@@ -65,25 +72,33 @@ class Target:
         return not getattr(self._auth, "request_time", False)
 
     @asynccontextmanager
-    async def client(self) -> AsyncIterator[HttpClient]:
-        """A client that is open for as long as the context is."""
+    async def client(self) -> AsyncIterator[Transport]:
+        """What conversions are sent through, open for as long as the context is."""
         settings = self._settings
         if settings.simulate is None:
-            async with self._client(settings.base_url) as client:
-                yield client
+            async with self._transport(settings.base_url) as transport:
+                yield transport
         else:
             async with (
                 Simulator(PROFILES[settings.simulate]) as simulator,
-                self._client(simulator.base_url) as client,
+                self._transport(simulator.base_url) as transport,
             ):
-                yield client
+                yield transport
 
-    def _client(self, base_url: str) -> HttpClient:
-        return HttpClient(
-            self._auth,
-            base_url=base_url,
-            timeout=self._settings.timeout,
-            connections=self._settings.limits.most_in_flight,
-            ca_file=self._settings.ca_file,
-            proxy=self._proxy,
+    def _transport(self, base_url: str) -> AbstractAsyncContextManager[Transport]:
+        settings, workers = self._settings, self._workers
+        connections = settings.limits.most_in_flight
+        if workers == 1:
+            return HttpClient(
+                self._auth,
+                base_url=base_url,
+                timeout=settings.timeout,
+                connections=connections,
+                ca_file=settings.ca_file,
+                proxy=self._proxy,
+            )
+        rate = None if settings.rate is None else settings.rate / workers
+        given = WorkerSettings(
+            self._auth, base_url, settings.timeout, connections, settings.ca_file, self._proxy, rate
         )
+        return Relay(LocalWorkers(given), workers, patience=settings.give_up_after)

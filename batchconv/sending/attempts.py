@@ -13,7 +13,7 @@ from batchconv.sending.limits.admission import Admission
 from batchconv.sending.stops import Stop, account_stop
 from batchconv.sending.traffic import Traffic
 from batchconv.sending.transport import NotWritten, Turn
-from batchconv.vonage.verdicts import Judged, Verdict, outcome_unknown
+from batchconv.vonage.verdicts import Judged, Verdict, outcome_unknown, says_nothing
 
 TellAttempt = Callable[[Row, int, Reply, str], None]
 """Row, number of the attempt, what came back, and the verdict on it."""
@@ -140,6 +140,7 @@ class Attempts:
             delivery.unheard = False
             delivery.unknown = delivery.unknown or outcome_unknown(reply)
             delivery.lost = reply.trouble is Reason.CONNECTION_LOST
+            delivery.worker_lost = says_nothing(reply)
             self._note(judged, delivery)
         gate.replied(
             conversion.row,

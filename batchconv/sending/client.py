@@ -125,6 +125,8 @@ class HttpClient:
         proxy: an HTTP proxy to go through.
     """
 
+    workers = None
+
     def __init__(
         self,
         auth: Auth,

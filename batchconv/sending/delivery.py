@@ -32,6 +32,7 @@ class Delivery:
         unheard: it was written and no answer has come, or one whose line is not written.
         repeated: it was sent again all the same.
         lost: its last connection was lost.
+        worker_lost: the worker that sent it last was lost: the server is not to blame.
         judged: the first attempt, until tenacity has heard of it.
     """
 
@@ -46,6 +47,7 @@ class Delivery:
     unheard: bool = False
     repeated: bool = False
     lost: bool = False
+    worker_lost: bool = False
     judged: Judged | None = None
 
     @classmethod

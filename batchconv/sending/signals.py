@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from batchconv.errors import Interrupted
@@ -49,17 +50,24 @@ class Signals:
         self._stop(number)
 
 
-def start_without_signals(thread: threading.Thread) -> None:
-    """Start *thread* so that the system never hands it a signal.
+@contextmanager
+def without_signals() -> Iterator[None]:
+    """Threads and processes that are begun within it are never handed a signal: they inherit that.
 
     Of two signals in quick succession Linux hands the second, and then both, to any other thread
     that takes them; a call in which the main thread hangs would go on.
     """
-    taken = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # a thread begins with its maker's
+    taken = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
-        thread.start()
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, taken)
+
+
+def start_without_signals(thread: threading.Thread) -> None:
+    """Start *thread* so that the system never hands it a signal."""
+    with without_signals():
+        thread.start()
 
 
 SIGNALS = Signals()

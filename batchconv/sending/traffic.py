@@ -89,6 +89,24 @@ class Pause(NamedTuple):
     what: str = ""
 
 
+class WorkerCounts(NamedTuple):
+    """How the workers of a run are, where it has any.
+
+    Attributes:
+        wanted: how many there are to be.
+        up: how many can be handed requests now.
+        lost: how many ended before the run did.
+        restarted: how many were started in place of those.
+        why: of the last one that was lost or could not be started: which one, and why; or empty.
+    """
+
+    wanted: int
+    up: int
+    lost: int = 0
+    restarted: int = 0
+    why: str = ""
+
+
 @dataclass(slots=True)
 class Traffic:
     """What went over the line, counted as it goes.

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 from batchconv.model import Conversion, Reply
+from batchconv.sending.traffic import WorkerCounts
 
 Turn = Callable[[Callable[[], bool]], Awaitable[None]]
 """Awaited by a transport when it is about to write a request, its connection open.
@@ -34,6 +35,11 @@ async def at_once(usable: Callable[[], bool]) -> None:
 
 class Transport(Protocol):
     """Carries conversions to the API and replies back."""
+
+    @property
+    def workers(self) -> WorkerCounts | None:
+        """How its workers are; None where it sends in this process."""
+        ...
 
     async def exchange(self, conversion: Conversion, turn: Turn, *, fresh: bool = False) -> Reply:
         """One conversion, one exchange; never raises for anything the network does.

@@ -280,7 +280,7 @@ class Pool:
         judged, delivery.judged = delivery.judged, None
         if judged is not None:
             return judged
-        if delivery.exchanges:
+        if delivery.exchanges and not delivery.worker_lost:
             await self.gate.afford_retry()
         return await self._attempts.make(delivery)
 

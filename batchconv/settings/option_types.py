@@ -156,7 +156,7 @@ def show(name: str, value: Any) -> Any:
     """The value of the setting *name* as JSON can hold it and everyone may see it."""
     if name == "api_key" and value:
         return mask_key(value)
-    if name == "concurrency" and value is None:
+    if name in ("concurrency", "workers") and value is None:
         return "auto"
     if name == "map":
         return [f"{field}={column}" for field, column in value]

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from batchconv.reading.columns import FIELDS
 from batchconv.sending.durations import parse_duration
+from batchconv.sending.relay.staffing import MOST_WORKERS
 from batchconv.sending.traffic import NO_ERROR_LIMIT, ErrorLimit
 
 T = TypeVar("T")
@@ -52,10 +53,19 @@ def read_rate(text: str) -> float | None:
 
 def read_concurrency(text: str) -> int | None:
     """Requests in flight, or None for `auto`."""
+    return _or_auto(at_least(1), text)
+
+
+def read_workers(text: str) -> int | None:
+    """Processes that send, or None for `auto`."""
+    return _or_auto(between(1, MOST_WORKERS), text)
+
+
+def _or_auto(parse: Callable[[str], int], text: str) -> int | None:
     if text == "auto":
         return None
     try:
-        return at_least(1)(text)
+        return parse(text)
     except ValueError as error:
         raise ValueError(f"{error}; or write auto") from None
 

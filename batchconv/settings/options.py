@@ -35,6 +35,7 @@ from batchconv.settings.option_values import (
     read_positive_duration,
     read_rate,
     read_simulation,
+    read_workers,
 )
 from batchconv.settings.read_options import ReadSettings
 from batchconv.simulator import PROFILES
@@ -161,6 +162,10 @@ class Settings(ReadSettings):
     concurrency: int | None = option(
         20, "--concurrency", group=RATE, parse=read_concurrency, metavar="N|auto", shown="20",
         help="Requests in flight at the same time; auto finds the best number.",
+    )  # fmt: skip
+    workers: int | None = option(
+        1, "--workers", group=RATE, parse=read_workers, metavar="N|auto", shown="1",
+        help="Processes that send; 1 sends in the command's own, auto is one for each core.",
     )  # fmt: skip
     timeout: float = option(
         30.0, "--timeout", group=RATE, parse=read_positive_duration, metavar="DURATION",

@@ -110,6 +110,11 @@ def outcome_unknown(reply: Reply) -> bool:
     return reply.status in _GATEWAY_STATUSES
 
 
+def says_nothing(reply: Reply) -> bool:
+    """Whether the reply is missing because of this program: it says nothing about the server."""
+    return reply.trouble is Reason.WORKER_LOST
+
+
 def describe(reply: Reply) -> str:
     """What came back, as the beginning of a sentence.
 
@@ -154,6 +159,7 @@ _TROUBLES = {
     Reason.TLS_FAILED: "TLS could not be set up with the {who}",
     Reason.CONNECTION_LOST: "the connection to the {who} was lost",
     Reason.BAD_REPLY: "the answer of the {who} was not HTTP",
+    Reason.WORKER_LOST: "the worker that was sending it ended",
 }
 _BEFORE_IT_WAS_WRITTEN = {
     Reason.TIMEOUT: "no connection to the {who} could be opened in time",

@@ -22,7 +22,7 @@ from batchconv.sending.retry import retry_after
 from batchconv.sending.stops import Stop, outage_stop, throttled_stop
 from batchconv.sending.traffic import Limits, Pause, Traffic
 from batchconv.sending.transport import NotWritten
-from batchconv.vonage.verdicts import Judged, Verdict, describe
+from batchconv.vonage.verdicts import Judged, Verdict, describe, says_nothing
 
 _SOON = 0.0002  # seconds that are not worth a timer
 _LOOK_AGAIN = 0.25  # seconds
@@ -228,6 +228,8 @@ class AdmissionGate:
             retried: it was not the row's first attempt.
             telling: trouble with the row may be the server's.
         """
+        if says_nothing(judged.reply):
+            return
         now, left, verdict = self._clock(), admission.left, judged.verdict
         if verdict is Verdict.SLOW_DOWN:
             self._refusal = describe(judged.reply)

@@ -15,7 +15,7 @@ Request = tuple[int, bool, str, bool, str | None, Channel]
 message id, delivered, timestamp and channel."""
 
 Answer = tuple[int, tuple[object, ...] | str]
-"""The number of a request, and the values of its `Reply`; a text tells of a defect in this program."""
+"""The number of a request, and the values of its `Reply`; a text describes a defect."""
 
 
 def make_request(number: int, conversion: Conversion, *, fresh: bool) -> Request:

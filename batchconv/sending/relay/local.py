@@ -1,0 +1,158 @@
+"""Workers as processes of this machine, each at the other end of a socket pair."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+from typing import Any
+
+from batchconv.sending.relay.frames import FrameProtocol
+from batchconv.sending.relay.launcher import Events, WorkerError, WorkerSettings
+from batchconv.sending.relay.messages import Request
+from batchconv.sending.signals import without_signals
+
+_MODULE = "batchconv.sending.relay.process"
+_PRIVATE = ("VONAGE_", "NEXMO_", "BATCHCONV_")  # variables that no worker inherits
+_LONGEST_START = 60.0  # seconds; it takes less than one on a machine that is not overloaded
+_LONGEST_END = 1.0  # seconds from the end of its line to the end of a worker
+
+
+class LocalWorkers:
+    """Starts worker processes.
+
+    Args:
+        settings: how each of them is to send.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = pickle.dumps(settings)  # it holds secrets: it has no place in a `repr`
+
+    async def launch(self, events: Events) -> WorkerProcess:
+        """Start a process; returns when it is ready.
+
+        Raises:
+            WorkerError: it could not be started.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = _start(theirs)
+            except OSError as error:
+                ours.close()
+                raise WorkerError(f"a process cannot be started: {error.strerror}") from None
+        worker = WorkerProcess(process, events)
+        try:
+            await asyncio.get_running_loop().create_unix_connection(lambda: worker.line, sock=ours)
+            worker.line.send(self._settings)
+            async with asyncio.timeout(_LONGEST_START):
+                await worker.ready
+        except TimeoutError:
+            await worker.close()
+            raise WorkerError(f"{worker.name} did not begin within a minute") from None
+        except BaseException:
+            await worker.close()
+            raise
+        return worker
+
+
+def _start(line: socket.socket) -> subprocess.Popen[bytes]:
+    """The process, with *line* as its standard input.
+
+    It is started with the same modules as this one, none from the current folder, and in a session
+    of its own: Ctrl-C in a terminal is meant for the process that hands out the rows, which gives
+    the requests in flight a little time. Whoever signals each process of a container or a service
+    reaches a worker all the same; so signals are blocked, and that is inherited.
+    """
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)
+    }
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    with without_signals():
+        return subprocess.Popen(  # noqa: S603 - this interpreter and a module of this program
+            [sys.executable, "-P", "-m", _MODULE],
+            stdin=line.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
+
+
+class WorkerProcess:
+    """The way to a worker process.
+
+    Attributes:
+        line: its end of the socket pair.
+        ready: done when it can be handed requests; a WorkerError when it ended before.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], events: Events) -> None:
+        self._process = process
+        self._events = events
+        self._loop = asyncio.get_running_loop()
+        self._ending: asyncio.Task[None] | None = None
+        self._why = ""
+        self.line = FrameProtocol(self._heard, self._gone)
+        self.ready: asyncio.Future[None] = self._loop.create_future()
+
+    @property
+    def name(self) -> str:
+        """What it can be found by."""
+        return f"process {self._process.pid}"
+
+    def send(self, requests: list[Request]) -> None:
+        """Hand over requests."""
+        self.line.send(requests)
+
+    def keep(self, connections: int) -> None:
+        """Tell it how many connections are of use."""
+        self.line.send(connections)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+    async def close(self) -> None:
+        """End it in good order, and wait until it is gone."""
+        self.line.transport.close()
+        if self._ending is None:
+            self._ending = self._loop.create_task(self._end())
+        await self._ending
+
+    def _heard(self, value: Any) -> None:
+        if isinstance(value, str):
+            self._why = value
+            return
+        if self.ready.done():
+            self._events.heard(value)
+        else:
+            self.ready.set_result(None)
+
+    def _gone(self) -> None:
+        if self._ending is None:
+            self._ending = self._loop.create_task(self._end())
+
+    async def _end(self) -> None:
+        """See to it that the process is gone, and say why."""
+        status = await asyncio.to_thread(self._wait)
+        why = self._why or (
+            f"it was killed by {signal.Signals(-status).name}"
+            if status < 0
+            else f"it ended with status {status}"
+        )
+        if self.ready.done():
+            self._events.ended(why)
+        else:
+            self.ready.set_exception(WorkerError(f"{self.name}: {why}"))
+
+    def _wait(self) -> int:
+        try:
+            return self._process.wait(_LONGEST_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
