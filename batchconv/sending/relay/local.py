@@ -63,10 +63,10 @@ class LocalWorkers:
 def _start(line: socket.socket) -> subprocess.Popen[bytes]:
     """The process, with *line* as its standard input.
 
-    It is started with the same modules as this one, none from the current folder, and in a session
-    of its own: Ctrl-C in a terminal is meant for the process that hands out the rows, which gives
-    the requests in flight a little time. Whoever signals each process of a container or a service
-    reaches a worker all the same; so signals are blocked, and that is inherited.
+    It is started with the same modules as this one, and none from the current folder. It has a
+    session of its own: Ctrl-C in a terminal is for the process that hands out the rows, which
+    gives the requests in flight a little time. A service manager signals every process, so signals
+    are blocked as well, which is inherited.
     """
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)

@@ -80,7 +80,7 @@ class _Worker:
                 future.set_result(reply_of(values))
 
     def lose(self) -> None:
-        """It is gone: nobody knows what became of its requests."""
+        """It is gone: nobody knows whether its requests were sent."""
         now = self._loop.time()
         for future, began in self.pending.values():
             if not future.done():
