@@ -16,7 +16,7 @@ from batchconv.reading.prefetch import Prefetcher
 from batchconv.sending.age_limit import age_limit, was_too_old
 from batchconv.sending.retry import Backoff
 from batchconv.sending.stops import Stop, duration_stop, file_stop, signal_stop
-from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport
+from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport, Transport
 from batchconv.sending.worker_pool import Pool
 from batchconv.settings.options import Settings
 from batchconv.telemetry.events import tell_attempt
@@ -79,12 +79,14 @@ class Run:
         self._prefetcher: Prefetcher[Item]
         self._writer: OutcomeWriter
         self._pool: Pool | None = None
+        self._client: Transport | None = None
         self._early: list[Stop] = []
 
     async def run(self) -> Summary:
         """Send everything and balance the books; what went wrong stands in the summary."""
         settings, clock = self._settings, self._clock
         async with self._connect() as client:
+            self._client = client
             self._prefetcher = Prefetcher(self._batches)
             self._batches = ()  # the reader's thread closes the inputs
             writer = self._writer = OutcomeWriter(
@@ -154,11 +156,11 @@ class Run:
 
     def snapshot(self) -> RunSnapshot:
         """What can be seen of the run now; asking costs its rows nothing."""
+        workers = self._client.workers if self._client is not None else None
         if self._pool is None:
             return take_snapshot(self.summary, None, None, self._early, self._expect)
-        return take_snapshot(
-            self.summary, self._pool.gate, self._prefetcher, self._pool.stops, self._expect
-        )
+        gate, feed, stops = self._pool.gate, self._prefetcher, self._pool.stops
+        return take_snapshot(self.summary, gate, feed, stops, self._expect, workers=workers)
 
     def discard(self) -> None:
         """Close the files of a run that does not take place."""
@@ -241,6 +243,7 @@ class Run:
                 pool.stop(file_stop(error))
         summary.books.unsent += 0 if self._deduplicator is None else self._deduplicator.held
         summary.finish(self._clock.wall(), pool.traffic, pool.stops, self._damages)
+        summary.workers = self._client.workers if self._client is not None else None
         summary.failed = self._outputs.failed_paths
         summary.failed_rows = self._outputs.failed_rows
         summary.failed_of_job = self._outputs.files.all_failed_files(

@@ -20,6 +20,8 @@ EVENTS = (
     "progress",
     "paused",
     "resumed",
+    "worker-lost",
+    "worker-restarted",
     "stopping",
     "attempt",
     "row",

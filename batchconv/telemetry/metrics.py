@@ -196,6 +196,10 @@ def _families(snapshot: RunSnapshot) -> Iterator[Metric]:
     yield _durations(snapshot)
     yield _gauge("batchconv_in_flight", "Requests in flight.", snapshot.in_flight)
     yield _gauge("batchconv_in_flight_limit", "Requests that may be in flight.", snapshot.width)
+    if (workers := snapshot.workers) is not None:
+        yield _gauge("batchconv_workers", "Workers that run.", workers.up)
+        yield _gauge("batchconv_workers_wanted", "Workers that there are to be.", workers.wanted)
+        yield _counter("batchconv_workers_lost", "Workers that ended too early.", workers.lost)
     yield _gauge("batchconv_retries_waiting", "Rows that wait for a retry.", traffic.waiting)
     paused = {why: snapshot.paused.get(why, 0.0) for why in _WAITS}
     yield _counter("batchconv_paused_seconds", "Seconds of pauses.", paused, "why")

@@ -49,7 +49,7 @@ def line(snapshot: RunSnapshot, rate: float | None, left: float | None) -> str:
 
 def fields(snapshot: RunSnapshot, rate: float | None, left: float | None) -> dict[str, object]:
     """The same for programs."""
-    books, traffic = snapshot.books.counts(), snapshot.traffic
+    books, traffic, workers = snapshot.books.counts(), snapshot.traffic, snapshot.workers
     del books["unsent"]  # the end tells
     median, high = snapshot.latencies.quantile(0.5), snapshot.latencies.quantile(0.95)
     return {
@@ -65,4 +65,5 @@ def fields(snapshot: RunSnapshot, rate: float | None, left: float | None) -> dic
         "p50_ms": None if median is None else round(median * 1000, 1),
         "p95_ms": None if high is None else round(high * 1000, 1),
         "waiting_for": words.state(snapshot),
+        **({} if workers is None else {"workers": workers.up, "workers_lost": workers.lost}),
     }

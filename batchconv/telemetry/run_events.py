@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from batchconv.errors import count_of
 from batchconv.model import Outcome, Result
 from batchconv.sending.durations import show_duration
-from batchconv.sending.traffic import Pause
+from batchconv.sending.traffic import Pause, WorkerCounts
 from batchconv.telemetry.events import tell
 from batchconv.telemetry.observers import LOOK_EVERY
 from batchconv.telemetry.run_snapshot import RunSnapshot
@@ -34,12 +35,15 @@ class Turns:
         self._started = False
         self._pause: Pause | None = None
         self._stops = 0
+        self._lost = self._restarted = 0
 
     def see(self, snapshot: RunSnapshot) -> None:
         if not self._started:
             self._started = True
             tell(logging.INFO, "run-started", "the run has started", **self._about)
         self._look_at_pause(snapshot.pause)
+        if snapshot.workers is not None:
+            self._look_at_workers(snapshot.workers)
         for stop in snapshot.stops[self._stops :]:
             why = f"stopping: {stop.why}"
             tell(logging.INFO, "stopping", why, exit_code=stop.exit_code, hint=stop.hint)
@@ -68,6 +72,18 @@ class Turns:
                 why=pause.why,
                 seconds_left=round(pause.left, 3),
             )
+
+    def _look_at_workers(self, workers: WorkerCounts) -> None:
+        lost, restarted = workers.lost - self._lost, workers.restarted - self._restarted
+        self._lost, self._restarted = workers.lost, workers.restarted
+        counts = {"up": workers.up, "wanted": workers.wanted}
+        if lost:
+            which = "a worker was lost" if lost == 1 else f"{lost} workers were lost, the last one"
+            why = f"{which}: {workers.why}; the rows that it was sending are sent again"
+            tell(logging.WARNING, "worker-lost", why, lost=lost, **counts)
+        if restarted:
+            what = f"{count_of(restarted, 'worker')} started anew"
+            tell(logging.INFO, "worker-restarted", what, restarted=restarted, **counts)
 
 
 class RowsNotAccepted:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchconv.journal.books import OUTSTANDING, Books
 from batchconv.sending.stops import Stop
-from batchconv.sending.traffic import Pause, Traffic
+from batchconv.sending.traffic import Pause, Traffic, WorkerCounts
 from batchconv.telemetry.latency_histogram import LatencyHistogram
 from batchconv.telemetry.summary import Summary
 
@@ -39,6 +39,7 @@ class RunSnapshot(NamedTuple):
         in_flight, width: requests, and how many of them there may be.
         pause: why nothing leaves just now, or None.
         ended_in: why nothing left when the run ended; None where it had been over before.
+        workers: how they are, where the run has any.
         stops: why the run ends before its time; empty when it does not.
         exit_code: None while the run lasts.
     """
@@ -57,6 +58,7 @@ class RunSnapshot(NamedTuple):
     width: int = 0
     pause: Pause | None = None
     ended_in: str | None = None
+    workers: WorkerCounts | None = None
     stops: Sequence[Stop] = ()
     exit_code: int | None = None
 
@@ -93,6 +95,8 @@ def take_snapshot(
     feed: Prefetcher[Any] | None,
     stops: Sequence[Stop],
     expect: Expectation | None,
+    *,
+    workers: WorkerCounts | None = None,
 ) -> RunSnapshot:
     """What can be seen of a run now.
 
@@ -102,6 +106,7 @@ def take_snapshot(
         feed: what its rows come from; None before the first one.
         stops: why it ends before its time.
         expect: tells how many rows there are.
+        workers: how they are, where it has any.
     """
     finished = bool(summary.finished)
     books, traffic = summary.books, summary.traffic
@@ -132,6 +137,7 @@ def take_snapshot(
         gate.width if gate else 0,
         None if finished else pause,
         pause.why if finished and pause else None,
+        workers,
         tuple(stops),
         summary.exit_code if finished else None,
     )

@@ -18,7 +18,7 @@ from batchconv.reading.columns import Recognised
 from batchconv.reading.formats import Aside
 from batchconv.sending.durations import show_duration
 from batchconv.sending.stops import Stop, file_stop
-from batchconv.sending.traffic import Traffic
+from batchconv.sending.traffic import Traffic, WorkerCounts
 from batchconv.telemetry.latency_histogram import LatencyHistogram
 from batchconv.telemetry.proposals import Proposals
 
@@ -34,6 +34,7 @@ class Summary:
         rate: requests a second between them.
         accepted_before: earlier runs of the job had rows accepted.
         outstanding: rows of the job whose last outcome is rejected, failed or invalid, by that.
+        workers: how they were, where it had any.
         reasons: why rows of this run were not accepted, or skipped.
         skipped: those of the latter alone.
         columns: input → what its columns hold.
@@ -57,6 +58,7 @@ class Summary:
     finished: float = 0.0
     books: Books = field(default_factory=Books)
     traffic: Traffic = field(default_factory=Traffic)
+    workers: WorkerCounts | None = None
     latencies: LatencyHistogram = field(default_factory=LatencyHistogram)
     reasons: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
@@ -156,10 +158,17 @@ class Summary:
                 {"from": moment(begin), "to": moment(end), "why": why}
                 for begin, end, why in traffic.pauses
             ],
+            **self._workers(),
             "no_rows": {"blank": self.aside.blank, "headers": self.aside.headers},
             "columns": self._columns(),
             "options": self.options,
         }
+
+    def _workers(self) -> dict[str, Any]:
+        if self.workers is None:
+            return {}
+        wanted, _, lost, restarted, _ = self.workers
+        return {"workers": {"wanted": wanted, "lost": lost, "restarted": restarted}}
 
     def finish(
         self, now: float, traffic: Traffic, stops: list[Stop], damages: list[BatchconvError]
@@ -216,6 +225,11 @@ class Summary:
         if median is not None and high is not None:
             traffic_line += f"; p50 {show_duration(median)}, p95 {show_duration(high)}"
         said.append(traffic_line)
+        if self.workers is not None and self.workers.lost:
+            said.append(
+                f"{count_of(self.workers.lost, 'worker')} lost, {self.workers.restarted} started "
+                f"anew; the last one: {self.workers.why}"
+            )
         if traffic.result_unknown:
             said.append(
                 f"{count_of(traffic.result_unknown, 'unsent row')} may have reached the API all "

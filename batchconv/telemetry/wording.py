@@ -53,6 +53,9 @@ def others(snapshot: RunSnapshot) -> Iterator[str]:
         seconds = snapshot.latencies.quantile(share)
         if seconds is not None:
             yield f"{name} {show_duration(seconds)}"
+    workers = snapshot.workers
+    if workers is not None:
+        yield f"{workers.up} of {count_of(workers.wanted, 'worker')}"
     if traffic.waiting:
         yield f"{traffic.waiting:,} waiting for a retry"
     if snapshot.books.settled:
@@ -69,4 +72,6 @@ def state(snapshot: RunSnapshot) -> str | None:
         what = "next probe" if pause.why == "outage" else "next request"
         then = f"{what} in {show_duration(pause.left)}" if pause.left else f"{what} is under way"
         return f"{pause.why} for {show_duration(pause.lasted)}; {then}"
+    if snapshot.workers is not None and not snapshot.workers.up and snapshot.exit_code is None:
+        return f"no worker is running: {snapshot.workers.why}"
     return "waiting for input" if snapshot.starved else None

@@ -358,7 +358,7 @@ def test_every_metric_is_on_the_page(tmp_path):
     on_page = set(re.findall(r"`(batchconv_\w+)", table))
     (tmp_path / "in.csv").write_text("message_id,delivered\nid,true\n")
     subprocess.run(
-        [sys.executable, "-m", "batchconv", "upload", "--simulate", "in.csv",
+        [sys.executable, "-m", "batchconv", "upload", "--simulate", "in.csv", "--workers", "2",
          "--metrics-file", "job.prom"],
         cwd=tmp_path, check=True, capture_output=True,
     )  # fmt: skip

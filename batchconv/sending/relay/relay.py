@@ -143,6 +143,7 @@ class Relay:
         self._timer.cancel()
         for slot in self._slots:
             slot.cancel()
+        self._up.clear()
         await asyncio.wait(self._slots)
 
     @property
