@@ -126,6 +126,7 @@ class Sending:
     seconds: float = 1e9
     events: list[tuple[float, Callable[[Pool], None]]] = field(default_factory=list)
     keep: Callable[[int], None] = lambda _: None
+    wall: Callable[[], float] | None = None
     outcomes: list[Outcome] = field(default_factory=list)
 
     def run(self) -> Sending:
@@ -141,9 +142,9 @@ class Sending:
             limits=self.limits,
             rate=self.rate,
             keep=self.keep,
-            backoff=Backoff(1.0, 30.0, loop.time),
+            backoff=Backoff(1.0, 30.0, self.wall or loop.time),
             clock=loop.time,
-            wall=loop.time,
+            wall=self.wall or loop.time,
         )
         for at, event in self.events:
             loop.call_later(at, event, self.pool)

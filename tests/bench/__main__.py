@@ -18,12 +18,13 @@ import click
 from tests.bench.columnar import columnar
 from tests.bench.figures import Figure, Scale, heading, write_json
 from tests.bench.limiters import limiters
-from tests.bench.pacing import auto, outage, rate, throttled
+from tests.bench.pacing import auto, outage, throttled
 from tests.bench.peers import peers
 from tests.bench.processes import ProcessError
 from tests.bench.reading import arrivals, first, reading
 from tests.bench.resuming import resume
 from tests.bench.sending import cpu, hiding, latency, memory, retries
+from tests.bench.wire import rate
 
 Bench = Callable[[Path, Scale], list[Figure]]
 

@@ -1,10 +1,9 @@
-"""Benches of pacing: the user's rate, the server's, and a server that is down."""
+"""Benches of pacing: what the server allows, and a server that is down."""
 
 from __future__ import annotations
 
 import json
 import threading
-from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -24,28 +23,6 @@ _FIXED = {  # seconds of latency, and the numbers among which the best one lies
     0.02: ("200", "300", "500"),
     0.2: ("500", "1000"),
 }
-
-
-def rate(folder: Path, scale: Scale) -> list[Figure]:
-    """60 s at a rate, where requests leave: the average, and the fullest second."""
-    figures = []
-    for wanted in (20, 100, 500):
-        count = wanted * 60 // scale.divisor
-        with stand_in("0s") as api:
-            upload(folder, write_csv(folder, count), api, "--rate", str(wanted))
-        left = _left(folder)
-        average = (count - 1) / (left[-1] - left[0])
-        # Results tell moments to a millisecond, at either end of a second.
-        fullest = max(bisect_left(left, begin + 0.998) - at for at, begin in enumerate(left))
-        most = wanted + 1 if wanted <= 100 else int(wanted * 1.01)
-        figures += [
-            Figure(
-                f"--rate {wanted}: average", average, "a second", wanted, "wanted",
-                bar=1.01, floor=0.99,
-            ),
-            Figure(f"--rate {wanted}: fullest second", fullest, "", most, "allowed", bar=1.0),
-        ]  # fmt: skip
-    return figures
 
 
 def throttled(folder: Path, scale: Scale) -> list[Figure]:
@@ -120,17 +97,6 @@ def outage(folder: Path, scale: Scale) -> list[Figure]:
         Figure("seconds after its end", sent.seconds - 10, "s", 16, "allowed", bar=1.0),
         Figure("requests wasted", wasted, "", 200, "allowed", bar=1.0),
     ]
-
-
-def _left(folder: Path) -> list[float]:
-    """When the requests of the results left, in Unix seconds."""
-    moments = []
-    with (folder / "results.jsonl").open(encoding="utf-8") as file:
-        for line in file:
-            found = json.loads(line)
-            settled = datetime.fromisoformat(found["at"]).timestamp()
-            moments.append(settled - found["elapsed_ms"] / 1000)
-    return sorted(moments)
 
 
 def _timed(
