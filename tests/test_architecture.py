@@ -64,6 +64,7 @@ ROOMS = {
     "prometheus_client": {"batchconv.telemetry.metrics"},
     "jinja2": {"batchconv.report.page"},
     "matplotlib": {"batchconv.report.charts"},
+    "ray": {"batchconv.sending.relay.ray_bridge"},
 }
 
 

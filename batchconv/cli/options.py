@@ -199,12 +199,18 @@ def make_settings(settings: type[S], values: dict[str, Any]) -> S:
         for name, value in values.items()
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
-    account = account_of(context)
-    if account is not None and issubclass(settings, Settings):
-        given |= {"account_from": account.place, **account.secrets}
+    layers, account = layers_of(context), account_of(context)
+    if issubclass(settings, Settings):
+        given |= {"config": _text(layers.config), "profile": _text(layers.profile)}
+        if account is not None:
+            given |= {"account_from": account.place, **account.secrets}
     made = settings(**given)
     if not context.params.get("quiet"):
         as_json = getattr(made, "log_format", "") == "json" or wants_json(sys.argv[1:], os.environ)
-        for notice in layers_of(context).notices:
+        for notice in layers.notices:
             say_notice(notice, json=as_json)
     return made
+
+
+def _text(value: Value | None) -> str | None:
+    return None if value is None else value.texts[0]

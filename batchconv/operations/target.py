@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from batchconv.errors import UsageError
+from batchconv.operations.ray_relay import check_engine, ray_relay
 from batchconv.sending.client import HttpClient, check_proxy, trust
 from batchconv.sending.proxy import Proxy, find_proxy
 from batchconv.sending.relay.launcher import WorkerSettings
@@ -39,6 +40,7 @@ class Target:
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         self._settings = settings
+        self._environment = environment
         self._workers, self.notes = staff(settings.workers, settings.rate)
         self._auth: Auth
         self._proxy: Proxy | None = None
@@ -50,12 +52,14 @@ class Target:
                 )
             self._auth = QueryAuth(API_KEY, Secret(API_SECRET))
             self.name = SIMULATED
+            check_engine(settings, None)
             return
         base_url = check_base_url(settings.base_url)
         if settings.ca_file is not None:
             trust(settings.ca_file)  # made anew by the client; here only to find what is wrong
         self._proxy = find_proxy(settings.proxy, base_url, environment)
         check_proxy(self._proxy, base_url)
+        check_engine(settings, self._proxy)
         self._auth = find_auth(settings, environment, time.time)
         key = self._auth.api_key
         digest = hashlib.sha256(key.encode()).hexdigest()
@@ -88,7 +92,7 @@ class Target:
     def _transport(self, base_url: str) -> AbstractAsyncContextManager[Transport]:
         settings, workers = self._settings, self._workers
         connections = settings.limits.most_in_flight
-        if workers == 1:
+        if workers == 1 and settings.engine == "local":
             return HttpClient(
                 self._auth,
                 base_url=base_url,
@@ -101,4 +105,6 @@ class Target:
         given = WorkerSettings(
             self._auth, base_url, settings.timeout, connections, settings.ca_file, self._proxy, rate
         )
+        if settings.engine == "ray":
+            return ray_relay(given, settings, self._environment)
         return Relay(LocalWorkers(given), workers, patience=settings.give_up_after)

@@ -61,6 +61,16 @@ def read_workers(text: str) -> int | None:
     return _or_auto(between(1, MOST_WORKERS), text)
 
 
+def read_engine_address(text: str) -> str:
+    """The address of a Ray cluster, as seen from within it."""
+    host, _, port = text.rpartition(":")
+    if text != "auto" and not (host and "/" not in host and port.isascii() and port.isdigit()):
+        raise ValueError(
+            "it should be the address of the cluster's head, such as ray-head:6379, or auto"
+        )
+    return text
+
+
 def _or_auto(parse: Callable[[str], int], text: str) -> int | None:
     if text == "auto":
         return None

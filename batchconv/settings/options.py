@@ -31,6 +31,7 @@ from batchconv.settings.option_values import (
     at_least,
     or_none,
     read_concurrency,
+    read_engine_address,
     read_error_limit,
     read_positive_duration,
     read_rate,
@@ -54,6 +55,7 @@ class Settings(ReadSettings):
     Attributes:
         api_secret, signature_secret: of the account, when they are not in a file or a variable.
         account_from: where key and secrets were found, for people.
+        config, profile: the settings file that was read, and what was chosen in it.
     """
 
     results: str | None = option(
@@ -167,6 +169,14 @@ class Settings(ReadSettings):
         1, "--workers", group=RATE, parse=read_workers, metavar="N|auto", shown="1",
         help="Processes that send; 1 sends in the command's own, auto is one for each core.",
     )  # fmt: skip
+    engine: str = option(
+        "local", "--engine", group=RATE, choices=("local", "ray"), shown="local",
+        help="What runs the workers: this machine, or Ray, on this machine or on a cluster.",
+    )  # fmt: skip
+    engine_address: str | None = option(
+        None, "--engine-address", group=RATE, parse=read_engine_address, metavar="HOST:PORT|auto",
+        shown="a Ray of its own", help="The Ray cluster to use; auto is the one this runs in.",
+    )  # fmt: skip
     timeout: float = option(
         30.0, "--timeout", group=RATE, parse=read_positive_duration, metavar="DURATION",
         shown="30s", help="The longest time that one request may take.",
@@ -231,6 +241,8 @@ class Settings(ReadSettings):
     api_secret: Secret | None = None
     signature_secret: Secret | None = None
     account_from: str = "the command line"
+    config: str | None = None
+    profile: str | None = None
 
     @property
     def limits(self) -> Limits:

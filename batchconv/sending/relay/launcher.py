@@ -28,6 +28,22 @@ class WorkerSettings:
     proxy: Proxy | None = None
     rate: float | None = None
 
+    def worker_settings(self) -> WorkerSettings:
+        """These."""
+        return self
+
+
+class WorkerTerms(Protocol):
+    """The first that a worker is sent: its settings, or what it finds them by where it runs."""
+
+    def worker_settings(self) -> WorkerSettings:
+        """How to send.
+
+        Raises:
+            BatchconvError: they cannot be found there.
+        """
+        ...
+
 
 class WorkerError(Exception):
     """A worker could not be started; the text says why, in half a sentence and without secrets."""

@@ -17,7 +17,7 @@ from typing import Any
 from batchconv.errors import BatchconvError
 from batchconv.sending.event_loop import new_event_loop
 from batchconv.sending.relay.frames import FrameProtocol
-from batchconv.sending.relay.launcher import WorkerSettings
+from batchconv.sending.relay.launcher import WorkerTerms
 from batchconv.sending.relay.worker import Worker
 from batchconv.sending.stops import defect_stop
 
@@ -25,37 +25,38 @@ from batchconv.sending.stops import defect_stop
 def main() -> None:
     """Serve the socket at standard input until it is closed."""
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_serve(socket.socket(fileno=0)))
+        runner.run(serve(socket.socket(fileno=0)))
     os._exit(0)  # nothing is left to be put away
 
 
-async def _serve(line: socket.socket) -> None:
+async def serve(line: socket.socket) -> None:
+    """Be the worker at the end of *line*, until the other end is closed."""
     loop = asyncio.get_running_loop()
-    settings: asyncio.Future[WorkerSettings | None] = loop.create_future()
+    terms: asyncio.Future[WorkerTerms | None] = loop.create_future()
     gone = asyncio.Event()
     worker: Worker
 
     def heard(value: Any) -> None:
-        """The settings at first, then requests, and now and then a number of connections."""
+        """The terms at first, then requests, and now and then a number of connections."""
         if isinstance(value, list):
             worker.take(value)
         elif isinstance(value, int):
             worker.keep(value)
         else:
-            settings.set_result(pickle.loads(value))  # noqa: S301 - made by the process that began it
+            terms.set_result(pickle.loads(value))  # noqa: S301 - made by the run that began it
 
     def closed() -> None:
         gone.set()
-        if not settings.done():
-            settings.set_result(None)
+        if not terms.done():
+            terms.set_result(None)
 
     _, protocol = await loop.create_unix_connection(lambda: FrameProtocol(heard, closed), sock=line)
     try:
-        if (given := await settings) is not None:
-            async with Worker(given, protocol.send) as worker:
+        if (given := await terms) is not None:
+            async with Worker(given.worker_settings(), protocol.send) as worker:
                 await gone.wait()
     except BatchconvError as error:
-        protocol.send(str(error))
+        protocol.send(f"{error}; {error.hint}" if error.hint else str(error))
     except Exception as error:  # noqa: BLE001 - the outermost edge: the other end reports it
         protocol.send(defect_stop(error).why)
     protocol.transport.close()

@@ -101,9 +101,18 @@ class Relay:
         launcher: starts a worker.
         workers: how many there are to be.
         patience: seconds without any worker after which exchanges raise NoWorkersError.
+        instead: how to send without these workers, in half a sentence.
     """
 
-    def __init__(self, launcher: Launcher, workers: int, *, patience: float) -> None:
+    def __init__(
+        self,
+        launcher: Launcher,
+        workers: int,
+        *,
+        patience: float,
+        instead: str = "--workers 1 sends without them",
+    ) -> None:
+        self._instead = instead
         self._launcher = launcher
         self._wanted = workers
         self._patience = patience
@@ -181,14 +190,14 @@ class Relay:
         if self._never_up:
             raise UsageError(
                 f"no worker could be started: {self._why}",
-                hint="--workers 1 sends without them",
+                hint=self._instead,
             )
         while not self._up:
             left = self._without + self._patience - self._loop.time()
             if left <= 0:
                 raise NoWorkersError(
                     f"no worker could be started for {show_duration(self._patience)}: {self._why}",
-                    hint="find out what ends them, then resume; --workers 1 sends without them",
+                    hint=f"find out what ends them, then resume; {self._instead}",
                 )
             await self._next_change(left)
 
