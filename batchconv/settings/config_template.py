@@ -56,6 +56,7 @@ _EXAMPLES = {
     "signature_secret_file": "~/.config/batchconv/signature-secret",
     "ca_file": "~/.config/batchconv/ca.pem",
     "simulate": "calm",
+    "engine_address": "auto",
 }
 
 

@@ -51,7 +51,7 @@ def require_ray() -> None:
 
 
 class Orders(NamedTuple):
-    """What the bridge is told when it starts.
+    """What the process reads first.
 
     Attributes:
         address: of a cluster; None to start a Ray for this run.
