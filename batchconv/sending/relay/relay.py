@@ -94,8 +94,8 @@ _REPORT = "please report it with this line; the results file is good"
 class Relay:
     """Exchanges conversions through workers. An async context manager.
 
-    It waits for the first worker when it is entered. Where none can be started, every exchange
-    raises UsageError.
+    Exchanges wait for the first worker: to start one may take Ray half a minute, and a signal may
+    come meanwhile. Where none can be started, every exchange raises UsageError.
 
     Args:
         launcher: starts a worker.
@@ -120,7 +120,7 @@ class Relay:
         self._numbers = count()
         self._kept: int | None = None
         self._lost = self._restarted = 0
-        self._tried = 0  # slots whose first start has succeeded or failed
+        self._failed = 0  # slots whose first start was in vain
         self._why = ""
         self._without = 0.0  # since when there is no worker, where there is none
         self._never_up = True
@@ -132,12 +132,6 @@ class Relay:
         for slot in self._slots:
             slot.add_done_callback(lambda _: self._tell_change())
         self._tick()
-        try:
-            while not self._up and self._tried < self._wanted:
-                await self._next_change()
-        except BaseException:
-            await self._close()
-            raise
         return self
 
     async def __aexit__(
@@ -187,14 +181,11 @@ class Relay:
         return bool(self._up)
 
     async def _wait_for_worker(self) -> None:
-        if self._never_up:
-            raise UsageError(
-                f"no worker could be started: {self._why}",
-                hint=self._instead,
-            )
         while not self._up:
-            left = self._without + self._patience - self._loop.time()
-            if left <= 0:
+            if self._never_up and self._failed == self._wanted:
+                raise UsageError(f"no worker could be started: {self._why}", hint=self._instead)
+            left = None if self._never_up else self._without + self._patience - self._loop.time()
+            if left is not None and left <= 0:
                 raise NoWorkersError(
                     f"no worker could be started for {show_duration(self._patience)}: {self._why}",
                     hint=f"find out what ends them, then resume; {self._instead}",
@@ -219,11 +210,11 @@ class Relay:
         wait = _FIRST_WAIT
         for start in count():
             began = self._loop.time()
-            self._tried += start == 1
             try:
                 await self._run_one(again=start > 0)
             except WorkerError as error:
                 self._why = str(error)
+                self._failed += start == 0
             if self._loop.time() - began > _LASTED:
                 wait = _FIRST_WAIT
             self._tell_change()

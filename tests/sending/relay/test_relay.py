@@ -92,7 +92,7 @@ def with_relay(test, workers=2, patience=60.0, **launcher):
     async def main():
         starting = Launcher(**launcher)
         async with Relay(starting, workers, patience=patience) as relay:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.31)  # to start one takes 0.3
             await test(relay, starting)
         assert all(link.closed or link.killed for link in starting.links)
 
@@ -273,6 +273,16 @@ def test_where_no_worker_can_be_started_at_all_nothing_is_sent():
             await relay.exchange(CONVERSION, at_once)
 
     with_relay(test, most=0)
+
+
+def test_rows_wait_for_the_first_worker_to_start():
+    async def main():
+        async with Relay(Launcher(), 2, patience=60.0) as relay:
+            (task,) = await handed(relay, 1)
+            assert not task.done()
+            assert (await task).status == 200
+
+    warp.run(main())
 
 
 def test_one_worker_that_cannot_be_started_does_not_hold_up_the_other():
