@@ -113,6 +113,14 @@ class Running:
         return await self.end()
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that are still there."""
+    try:
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except OSError:
+        return []
+
+
 class Shell:
     """Starts the program in a folder; everything it starts is ended with it.
 

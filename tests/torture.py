@@ -4,15 +4,18 @@
 
 A run is one to three inputs, uploaded and resumed until all is done while it is killed,
 interrupted, and its results file is cut in the middle; with duplicates sent or skipped, with a
-ledger, through outages and 429s. A seed gives the same inputs, faults and plan every time; the
+ledger, through outages and 429s, and through workers that are killed and stopped one by one or
+together. A seed gives the same inputs, faults and plan every time; the
 moment at which a process is hit is as exact as the system lets it be.
 """
 
 import argparse
 import asyncio
+import contextlib
 import csv
 import gzip
 import json
+import os
 import random
 import signal
 import sys
@@ -25,7 +28,7 @@ from typing import Any
 from batchconv.journal.reader import ResultsReader
 from batchconv.journal.results import ResultLine
 from batchconv.simulator import Behaviour, FaultRule, Simulator
-from tests.shells import Ended, Running, Shell
+from tests.shells import Ended, Running, Shell, children
 
 _CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 _FAULTS = (
@@ -47,6 +50,7 @@ class Plan:
     Attributes:
         concurrency: 0 draws it; None finds it out (`--concurrency auto`).
         skip: "", "duplicates" or "ledger".
+        workers: with more than one they are hit, too.
     """
 
     seed: int
@@ -60,6 +64,7 @@ class Plan:
     skip: str = ""
     outages: bool = False
     throttled: bool = False
+    workers: int = 1
 
     @classmethod
     def harsh(cls, seed: int) -> "Plan":
@@ -72,6 +77,7 @@ class Plan:
             skip=draw.choice(["", "", "duplicates", "ledger"]),
             outages=draw.random() < 0.25,
             throttled=draw.random() < 0.2,
+            workers=draw.choice([1, 1, 2, 3]),
         )
 
     def __post_init__(self) -> None:
@@ -84,6 +90,8 @@ class Plan:
         kinds = ["kill"] * 4 + ["kill when written"] * 2 + ["signal", "two signals"]
         kinds += ["kill at once"] * (self.inputs != ("in.csv",))
         kinds += ["cut"] * self.cuts
+        if self.workers > 1:
+            kinds += ["kill a worker"] * 4 + ["kill all workers"] * 3 + ["stop a worker"]
         self.hits = self.hits or self.draw.choices(kinds, k=self.draw.randint(4, 10))
 
     @property
@@ -104,6 +112,7 @@ class Plan:
         options += {"duplicates": ["--duplicates", "skip"], "ledger": ["--ledger", "l.db"]}.get(
             self.skip, []
         )
+        options += ["--workers", str(self.workers)] * (self.workers > 1)
         # A row must not use up its attempts before an outage is seen to be one.
         return options + ["--max-attempts", "99", "--backoff-max", "100ms"] * self.outages
 
@@ -115,6 +124,7 @@ class Score:
     runs: int = 0
     processes: int = 0
     kills: int = 0
+    workers: int = 0
     signals: int = 0
     cuts: int = 0
     torn: int = 0
@@ -211,6 +221,12 @@ class Ordeal:
             ended = await running.end()
         elif hit == "kill":
             ended = await running.kill_after(self.simulator, requests)
+        elif "worker" in hit:
+            await self.hit_workers(hit, running, requests)
+            if hit != "stop a worker" and draw.random() < 0.7:
+                ended = await running.kill_after(self.simulator, requests)
+            else:
+                ended = await running.end()
         elif hit == "kill when written":
             size = self.size() + draw.randint(1, 6_000)
             while running.process.poll() is None and self.size() < size:
@@ -230,6 +246,21 @@ class Ordeal:
             self.score.kills += 1
             self.score.bound += self.most_lost
         return ended, None
+
+    async def hit_workers(self, hit: str, running: Running, requests: int) -> None:
+        """Hit workers up to three times; the run is to go on and end by itself."""
+        number = signal.SIGSTOP if hit == "stop a worker" else signal.SIGKILL
+        for _ in range(1 if hit == "stop a worker" else self.plan.draw.randint(1, 3)):
+            if not await running.reached(self.simulator, requests):
+                return
+            workers = children(running.process.pid)
+            if workers and hit != "kill all workers":
+                workers = [self.plan.draw.choice(workers)]
+            for worker in workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, number)
+                self.score.workers += 1
+            self.score.bound += self.most_lost
 
     def size(self) -> int:
         return self.results.stat().st_size if self.results.exists() else 0
