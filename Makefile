@@ -57,6 +57,7 @@ fuzz: $(READY) ## ten minutes of files that nobody would write
 
 torture: $(READY) ## hundreds of runs killed at seeded moments, resumed and audited
 	TORTURE=20000 $(BIN)/python -m pytest -q -n 0 tests/journal/test_settled_index.py
+	TORTURE=$(or $(TORTURE),1000) $(BIN)/python -m pytest -q -n 0 -o timeout=0 tests/journal/test_job_against_model.py
 	$(BIN)/python -m tests.torture --runs 200
 
 schedulers: $(READY) ## the example DAG in an Airflow of its own (300 MB)

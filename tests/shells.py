@@ -210,11 +210,13 @@ class Wire:
 
     Attributes:
         sent: how often each id was sent.
+        accepted: how often each was answered with 200.
         status: id → status; 200 for all others.
     """
 
     def __init__(self) -> None:
         self.sent: Counter[str] = Counter()
+        self.accepted: Counter[str] = Counter()
         self.status: dict[str, int] = {}
 
     workers = None
@@ -225,8 +227,11 @@ class Wire:
     async def exchange(self, conversion: Conversion, turn: Turn = at_once) -> Reply:
         await asyncio.sleep(0)
         await turn(lambda: True)
-        self.sent[conversion.message_id] += 1
-        return Reply(self.status.get(conversion.message_id, 200), 0.001)
+        one = conversion.message_id
+        status = self.status.get(one, 200)
+        self.sent[one] += 1
+        self.accepted[one] += status == 200
+        return Reply(status, 0.001)
 
     def plug_in(self, monkeypatch: Any) -> None:
         """Make every upload of this process go here."""

@@ -12,7 +12,8 @@ from typing import NamedTuple, Protocol
 
 from batchconv.errors import BatchconvError
 from batchconv.journal.key_multiset import KeyMultiset
-from batchconv.journal.reader import Keys, ResultsReader
+from batchconv.journal.quick_blocks import Keys
+from batchconv.journal.reader import ResultsReader
 from batchconv.model import Conversion, Outcome, Reason, Result, read_key
 
 _SHOWN = {True: "True", False: "False"}  # a boolean in an f-string costs as much as all the rest

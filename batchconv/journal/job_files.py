@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from batchconv.errors import OutputError, UsageError
 from batchconv.journal.append_only_file import STDOUT
-from batchconv.journal.own_files import OwnFile, what_is
+from batchconv.reading.own_files import OwnFile, what_is
 from batchconv.reading.sources import is_stdin, is_url, run_stem
 
 SUFFIXES = (".jsonl", ".csv")

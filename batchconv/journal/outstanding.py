@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from batchconv.journal.books import OUTSTANDING
 from batchconv.journal.key_multiset import KeyMultiset
-from batchconv.journal.reader import Keys, ResultsReader, is_final
-from batchconv.journal.results import ResultLine
+from batchconv.journal.quick_blocks import Keys
+from batchconv.journal.reader import ResultsReader
+from batchconv.journal.results import ResultLine, is_final
 from batchconv.model import Result, read_key
 
 # Skipped: as too old. It is not bad, but a later line may take its place.

@@ -8,26 +8,18 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from operator import itemgetter
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from batchconv.errors import InputError
+from batchconv.journal.parsing import NOT_OURS, parse_csv, parse_json
+from batchconv.journal.quick_blocks import Keys, QuickBlocks
 from batchconv.journal.results import CSV_HEADER, ResultLine, is_csv, no_result
-from batchconv.model import Reason, Result, read_key
-
-RESULTS = frozenset(result.value for result in Result)
-_FINAL = frozenset({Result.ACCEPTED.value, Result.SKIPPED.value})
 
 _BLOCK = 1 << 17  # bytes; larger ones leave the processor's cache
 _JSON_BEGIN = b'{"source":"'
 _LONGEST_LINE = 1 << 26  # bytes
-_KEY_SIZE = 32  # hexadecimal digits
-_NOT_OURS = (ValueError, KeyError, TypeError, RecursionError, csv.Error)
-_values = itemgetter(*ResultLine._fields)
 
 
 class Tail(NamedTuple):
@@ -42,26 +34,6 @@ class Tail(NamedTuple):
     end: int
     torn: int
     unended: bool = False
-
-
-class Kind(NamedTuple):
-    """What many lines have in common, which are final and the first outcomes of their rows."""
-
-    source: str
-    outcome: str
-    reason: str | None
-    target: str
-
-
-class Keys(NamedTuple):
-    """Lines of one kind, of which only the keys are wanted.
-
-    Attributes:
-        keys: of 16 bytes each, one behind the other.
-    """
-
-    kind: Kind
-    keys: bytes
 
 
 class ResultsReader:
@@ -102,12 +74,21 @@ class ResultsReader:
         if is_csv(self._path):
             yield from self.lines()
             return
-        quick = _QuickBlocks()
+        quick = QuickBlocks()
         for number, text in self._blocks():
             found, rest = quick.read(text)
             if found is not None:
                 yield found
             yield from self._parsed(number, rest)
+
+    def texts(self) -> Iterator[list[bytes]]:
+        """All lines as they stand, some hundred at a time; blank ones are left out.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        for _, text in self._blocks():
+            yield [line for line in text.split(b"\n") if line]
 
     def _parsed(self, number: int, text: bytes) -> Iterator[ResultLine]:
         """The lines of a block; *number* is that of its first, or about it."""
@@ -115,7 +96,7 @@ class ResultsReader:
             if line.strip():
                 try:
                     yield self._parse(line)
-                except _NOT_OURS:
+                except NOT_OURS:
                     raise no_result(self._path, at) from None
 
     def _blocks(self) -> Iterator[tuple[int, bytes]]:
@@ -151,18 +132,13 @@ class ResultsReader:
         if torn.strip() and not is_csv(self._path):
             try:
                 parse_json(torn)
-            except _NOT_OURS:
+            except NOT_OURS:
                 pass
             else:
                 return Tail(size, 0, unended=True)
         if not end and torn.strip() and not (torn.startswith(ours) or ours.startswith(torn)):
             raise no_result(self._path, 1)
         return Tail(end, size - end)
-
-
-def is_final(line: ResultLine) -> bool:
-    """Whether no later run has anything to do with the row; `too-old` is judged anew."""
-    return line.outcome in _FINAL and line.reason != Reason.TOO_OLD
 
 
 def end_of_lines(file: BinaryIO, size: int) -> int:
@@ -188,107 +164,3 @@ def _opened(path: str) -> Iterator[BinaryIO]:
         raise InputError(
             f"{path} cannot be read: {why}", hint="check the name and the permissions"
         ) from None
-
-
-def parse_json(line: bytes) -> ResultLine:
-    """A line of a JSON Lines results file.
-
-    Raises:
-        ValueError, KeyError, TypeError, RecursionError: it is none.
-    """
-    return _checked(ResultLine._make(_values(json.loads(line))))
-
-
-def parse_csv(line: bytes) -> ResultLine:
-    """A line of a CSV results file; raises as `parse_json`, and csv.Error."""
-    cells = next(csv.reader([line.decode().rstrip("\r\n")], strict=True))
-    found: dict[str, Any] = dict(zip(ResultLine._fields, cells, strict=True))
-    typed: dict[str, Any] = {name: text or None for name, text in found.items()}
-    for name, kind in (("row", int), ("line", int), ("status", int), ("elapsed_ms", float)):
-        typed[name] = kind(found[name]) if found[name] else None
-    typed["source"] = found["source"]
-    typed["attempts"] = int(found["attempts"])
-    typed["delivered"] = {"true": True, "false": False, "": None}[found["delivered"]]
-    return _checked(ResultLine(**typed))
-
-
-def _checked(line: ResultLine) -> ResultLine:
-    """The line if it is one that a run may have written; raises ValueError or TypeError."""
-    texts = (line.source, line.at, line.run, line.target)
-    numbers = (line.row, line.attempts, line.status or 0, line.line or 0)
-    if (
-        line.outcome not in RESULTS
-        or line.replaces not in (None, *RESULTS)
-        or (line.corrects is not None and line.replaces is None)
-        or not all(isinstance(text, str) for text in texts)
-        or not all(type(number) is int for number in numbers)
-    ):
-        raise ValueError(line.outcome)
-    read_key(line.key)
-    if line.corrects is not None:
-        read_key(line.corrects)
-    return line
-
-
-# What is matched here is what the json module takes, too: nothing damaged is let through.
-_PLAIN = rb"[ !#-\[\]-~]*+"  # ASCII that needs no escape
-_TEXT = rb'"%b(?:\\(?:["\\/bfnrt]|u[0-9a-f]{4})%b)*+"' % (_PLAIN, _PLAIN)
-_NUMBER = rb"(?:0|[1-9]\d{0,18}+)"
-_ELAPSED = _NUMBER + rb"(?:\.\d++)?+(?:e[-+]\d++)?+"
-
-
-def _own_line(kind: Kind) -> re.Pattern[bytes]:
-    """Finds the key of a line of that kind as this program writes it, else the whole line."""
-    source, target = (re.escape(json.dumps(text).encode()) for text in (kind.source, kind.target))
-    reason = json.dumps(kind.reason).encode()
-    wanted = (
-        rb'\{"source":%b,"row":%b,"line":(?:null|%b),"key":"k([0-9a-f]{%d})",'
-        rb'"replaces":null,"corrects":null,"message_id":(?:null|%b),'
-        rb'"delivered":(?:true|false|null),"timestamp":(?:null|"%b"),"channel":(?:null|"[a-z]*+"),'
-        rb'"outcome":"%b","status":(?:null|%b),"attempts":%b,"elapsed_ms":(?:null|%b),'
-        rb'"reason":%b,"detail":(?:null|%b),"at":"%b","run":"%b","target":%b\}\r?\n'
-    ) % (
-        source, _NUMBER, _NUMBER, _KEY_SIZE, _TEXT, _PLAIN, kind.outcome.encode(), _NUMBER,
-        _NUMBER, _ELAPSED, reason, _TEXT, _PLAIN, _PLAIN, target,
-    )  # fmt: skip
-    return re.compile(b"^(?:%b|([^\n]*+\n))" % wanted, re.MULTILINE)
-
-
-class _QuickBlocks:
-    """Takes whole blocks of JSON Lines apart at once: three times as fast as the json module.
-
-    A file of ten million lines is read at every resume. Most lines that follow each other differ
-    only in what nobody wants to know.
-    """
-
-    def __init__(self) -> None:
-        self._kind: Kind | None = None
-        self._pattern = re.compile(b"^(?:((?!))|([^\n]*+\n))", re.MULTILINE)
-
-    def read(self, block: bytes) -> tuple[Keys | None, bytes]:
-        """The keys of the lines of the usual kind, and all other lines."""
-        found, rest = self._split(block)
-        if len(rest) > len(block) // 2 and self._expect(rest):
-            found, rest = self._split(block)
-        return found, rest
-
-    def _split(self, block: bytes) -> tuple[Keys | None, bytes]:
-        found = self._pattern.findall(block)
-        keys = b"".join([key for key, _ in found])
-        rest = b"".join([line for _, line in found])
-        if self._kind is None or not keys:
-            return None, rest
-        return Keys(self._kind, bytes.fromhex(keys.decode())), rest
-
-    def _expect(self, lines: bytes) -> bool:
-        """Take the kind of the first of *lines* for the usual one; False when that is of no use."""
-        try:
-            line = parse_json(lines[: lines.index(b"\n")])
-        except _NOT_OURS:
-            return False  # the caller that reads the lines one by one will say where
-        kind = Kind(line.source, line.outcome, line.reason, line.target)
-        if kind == self._kind or not is_final(line) or line.replaces is not None:
-            return False
-        self._kind = kind
-        self._pattern = _own_line(kind)
-        return True

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from batchconv.errors import InputError
 from batchconv.journal.append_only_file import LineSink
-from batchconv.model import Earlier, Outcome, Result, show_key
+from batchconv.model import Earlier, Outcome, Reason, Result, show_key
 
 Value = str | int | float | bool | None
+_FINAL = frozenset({Result.ACCEPTED.value, Result.SKIPPED.value})
 
 
 class ResultLine(NamedTuple):
@@ -51,6 +52,11 @@ class ResultLine(NamedTuple):
     at: str
     run: str
     target: str
+
+
+def is_final(line: ResultLine) -> bool:
+    """Whether no later run has anything to do with the row; `too-old` is judged anew."""
+    return line.outcome in _FINAL and line.reason != Reason.TOO_OLD
 
 
 class Stamp:

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from batchconv.errors import count_of
 from batchconv.journal.books import OUTSTANDING
 from batchconv.journal.key_multiset import KeyMultiset
-from batchconv.journal.reader import Keys, ResultsReader, is_final
-from batchconv.journal.results import ResultLine
+from batchconv.journal.quick_blocks import Keys
+from batchconv.journal.reader import ResultsReader
+from batchconv.journal.results import ResultLine, is_final
 from batchconv.model import Conversion, Earlier, Outcome, Reason, Result, read_key
 
 

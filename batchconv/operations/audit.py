@@ -14,6 +14,7 @@ from batchconv.journal.key_multiset import KeyMultiset
 from batchconv.journal.reader import ResultsReader
 from batchconv.journal.settled_index import Journal, Standing
 from batchconv.model import Result, read_key
+from batchconv.operations.distinct import DistinctCounter
 from batchconv.operations.own_inputs import sort_inputs
 from batchconv.operations.read_inputs import read_rows
 from batchconv.settings.read_options import ReadSettings, mapper_of
@@ -141,10 +142,34 @@ def audit(
 
 def _load(results: str) -> Journal:
     """The journal of one job, in which each line stands once; raises UsageError."""
+    reader, journal = ResultsReader(results), Journal()
+    journal.load(reader)
+    if len(journal.accepted_by) > 1:
+        raise UsageError(
+            f"{results} has several targets: {' and '.join(sorted(journal.accepted_by))}",
+            hint="audit the jobs one by one",
+        )
+    lines, different = 0, DistinctCounter()
+    for texts in reader.texts():
+        different.add_all(texts)
+        lines += len(texts)
+    if different.count() < lines:
+        _refuse_doubled(reader, results)
+    return journal
+
+
+def _refuse_doubled(reader: ResultsReader, results: str) -> None:
+    """Refuse results in which a row has its first outcome twice in one run; raises UsageError.
+
+    Lines that replace an outcome may be alike: of two equal rows, that have had one place in an
+    input one after the other, both may be dismissed at once.
+    """
     seen = KeyMultiset()
-    targets: set[str] = set()
-    for number, line in enumerate(ResultsReader(results).lines(), 1):
-        digest = blake2b(repr(line).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    for number, line in enumerate(reader.lines(), 1):
+        if line.replaces is not None:
+            continue
+        place = f"{line.run}\0{line.row}\0{line.source}".encode("utf-8", "surrogatepass")
+        digest = blake2b(place, digest_size=16).digest()
         if digest in seen:
             raise UsageError(
                 f"{results}: line {number} is a duplicate: {line.source} row {line.row}, "
@@ -152,13 +177,3 @@ def _load(results: str) -> Journal:
                 hint="an outcome is written only once: check how the file was made",
             )
         seen.add(digest)
-        if line.outcome == Result.ACCEPTED:
-            targets.add(line.target)
-        if len(targets) > 1:
-            raise UsageError(
-                f"{results} has several targets: {' and '.join(sorted(targets))}",
-                hint="audit the jobs one by one",
-            )
-    journal = Journal()
-    journal.load(ResultsReader(results))
-    return journal

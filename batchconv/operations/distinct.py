@@ -17,8 +17,9 @@ MOST_IN_MEMORY = 28_000_000
 """Texts; 252 MB, as heaps that grow are an eighth too big. Beyond, all go to a file on disk."""
 
 
-def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), signed=True)
+def _hash(text: str | bytes) -> int:
+    data = text.encode() if isinstance(text, str) else text
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), signed=True)
 
 
 class DistinctCounter:
@@ -42,9 +43,9 @@ class DistinctCounter:
         self._disk: IO[bytes] | None = None
         self._on_disk: list[list[tuple[int, int]]] = [[] for _ in range(_HEAPS)]  # offset, bytes
         wide = sys.hash_info.width >= 64
-        self._hash: Callable[[str], int] = hash if wide else _hash
+        self._hash: Callable[[str | bytes], int] = hash if wide else _hash
 
-    def add_all(self, texts: Collection[str]) -> None:
+    def add_all(self, texts: Collection[str] | Collection[bytes]) -> None:
         """Take in some texts."""
         throw = [heap.append for heap in self._heaps]
         for key in map(self._hash, texts):

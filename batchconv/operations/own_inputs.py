@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from batchconv.errors import InputError, UsageError, command
-from batchconv.journal.own_files import OwnFile, what_is
+from batchconv.reading.own_files import OwnFile, what_is
 from batchconv.reading.sources import Input, expand
 
 

@@ -10,7 +10,6 @@ from contextlib import closing, nullcontext
 from batchconv.errors import count_of
 from batchconv.journal.deduplication import told
 from batchconv.journal.failed_rows.writer import FailedRows
-from batchconv.journal.own_files import OwnFile, what_is
 from batchconv.model import Conversion, Outcome
 from batchconv.operations.distinct import DistinctCounter
 from batchconv.operations.findings import Example, Findings, Suspicion
@@ -18,6 +17,7 @@ from batchconv.operations.invalid_rows import open_invalid
 from batchconv.operations.own_inputs import own_file_error
 from batchconv.operations.read_inputs import read
 from batchconv.operations.time_span import TimeSpan
+from batchconv.reading.own_files import OwnFile, what_is
 from batchconv.reading.sources import expand
 from batchconv.reading.spreadsheets import IdLengths
 from batchconv.settings.read_options import ReadSettings

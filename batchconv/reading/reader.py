@@ -20,11 +20,11 @@ from batchconv.reading.formats import (
     RowStream,
     open_rows,
 )
+from batchconv.reading.own_files import OwnResultsError
 from batchconv.reading.sources import (
     ByteStream,
     Compression,
     Input,
-    OwnResultsError,
     can_reopen,
 )
 from batchconv.reading.sources.names import OwnInput

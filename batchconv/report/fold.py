@@ -14,8 +14,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from batchconv.journal.outstanding import OutstandingRows
-from batchconv.journal.reader import is_final
-from batchconv.journal.results import ResultLine
+from batchconv.journal.results import ResultLine, is_final
 from batchconv.model import Result
 from batchconv.report.model import Example
 from batchconv.report.results_file import (

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from batchconv.errors import UsageError
 from batchconv.journal.runs_file import RunsFile
 from batchconv.operations.audit import audit
+from batchconv.operations.dismiss import Choice, dismiss
 from batchconv.operations.resend import prepare_resend
 from batchconv.settings.options import Settings
 from batchconv.settings.read_options import ReadSettings
@@ -376,6 +378,38 @@ def test_an_audit_refuses_a_file_in_which_lines_stand_twice():
     RESULTS.write_bytes(RESULTS.read_bytes() * 2)
     with pytest.raises(UsageError, match="line 2 is a duplicate"):
         proved()
+
+
+def test_rows_that_have_had_one_place_one_after_the_other_are_no_duplicates_in_an_audit(
+    monkeypatch,
+):
+    """Both are dismissed at once, and the lines are alike to the last byte."""
+    monkeypatch.setattr(time, "time", lambda: 1_795_140_000.0)
+    write(",true,1", "x,maybe,2")
+    upload_here("in.csv")
+    write("x,maybe,2", "x,maybe,2")
+    upload_here("in.csv", resume=True)
+    assert [(line["row"], line["reason"]) for line in results(RESULTS)[1:]] == [
+        (2, "bad-delivered"), (2, "bad-delivered"),
+    ]  # fmt: skip
+    dismiss(str(RESULTS), Choice())
+    assert results(RESULTS)[-1] in results(RESULTS)[:-1]
+    assert proved() == 0
+
+
+@pytest.mark.parametrize("size", [11, 100])
+def test_a_job_of_which_a_crash_has_left_a_torn_first_line_is_gone_on_with(wire, size):
+    write("a,true,1", "b,true,2")
+    upload_here("in.csv")
+    runs = Path("in.simulated.runs.jsonl")
+    for path in (RESULTS, runs):
+        path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(UsageError, match="a results file of batchconv"):
+        upload_here(str(RESULTS))
+    assert upload_here("in.csv", resume=True).books.results["accepted"] == 2
+    assert proved() == 0
+    assert wire.sent == {"a": 2, "b": 2}
+    assert len(runs.read_bytes().splitlines()) == 2
 
 
 def test_an_audit_tells_of_rows_without_an_outcome_and_of_accepted_ones_without_a_row():

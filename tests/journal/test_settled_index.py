@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from batchconv.errors import InputError
-from batchconv.journal.reader import Keys, ResultsReader
+from batchconv.journal.quick_blocks import Keys
+from batchconv.journal.reader import ResultsReader
 from batchconv.journal.results import CSV_HEADER, ResultLine, csv_text, json_text
 from batchconv.journal.settled_index import Journal, Settled
 from batchconv.model import (

@@ -15,7 +15,8 @@ from batchconv.reading.formats.delimited import DelimitedRows
 from batchconv.reading.formats.folder_values import open_with_folders
 from batchconv.reading.formats.jsonl import JsonLinesRows, JsonRows
 from batchconv.reading.formats.sniffing import tell_format
-from batchconv.reading.sources import ByteStream, refuse_results
+from batchconv.reading.own_files import refuse_results
+from batchconv.reading.sources import ByteStream
 
 __all__ = ["FORMATS", "Aside", "FormatName", "Layout", "ReadOptions", "RowStream", "open_rows"]
 

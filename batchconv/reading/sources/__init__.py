@@ -19,11 +19,8 @@ from batchconv.reading.sources.names import (
 )
 from batchconv.reading.sources.signatures import (
     BLANK,
-    OwnResultsError,
-    is_own_results,
     is_parquet,
     refuse_no_table,
-    refuse_results,
 )
 from batchconv.reading.sources.stream import ByteStream, damaged
 
@@ -35,18 +32,15 @@ __all__ = [
     "Compression",
     "Expanded",
     "Input",
-    "OwnResultsError",
     "can_reopen",
     "damaged",
     "expand",
     "folder_values",
     "format_suffix",
-    "is_own_results",
     "is_parquet",
     "is_stdin",
     "is_url",
     "refuse_no_table",
-    "refuse_results",
     "run_stem",
     "shown_input",
     "stem",

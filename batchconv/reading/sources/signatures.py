@@ -6,8 +6,6 @@ begins with, too; but behind those stand bytes that no text has.
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 import shlex
 from typing import NamedTuple
@@ -28,10 +26,6 @@ _MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # of encodings in whic
 _UNPACKERS = {
     "gz": "gzip -dc", "bz2": "bzip2 -dc", "xz": "xz -dc", "zst": "zstd -dc", "zip": "funzip"
 }  # fmt: skip
-
-
-class OwnResultsError(UsageError):
-    """An input is a results file of this program."""
 
 
 class Signature(NamedTuple):
@@ -135,8 +129,6 @@ SIGNATURES = (
 )  # fmt: skip
 
 _MANIFEST = re.compile(rb'\{\s*"entries"\s*:\s*\[\s*\{[^{}]*?"url"\s*:\s*"(s3://[^"]*/)[^"/]*"')
-_RESULTS = frozenset({"source", "row", "key", "message_id", "outcome", "run", "target"})
-"""Fields that stand in every line of a results file, and together in nobody else's export."""
 
 
 def is_partial(head: bytes) -> bool:
@@ -191,31 +183,6 @@ def refuse_no_table(name: str, compression: Compression, head: bytes, *, named: 
             f"{name} is a manifest of Redshift, which names files and holds no rows",
             hint=f"upload the files: {command(['upload'], [folder])}",
         )
-
-
-def refuse_results(name: str, compression: Compression, head: bytes) -> None:
-    """Refuse a results file of this program: its rows have been decided before.
-
-    Raises:
-        OwnResultsError: it is one.
-    """
-    if is_own_results(head):
-        plain = "" if compression == "none" else " (decompress it first)"
-        raise OwnResultsError(
-            f"{name} is a results file of batchconv, not an input",
-            hint=f"to send its failed rows again{plain}: {command(['resend'], [name])}; "
-            "or name its input, with --resume",
-        )
-
-
-def is_own_results(head: bytes) -> bool:
-    """Whether plain data that begin so are a results file of this program."""
-    line = head.lstrip(BLANK).partition(b"\n")[0].decode("utf-8", "replace").strip()
-    try:
-        names = json.loads(line) if line.startswith("{") else next(csv.reader([line]), [])
-    except (ValueError, RecursionError, csv.Error):
-        return False
-    return set(names) >= _RESULTS
 
 
 def piped_into(name: str, compression: Compression, reader: str) -> str:
