@@ -25,6 +25,7 @@ from tests.bench.reading import arrivals, first, reading
 from tests.bench.resuming import resume
 from tests.bench.sending import cpu, hiding, latency, memory, retries
 from tests.bench.wire import rate
+from tests.bench.workers import workers
 
 Bench = Callable[[Path, Scale], list[Figure]]
 
@@ -44,6 +45,7 @@ BENCHES: dict[str, Bench] = {
     "limiters": limiters,
     "auto": auto,
     "outage": outage,
+    "workers": workers,
     "peers": peers,
 }
 _QUICK = Scale(samples=1, long_samples=1, divisor=5)

@@ -106,9 +106,11 @@ class StandIn:
 
     Attributes:
         base_url: what uploads are given.
+        pid: of its process, which may have children.
     """
 
     base_url: str
+    pid: int = 0
 
     def stats(self) -> Mapping[str, Any]:
         """What it has seen so far; asking is a connection of its own."""
@@ -133,7 +135,7 @@ def stand_in(latency: str, *options: str) -> Iterator[StandIn]:
             said = process.stdout.readline()
             if "http://" not in said:
                 raise ProcessError(f"{' '.join(command)} did not start: {said!r}")
-            yield StandIn("http://" + said.partition("http://")[2].split()[0])
+            yield StandIn("http://" + said.partition("http://")[2].split()[0], process.pid)
         finally:
             process.terminate()
 

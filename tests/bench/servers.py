@@ -84,7 +84,7 @@ def _nginx(folder: Path, latency: float, module: Path | None) -> Iterator[StandI
     ) as process:
         try:
             _wait_for(port)
-            yield StandIn(f"http://127.0.0.1:{port}/conversions")
+            yield StandIn(f"http://127.0.0.1:{port}/conversions", process.pid)
         finally:
             process.terminate()
 
