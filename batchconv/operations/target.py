@@ -18,7 +18,7 @@ from batchconv.sending.relay.staffing import staff
 from batchconv.sending.transport import Transport
 from batchconv.settings.credentials import find_auth
 from batchconv.settings.options import Settings
-from batchconv.simulator import API_KEY, API_SECRET, PROFILES, Simulator
+from batchconv.simulator import API_KEY, API_SECRET, PROFILES
 from batchconv.vonage.authentication import Auth, QueryAuth, Secret
 from batchconv.vonage.endpoint import check_base_url
 
@@ -83,6 +83,8 @@ class Target:
             async with self._transport(settings.base_url) as transport:
                 yield transport
         else:
+            from batchconv.simulator import Simulator  # noqa: PLC0415 - start-up: a web server
+
             async with (
                 Simulator(PROFILES[settings.simulate]) as simulator,
                 self._transport(simulator.base_url) as transport,

@@ -21,7 +21,7 @@ import aiohttp
 from batchconv import __version__
 from batchconv.errors import UsageError
 from batchconv.model import Conversion, Reason, Reply
-from batchconv.sending.deadlines import Deadlines
+from batchconv.sending.deadlines import Deadlines, this_task
 from batchconv.sending.head_first import expect_reply
 from batchconv.sending.proxy import Proxy
 from batchconv.sending.transport import Turn, at_once
@@ -57,13 +57,14 @@ class _Exchange:
         self._turn = turn
         self._deadlines = deadlines
         self._began = time.perf_counter()
-        self._task = deadlines.begin()
+        self._task = this_task()
+        deadlines.begin(self._task)
 
     async def wait_for_turn(self, usable: Callable[[], bool]) -> None:
         """Wait for the moment at which the request may be written; that is not part of the time."""
         self._deadlines.end(self._task)
         await self._turn(usable)
-        self._deadlines.begin()
+        self._deadlines.begin(self._task)
         self._began = time.perf_counter()
         self.written = True
 
@@ -225,6 +226,7 @@ class HttpClient:
             reply = _reply(response, exchange.elapsed)
             if not response.content.is_eof():
                 await _drain(response)
+                reply = reply._replace(elapsed=exchange.elapsed)
         except asyncio.CancelledError:
             if not exchange.expired():
                 raise
@@ -235,7 +237,7 @@ class HttpClient:
         finally:
             exchange.end()
             self._in_flight -= 1
-        return reply._replace(elapsed=exchange.elapsed)
+        return reply
 
     def _closing(self) -> dict[str, str]:
         """Headers of an exchange that is its connection's last."""

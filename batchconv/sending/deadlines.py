@@ -13,6 +13,11 @@ from typing import cast
 _Task = asyncio.Task[object]
 
 
+def this_task() -> _Task:
+    """The task that runs now."""
+    return cast("_Task", asyncio.current_task())
+
+
 class Deadlines:
     """Cancels tasks whose exchange takes too long; `expired` then tells them so.
 
@@ -28,14 +33,12 @@ class Deadlines:
         self._cancelled: dict[_Task, int] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self) -> _Task:
-        """The current task begins an exchange; to be given to `end`."""
-        task = cast("_Task", asyncio.current_task())
+    def begin(self, task: _Task) -> None:
+        """The exchange of a task begins."""
         due = self._loop.time() + self._seconds
         self._due[task] = due, task.cancelling()
         if self._timer is None:
             self._timer = self._loop.call_at(due, self._look)
-        return task
 
     def end(self, task: _Task) -> None:
         """The exchange is over, however it ended."""

@@ -9,7 +9,8 @@ from tests import warp
 
 
 async def exchange(deadlines: Deadlines, seconds: float) -> str:
-    task = deadlines.begin()
+    task = asyncio.current_task()
+    deadlines.begin(task)
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:
