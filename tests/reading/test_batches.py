@@ -90,7 +90,7 @@ def joined(lines: list[tuple[str, str, bytes]]) -> bytes:
     return b"".join(bad + (text + end).encode("utf-8", "surrogatepass") for text, end, bad in lines)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(
     st.lists(st.tuples(any_csv, ends, damage), max_size=30),
     sizes,
@@ -160,7 +160,7 @@ lines_json = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(
     st.lists(
         st.tuples(lines_json, st.sampled_from(["\n", "\n", "\r\n", " \n"]), damage), max_size=30
@@ -237,7 +237,7 @@ def _mostly(strategy: Any, usual: Any) -> Any:
     )
 
 
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=300)
 @given(
     st.tuples(
         _mostly(ids, st.text("abc123- é", min_size=1)),
