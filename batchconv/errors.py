@@ -183,6 +183,10 @@ def count_of(count: int, one: str, more: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
+KEY_FROM_ENVIRONMENT = '"$VONAGE_API_KEY"'
+"""Stands for an API key in a command: no more than its first two characters may be shown."""
+
+
 def command(words: Iterable[str], names: Sequence[str] = ()) -> str:
     """A command of this program that a POSIX shell runs as it is.
 
@@ -191,7 +195,10 @@ def command(words: Iterable[str], names: Sequence[str] = ()) -> str:
         names: of files; they may begin with a dash.
     """
     dashes = ["--"] if any(name.startswith("-") and name != "-" for name in names) else []
-    return shell_line(shlex.join(["batchconv", *words, *dashes, *names]))
+    line = ["batchconv", *words, *dashes, *names]
+    return shell_line(
+        " ".join(one if one == KEY_FROM_ENVIRONMENT else shlex.quote(one) for one in line)
+    )
 
 
 def shell_line(text: str) -> str:

@@ -6,12 +6,11 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 
 import click
 
-from batchconv.errors import command
+from batchconv.errors import KEY_FROM_ENVIRONMENT, command
 from batchconv.journal.job_files import tells_job
 from batchconv.reading.sources import shown_input
 from batchconv.settings.option_types import options_of
 from batchconv.settings.read_options import ReadSettings
-from batchconv.vonage.authentication import mask_key
 
 # What belongs to this one run's files and not to the next run's.
 _OF_THIS_RUN = {
@@ -88,8 +87,8 @@ class Given:
     def _options(self, without: Container[str]) -> Iterator[str]:
         """The options that were given, in the order of the help, but for some.
 
-        They hold no secrets: those come from the environment or from files. Of an API key only
-        its first two characters are shown.
+        They hold no secrets: those come from the environment or from files. An API key, which is
+        not shown, is taken from the environment.
         """
         for param in self._command.params:
             value = self._values.get(param.name or "")
@@ -102,7 +101,8 @@ class Given:
                 elif param.name == "simulate":  # a profile stands only behind "="
                     yield f"{flag}={one}"
                 else:
-                    yield from _words(flag, mask_key(one) if param.name == "api_key" else str(one))
+                    known = param.name != "api_key"
+                    yield from _words(flag, str(one) if known else KEY_FROM_ENVIRONMENT)
 
 
 def _words(flag: str, value: str) -> list[str]:

@@ -139,7 +139,14 @@ def tells_job(name: str, results: str) -> bool:
 
 
 def _existing(folder: Path, stem: str, *, simulated: bool) -> JobFiles:
-    return name_job([str(folder / f"{stem}.csv")], None, simulated=simulated)
+    """The job of that stem; its results may be named without `.results`, as `-o` can say it."""
+    job = name_job([str(folder / f"{stem}.csv")], None, simulated=simulated)
+    if not _size(job.results):
+        for suffix in SUFFIXES:
+            named = named_job(str(folder / f"{stem}{suffix}"), simulated=simulated)
+            if _size(named.results) and what_is(named.results) is OwnFile.RESULTS:
+                return named
+    return job
 
 
 def set_aside(files: JobFiles) -> list[tuple[str, str]]:

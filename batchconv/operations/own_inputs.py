@@ -47,7 +47,9 @@ def sort_inputs(names: Sequence[str]) -> SortedInputs:
         if kind is None:
             sorted_inputs.inputs.append(name)
         elif kind is OwnFile.FAILED_ROWS and (name in named or folder is not None):
-            sorted_inputs.failed_rows.append((name, folder or name))
+            # What the folders around the inputs say stands in these as columns.
+            complete = Input(name, name.address, found=name.found, complete=True)
+            sorted_inputs.failed_rows.append((complete, folder or name))
         elif name in named:
             raise own_file_error(name, kind)
         else:

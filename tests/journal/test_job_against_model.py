@@ -227,7 +227,7 @@ class Jobs(RuleBasedStateMachine):
                 words += ["perhaps"] * (not isinstance(old, Cells) or old.time is None)
                 line["message_id"] = data.draw(st.sampled_from("abcdxy"))
                 line["delivered"] = data.draw(st.sampled_from(words))
-                line["channel"] = line["channel"] or "sms"
+                line["channel"] = line.get("channel") or "sms"
             new = _as_it_stands(line, old)
             times = {"delete": 0, "twice": 2}.get(action, 1)
             table += [line] * times
@@ -335,7 +335,7 @@ class Jobs(RuleBasedStateMachine):
 
 def _as_it_stands(line: dict[str, Any], old: Row) -> Cells | None:
     """What a line of a failed-rows file says now; its time and channel are never changed."""
-    if not (line["message_id"] or line["delivered"]):
+    if not (line.get("message_id") or line.get("delivered")):
         return None
     words = {"1": "true", "yes": "true", "0": "false", "no": "false"}
     delivered = str(line["delivered"]).lower()

@@ -12,7 +12,8 @@ from batchconv.model import Conversion, Reason
 from batchconv.reading.formats import ReadOptions
 from batchconv.reading.mapper import Mapper
 from batchconv.reading.reader import Reader
-from batchconv.reading.sources import expand, folder_values
+from batchconv.reading.sources import expand
+from batchconv.reading.sources.names import folder_values
 from batchconv.simulator import Behaviour, Simulator
 from tests.shells import Shell
 

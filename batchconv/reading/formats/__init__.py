@@ -47,7 +47,7 @@ def open_rows(
             return JsonRows(stream, options)
         return DelimitedRows(chosen, stream, options)
 
-    return open_with_folders(stream.name, options, opened)
+    return open_with_folders(stream.folder_values, options, opened)
 
 
 def _open_parquet(stream: ByteStream, options: ReadOptions) -> RowStream:

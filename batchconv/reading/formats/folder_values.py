@@ -6,26 +6,26 @@ names are then the only place where its values stand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from batchconv.model import Fault, Fields, Raw, Reason, Row, make_all
 from batchconv.reading.columns import FIELDS, find_columns
 from batchconv.reading.formats.base import ReadOptions, RowStream
-from batchconv.reading.sources import folder_values
 from batchconv.reading.unsendable import NULL_MARKERS
 
 _BLANK = NULL_MARKERS.union(("",))
 OpenRows = Callable[[ReadOptions], RowStream]
 
 
-def open_with_folders(name: str, options: ReadOptions, open_rows: OpenRows) -> RowStream:
-    """The rows of input *name*, with what the folders around it say of them.
+def open_with_folders(
+    columns: Sequence[tuple[str, str | None]], options: ReadOptions, open_rows: OpenRows
+) -> RowStream:
+    """The rows of an input, with what the folders around it say of them, which is in *columns*.
 
     Raises:
         ColumnError: two folders say the same field; and whatever *open_rows* raises.
     """
-    columns = folder_values(name)
     places = find_columns([column for column, _ in columns], options.mapped)
     said = {
         field: columns[place]

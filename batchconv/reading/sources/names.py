@@ -53,15 +53,20 @@ class Input(str):
     Attributes:
         address: what is opened.
         found: nobody named it: it was found in a folder or by a pattern.
+        complete: its rows say everything themselves, and the folders around it nothing.
     """
 
     address: str
     found: bool
+    complete: bool
 
-    def __new__(cls, name: str, address: str | None = None, *, found: bool = False) -> Self:
+    def __new__(
+        cls, name: str, address: str | None = None, *, found: bool = False, complete: bool = False
+    ) -> Self:
         made = super().__new__(cls, name)
         made.address = name if address is None else address
         made.found = found
+        made.complete = complete
         return made
 
 
@@ -125,7 +130,7 @@ def folder_values(name: str) -> list[tuple[str, str | None]]:
     through count: the same file says the same from wherever it is named. A folder of failed rows,
     `channel=voice.failed`, says nothing: its files have what the inputs' folders said as columns.
     """
-    if is_stdin(name):
+    if is_stdin(name) or (isinstance(name, Input) and name.complete):
         return []
     path = name.partition("://")[2] if is_url(name) else os.path.abspath(name)  # noqa: PTH100 - a path may be any text here
     pairs = [part.partition("=") for part in path.split("/")[:-1]]

@@ -22,6 +22,7 @@ from batchconv.reading.sources.names import (
     OwnInput,
     as_input,
     compressed_as,
+    folder_values,
     is_url,
 )
 from batchconv.reading.sources.signatures import BLANK
@@ -41,6 +42,7 @@ class ByteStream:
 
     Attributes:
         name: as results and people see it.
+        folder_values: what the folders around it say of its rows.
         format_name: the name that tells the format: of a zip, that of the file in it.
         compression: how it is compressed.
         compression_named: the user has named it.
@@ -66,6 +68,7 @@ class ByteStream:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name = str(name)
+        self.folder_values = folder_values(name)
         self._opened = _open(name, sleep)
         self.size = self._opened.size
         self.position = self.lines = self.fresh_lines = 0
