@@ -12,6 +12,7 @@ from pathlib import Path
 
 import trustme
 
+from batchconv.sending.relay.staffing import RATE_OF_A_WORKER
 from tests.bench.data import write_csv
 from tests.bench.figures import Figure, Scale
 from tests.bench.processes import PYTHON, ProcessError, environment, run
@@ -46,6 +47,10 @@ SITUATIONS = {
     "an outage of 4 s": Situation("--outage 2 6"),
     "429 beyond 70 %": Situation("--allow-rate {allowed}"),
     "every 5th first 503": Situation("--fail-first 5", options=("--backoff-base", "100ms")),
+    "two workers": Situation(options=("--workers", "2")),
+    "two workers, TLS handshakes of 1 s": Situation(
+        "--handshake 1", tls=True, options=("--workers", "2")
+    ),
     "a clock that jumps 1 h": Situation(disturbed="clock"),
 }
 
@@ -57,6 +62,8 @@ def rate(folder: Path, scale: Scale) -> list[Figure]:
         path = write_csv(folder, wanted * _SECONDS // min(scale.divisor, 2))
         most = wanted + 1 if wanted <= 100 else int(wanted * 1.01)
         for name, situation in SITUATIONS.items():
+            if "--workers" in situation.options and wanted < 2 * RATE_OF_A_WORKER:
+                continue  # it would be one process
             came = moments(folder, path, wanted, situation)
             figures.append(
                 Figure(f"--rate {wanted}, {name}", fullest(came), "", most, "allowed", bar=1.0)

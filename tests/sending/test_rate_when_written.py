@@ -6,11 +6,13 @@ The same on real connections, slow TLS handshakes among them: `python -m tests.b
 import asyncio
 import random
 from bisect import bisect_left
+from collections import Counter
 from itertools import count
 
 import pytest
 
 from batchconv.model import Reply
+from batchconv.sending.relay.worker import even_turns
 from batchconv.sending.traffic import Limits
 from tests.harness import NIGHT, OK, Job
 from tests.models import Bucket, Sending, Server
@@ -71,6 +73,40 @@ def test_no_second_holds_more_than_one_request_over_the_rate_or_1_percent(situat
     Sending(server, Limits(100), rate=rate, seconds=15 if rate < 200 else 5).run()
     assert len(server.written) > 5
     assert fullest(server.written) <= most
+
+
+def through(server, workers, rate):
+    """*server*, reached through workers that each keep their part of the rate."""
+    turns, pending = [], Counter()
+
+    async def send(conversion, turn, **_):
+        await turn(lambda: True)
+        if not turns:
+            turns.extend(even_turns(rate / workers) for _ in range(workers))
+        worker = min(range(workers), key=pending.__getitem__)
+        pending[worker] += 1
+        try:
+            return await type(server).send(server, conversion, turns[worker])
+        finally:
+            pending[worker] -= 1
+
+    server.send = send
+    return server
+
+
+@pytest.mark.parametrize(("rate", "workers", "most"), [(200.0, 2, 202), (500.0, 4, 505)])
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_workers_keep_the_rate_together(situation, rate, workers, most):
+    server = through(SITUATIONS[situation](rate), workers, rate)
+    Sending(server, Limits(100), rate=rate, seconds=6).run()
+    assert len(server.written) > 5
+    assert fullest(server.written) <= most
+
+
+def test_workers_lose_nothing_of_the_rate():
+    server = through(Slow(), 4, 400.0)
+    Sending(server, Limits(100), rate=400.0, seconds=5).run()
+    assert len(server.written) >= 0.99 * 400 * 5
 
 
 @pytest.mark.parametrize(("rate", "most"), RATES)

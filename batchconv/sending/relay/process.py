@@ -9,6 +9,7 @@ started it. It prints nothing.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import pickle
 import socket
@@ -24,6 +25,7 @@ from batchconv.sending.stops import defect_stop
 
 def main() -> None:
     """Serve the socket at standard input until it is closed."""
+    gc.freeze()  # as in the process that reads: what was loaded until now is not looked at again
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(serve(socket.socket(fileno=0)))
     os._exit(0)  # nothing is left to be put away

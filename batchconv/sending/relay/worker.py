@@ -44,7 +44,7 @@ class Worker:
         self._rate = settings.rate
         self._deliver = answer
         self._answers: list[Answer] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # by the number of the request
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -60,18 +60,17 @@ class Worker:
         traceback: TracebackType | None,
     ) -> None:
         self._timer.cancel()
-        for task in self._tasks:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks)
         await self._client.__aexit__(kind, error, traceback)
 
     def take(self, requests: Iterable[Request]) -> None:
         """Send these."""
         for request in requests:
-            task = self._loop.create_task(self._send(request))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[request[0]] = self._loop.create_task(self._send(request))
 
     def keep(self, connections: int) -> None:
         """So many connections are of use."""
@@ -83,6 +82,7 @@ class Worker:
             answer = make_answer(request[0], await self._exchange(request))
         except Exception as error:  # noqa: BLE001 - the outermost edge: the relay reports it
             answer = request[0], defect_stop(error).why
+        del self._tasks[request[0]]
         if not self._answers:
             self._loop.call_soon(self._flush)
         self._answers.append(answer)
