@@ -93,8 +93,9 @@ class Bridge:
         try:
             if await asyncio.to_thread(_is_alive):
                 await self._work(reader, writer)
-            else:
-                self._over.set()  # the run starts this process, and Ray, again
+            else:  # the run starts this process, and Ray, again
+                writer.write(frame("this machine's part of Ray has ended"))
+                self._over.set()
         finally:
             writer.close()
 

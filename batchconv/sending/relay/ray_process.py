@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
@@ -32,6 +33,7 @@ _MAIN = "from batchconv.sending.relay.ray_bridge import main; main()"
 _LONGEST_START = 60.0  # seconds
 _LONGEST_END = 5.0  # seconds to part from a cluster in good order
 _LONGEST_END_OF_OWN = 1.0  # seconds; it does not take that long, unless Ray is still starting
+_TICK = 0.01  # seconds
 _LONGEST_FOLDER = 30  # characters: below it Ray makes sockets, whose names may have 107
 # Everything that a Ray of one's own does and a run has no use for: calls home are off, it listens
 # on the loopback alone, and it ends no worker because other programs take memory.
@@ -222,12 +224,18 @@ def _start(
 
 
 def _wait(process: subprocess.Popen[bytes], longest: float) -> None:
-    try:
-        process.wait(longest)
-    except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # what is of Ray ends with it in any case
-        process.wait()
+    """Wait until it has ended, or end it; and all of Ray that it has not taken along, its group."""
+    ends = time.monotonic() + longest
+    # It is not reaped yet, so no other process can have its number.
+    while not _has_ended(process.pid) and time.monotonic() < ends:
+        time.sleep(_TICK)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _environment(given: Mapping[str, str], *, own: bool) -> dict[str, str]:

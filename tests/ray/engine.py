@@ -1,0 +1,149 @@
+"""Runs through Ray, its parts killed and stopped: what is sent, said, written and left behind.
+
+Each test starts a Ray, which takes seconds; so each looks at all that it can.
+"""
+
+import asyncio
+import json
+import random
+import re
+import signal
+import stat
+import tempfile
+import uuid
+from pathlib import Path
+
+import pytest
+
+from batchconv.simulator import API_SECRET, Behaviour, Simulator
+from tests.ray import machine
+from tests.shells import Shell, ids
+
+pytest.importorskip("ray")
+
+SLOW = Behaviour(latency=0.02, latency_spread=0.02)
+
+
+@pytest.fixture
+def mark():
+    """A text in the environment of everything that a test starts; nothing of it may be left."""
+    text = f"mark-{uuid.uuid4().hex}"
+    yield text
+    left = machine.processes(text)
+    for process in left:
+        process.signal(signal.SIGKILL)
+    assert left == []
+
+
+@pytest.fixture
+def scratch():
+    """The folder for temporary files, with a name short enough for Ray's sockets."""
+    with tempfile.TemporaryDirectory(prefix="b", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def shell_of(tmp_path, scratch, mark):
+    """Starts runs with two workers of Ray's, with a home of their own."""
+
+    def make(base_url, *options):
+        made = Shell(
+            tmp_path, base_url, "--engine", "ray", "--workers", "2", "--concurrency", "40",
+            "--timeout", "5s", *options,
+        )  # fmt: skip
+        made.env |= {"MARK": mark, "HOME": str(tmp_path / "home"), "TMPDIR": str(scratch)}
+        (tmp_path / "home").mkdir(exist_ok=True)
+        return made
+
+    return make
+
+
+async def audited(shell, *inputs, results="in.results.jsonl"):
+    ended = await shell.start("audit", *inputs, "--results", results).end()
+    assert ended.code == 0, ended.out + ended.err
+
+
+async def test_killed_and_stopped_workers_lose_no_row_and_standard_output_stays_clean(
+    shell_of, scratch, mark, tmp_path
+):
+    draw = random.Random(1)
+    hits = [signal.SIGKILL] * 8 + [signal.SIGSTOP]
+    async with Simulator(SLOW) as simulator:
+        shell = shell_of(simulator.base_url, "-o", "-", "--rate", "400", "--workers", "3")
+        shell.write("in.csv", ids(4000))
+        running = shell.upload("in.csv")
+        for hit in hits:
+            assert await running.reached(simulator, draw.randint(50, 300))
+            assert await asyncio.to_thread(machine.becomes, lambda: machine.actors(mark), 30)
+            draw.choice(machine.actors(mark)).signal(hit)
+        check_privacy(mark, scratch, tmp_path / "home")
+        ended = await running.end()
+    assert ended.code == 0, ended.err
+    assert sorted(json.loads(line)["message_id"] for line in ended.out.splitlines()) == sorted(
+        ids(4000)
+    )
+    assert set(simulator.stats.accepted_ids) == set(ids(4000))
+    assert simulator.stats.repeats <= len(hits) * 40
+    assert ended.books.accepted == 4000
+    (lost,) = re.findall(r"(\d+) workers lost, ", ended.err)
+    assert 3 <= int(lost) <= len(hits)  # one that was killed while it started was never there
+    assert machine.all_gone(mark)
+    assert list(scratch.iterdir()) == []
+
+
+def check_privacy(mark, scratch, home):
+    """What Ray opens to everyone stands behind a door; no secret is in arguments or files."""
+    assert all(API_SECRET not in process.name for process in machine.processes(mark))
+    (folder,) = scratch.iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert machine.holding(folder, API_SECRET) == []
+    assert list(home.rglob("*token*")) == []
+    assert machine.listened_on(mark) == {"127.0.0.1"}
+    (token,) = {
+        entry
+        for process in machine.processes(mark)
+        for entry in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+        if entry.startswith(b"RAY_AUTH_TOKEN=")
+    }
+    assert machine.holding(scratch, token.partition(b"=")[2].decode()) == []
+
+
+@pytest.mark.parametrize(("part", "rows"), [("raylet", 4500), ("ray_bridge", 1000)])
+async def test_a_run_goes_on_when_ray_itself_is_killed(shell_of, scratch, mark, part, rows):
+    """Without its raylet Ray goes on for a quarter of a minute, and then gives up its workers."""
+    async with Simulator(SLOW) as simulator:
+        shell = shell_of(simulator.base_url, "--rate", "200")
+        shell.write("in.csv", ids(rows))
+        running = shell.upload("in.csv")
+        assert await running.reached(simulator, 100)
+        machine.named(mark, part).signal(signal.SIGKILL)
+        ended = await running.end()
+        await audited(shell, "in.csv")
+    assert ended.code == 0, ended.err
+    assert set(simulator.stats.accepted_ids) == set(ids(rows))
+    assert simulator.stats.repeats <= 40
+    assert "2 workers lost, 2 started anew" in ended.err
+    assert machine.all_gone(mark)
+    assert list(scratch.iterdir()) == []
+
+
+async def test_of_a_killed_run_nothing_is_left_and_a_signal_ends_the_next_in_good_order(
+    shell_of, mark
+):
+    async with Simulator(SLOW) as simulator:
+        shell = shell_of(simulator.base_url)
+        shell.write("in.csv", ids(4000))
+        killed = await shell.upload("in.csv").kill_after(simulator, 500)
+        assert killed.code == -signal.SIGKILL
+        assert machine.all_gone(mark)
+        ended = await shell.upload("in.csv", "--resume").signal_after(
+            simulator, 500, signal.SIGTERM
+        )
+        assert ended.code == 143
+        assert ended.books.unsent < 4000
+        assert machine.all_gone(mark)
+        ended = await shell.uploaded("in.csv", "--resume", "--engine", "local")
+        await audited(shell, "in.csv")
+    assert ended.code == 0, ended.err
+    assert set(simulator.stats.accepted_ids) == set(ids(4000))
+    assert simulator.stats.repeats <= 40
