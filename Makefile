@@ -19,7 +19,7 @@ LOWER_BOUNDS = 'import tomllib; \
 	print(*[one.replace(">=", "==") for one in wanted if ";" not in one])'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz torture schedulers matrix oldest clean
+.PHONY: help demo test check bench fuzz torture ray schedulers matrix oldest clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -59,6 +59,10 @@ torture: $(READY) ## hundreds of runs killed at seeded moments, resumed and audi
 	TORTURE=20000 $(BIN)/python -m pytest -q -n 0 tests/journal/test_settled_index.py
 	TORTURE=$(or $(TORTURE),1000) $(BIN)/python -m pytest -q -n 0 -o timeout=0 tests/journal/test_job_against_model.py
 	$(BIN)/python -m tests.torture --runs 200
+
+ray: $(READY) ## runs through Ray, its parts killed (300 MB)
+	$(PIP) --editable '.[ray]'
+	$(BIN)/python -m pytest tests/ray/*.py
 
 schedulers: $(READY) ## the example DAG in an Airflow of its own (300 MB)
 	$(PYTHON) -m venv $(VENV)/airflow

@@ -32,6 +32,10 @@ _VENDORS = (
     "VONAGE_",
     "NEXMO_",
 )  # variables that `credentials` reads where the settings say nothing
+_THERE = (
+    "set the variables of the account (VONAGE_API_KEY, VONAGE_API_SECRET) to the same in the "
+    "environment of Ray's workers as in that of the run"
+)
 # What RFC 7914 names for interactive use: 16 MB, and some 50 ms for each guess at a secret.
 _COST = {"n": 1 << 14, "r": 8, "p": 1}
 
@@ -80,16 +84,19 @@ class AccountTerms:
         """
         if self.version != __version__:
             raise UsageError(
-                f"batchconv is {__version__} there and {self.version} here",
-                hint="install the same version",
+                f"where it runs, batchconv is {__version__}, and {self.version} here",
+                hint="install the same version in both places",
             )
         auth: Auth = QueryAuth(API_KEY, Secret(API_SECRET))
         if self.way is not None:
-            auth = _auth_here(self.way, os.environ)
+            try:
+                auth = _auth_here(self.way, os.environ)
+            except UsageError as error:
+                raise UsageError(f"where it runs: {error}", hint=_THERE) from None
         if not hmac.compare_digest(_mark_of(auth, self.salt), self.mark):
             raise UsageError(
-                f"the key or the secret there (key {auth.shown_key}...) is not the one here",
-                hint="set VONAGE_API_KEY and VONAGE_API_SECRET to the same there as here",
+                f"where it runs, another key or secret is set (key {auth.shown_key}...)",
+                hint=_THERE,
             )
         sending = dict(self.sending)
         if self.own_proxy:
