@@ -141,6 +141,13 @@ def test_what_is_private_to_a_folder_is_not_imported_from_outside(module):
             ), f"{module} imports {imported}"
 
 
+def test_what_sends_in_this_process_knows_nothing_about_workers():
+    relay = "batchconv.sending.relay."
+    for module in MODULES:
+        if module.startswith("batchconv.sending.") and not f"{module}.".startswith(relay):
+            assert not [name for name in imports_of(module).all if name.startswith(relay)], module
+
+
 def test_no_module_imports_itself_by_way_of_others_not_even_from_within_functions():
     graph = {module: imports_of(module).when_run & set(MODULES) - {module} for module in MODULES}
     TopologicalSorter(graph).prepare()  # raises CycleError

@@ -24,15 +24,22 @@ class FrameProtocol(asyncio.Protocol):
         self._gone = gone
         self._rest = b""
         self.transport: asyncio.WriteTransport
+        self._open = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """There is a line."""
         self.transport = cast("asyncio.WriteTransport", transport)
+        self._open = True
 
     def send(self, value: object) -> None:
         """Write a value; once the line is gone it is dropped."""
         if not self.transport.is_closing():
             self.transport.write(frame(value))
+
+    def close(self) -> None:
+        """Close the line, if it was ever open; what was written before still leaves."""
+        if self._open:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Bytes have arrived."""

@@ -47,7 +47,7 @@ class LocalWorkers:
                 raise WorkerError(f"a process cannot be started: {error.strerror}") from None
         worker = WorkerProcess(process, events)
         try:
-            await asyncio.get_running_loop().create_unix_connection(lambda: worker.line, sock=ours)
+            await worker.connect(ours)
             worker.line.send(self._settings)
             async with asyncio.timeout(_LONGEST_START):
                 await worker.ready
@@ -100,6 +100,14 @@ class WorkerProcess:
         self.line = FrameProtocol(self._heard, self._gone)
         self.ready: asyncio.Future[None] = self._loop.create_future()
 
+    async def connect(self, ours: socket.socket) -> None:
+        """Open its line; when that is cancelled, the process is ended."""
+        try:
+            await self._loop.create_unix_connection(lambda: self.line, sock=ours)
+        except BaseException:
+            self._process.kill()
+            raise
+
     @property
     def name(self) -> str:
         """What it can be found by."""
@@ -119,7 +127,8 @@ class WorkerProcess:
 
     async def close(self) -> None:
         """End it in good order, and wait until it is gone."""
-        self.line.transport.close()
+        self.ready.cancel()  # nobody waits for it any more
+        self.line.close()
         if self._ending is None:
             self._ending = self._loop.create_task(self._end())
         await self._ending
@@ -140,11 +149,7 @@ class WorkerProcess:
     async def _end(self) -> None:
         """See to it that the process is gone, and say why."""
         status = await asyncio.to_thread(self._wait)
-        why = self._why or (
-            f"it was killed by {signal.Signals(-status).name}"
-            if status < 0
-            else f"it ended with status {status}"
-        )
+        why = self._why or _ending(status)
         if self.ready.done():
             self._events.ended(why)
         else:
@@ -156,3 +161,13 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()
+
+
+def _ending(status: int) -> str:
+    """How a process ended, in half a sentence."""
+    if status >= 0:
+        return f"it ended with status {status}"
+    try:
+        return f"it was killed by {signal.Signals(-status).name}"
+    except ValueError:  # a real-time signal
+        return f"it was killed by signal {-status}"
