@@ -107,12 +107,12 @@ def upload(
         environment: where credentials are looked for; the process's own when left out.
 
     Raises:
-        UsageError: at once, for what is not an input.
+        UsageError: at once, for what is not an input or no `Settings`.
         BatchconvError: something is wrong before the first request. What goes wrong after it
             stands in the summary's `stops` and `exit_code`.
     """
     check_inputs(inputs)
-    return _upload(inputs, settings or Settings(), environment)
+    return _upload(inputs, _checked(settings), environment)
 
 
 def upload_sync(
@@ -130,13 +130,24 @@ def upload_sync(
         KeyboardInterrupt: on Ctrl-C, with every outcome written that there was.
     """
     check_inputs(inputs)
+    given = _checked(settings)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(_upload(inputs, settings or Settings(), environment))
+        return asyncio.run(_upload(inputs, given, environment))
     raise UsageError(
         "upload_sync was called inside a running event loop", hint="await upload(...) there"
     )
+
+
+def _checked(settings: Settings | None) -> Settings:
+    if settings is None:
+        return Settings()
+    if not isinstance(settings, Settings):
+        raise UsageError(
+            f"settings is of type {type(settings).__name__}", hint="pass Settings(rate=10)"
+        )
+    return settings
 
 
 async def _upload(
@@ -220,7 +231,8 @@ class OpenUpload:
     ) -> None:
         check_inputs(inputs)
         self._inputs = inputs
-        self._settings = settings or Settings()
+        self._settings = _checked(settings)
+        self._task: asyncio.Task[Summary] | None = None
         self._environment = environment
         self._waiting: deque[Outcome] = deque()
         self._changed = asyncio.Event()
@@ -238,9 +250,17 @@ class OpenUpload:
             self._opened.close()
             raise
         self.summary = self._upload.summary
-        self._running = asyncio.create_task(observed(self._upload, observers))
-        self._running.add_done_callback(lambda _: self._changed.set())
+        self._task = asyncio.create_task(observed(self._upload, observers))
+        self._task.add_done_callback(lambda _: self._changed.set())
         return self
+
+    @property
+    def _running(self) -> asyncio.Task[Summary]:
+        if self._task is None:
+            raise UsageError(
+                "the upload is not open", hint="async with OpenUpload(...) as run: ..."
+            )
+        return self._task
 
     async def __aexit__(
         self,
@@ -257,12 +277,13 @@ class OpenUpload:
             await _to_its_end(self._running)
 
     async def __aiter__(self) -> AsyncIterator[Outcome]:
+        running = self._running
         while True:
             while self._waiting:
                 yield self._waiting.popleft()
                 self._room.set()
-            if self._running.done():
-                await self._running
+            if running.done():
+                await running
                 return
             self._changed.clear()
             await self._changed.wait()

@@ -150,24 +150,39 @@ async def test_what_raises_behind_some_rows_costs_none_of_them(api):
 
 @pytest.mark.parametrize("wrong", [[row(1), 3], [row(1), {**row(2), "delivered": object()}]])
 async def test_what_is_no_row_is_told_and_where(api, wrong):
-    summary = await upload(wrong, settings=settings(api), environment=ACCOUNT)
+    summary = await upload(iter(wrong), settings=settings(api), environment=ACCOUNT)
     assert (summary.exit_code, api.stats.accepted) == (5, 1)
-    assert summary.damages[0].startswith("rows: what gives the rows gave a")
+    assert summary.damages[0].startswith("rows: what gives the rows gave ")
     assert summary.damages[0].endswith("after row 1")
 
 
 async def test_nothing_is_sent_when_the_first_row_is_none(api):
-    with pytest.raises(InputError, match="gave a int, which is not a mapping, after row 0"):
-        await upload([3], settings=settings(api), environment=ACCOUNT)
+    with pytest.raises(
+        InputError, match="gave something of type int, which is no row, after row 0"
+    ):
+        await upload(iter([3]), settings=settings(api), environment=ACCOUNT)
     assert api.stats.requests == 0
 
 
-@pytest.mark.parametrize("wrong", [(), (3,), (None,), (b"a.csv",), (row(1),), (["a.csv"],)])
+@pytest.mark.parametrize(
+    "wrong", [(), (3,), (None,), (b"a.csv",), (row(1),), (["a.csv"],), ([row(1), 3],)]
+)
 @pytest.mark.parametrize("function", [upload, upload_sync, OpenUpload])
 def test_misuse_raises_at_once(function, wrong):
     """Also where nobody awaits anything yet."""
     with pytest.raises(UsageError):
         function(*wrong)
+
+
+@pytest.mark.parametrize("function", [upload, upload_sync, OpenUpload])
+def test_what_is_no_settings_is_refused_at_once(function):
+    with pytest.raises(UsageError, match="settings is of type dict"):
+        function("a.csv", settings={"rate": 1})
+
+
+async def test_an_upload_that_was_not_entered_says_so():
+    with pytest.raises(UsageError, match="the upload is not open"):
+        await anext(aiter(OpenUpload("a.csv")))
 
 
 async def test_an_upload_for_scripts_does_not_run_inside_a_loop(api):

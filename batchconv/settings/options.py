@@ -52,6 +52,9 @@ class Settings(ReadSettings):
     `progress`, `quiet`, `verbose` and `log_format` are about the command's words, and a program
     that uses the library gets none.
 
+    A program gives values or their texts: `timeout=30` or `timeout="30s"`. What an option cannot
+    have is a UsageError at once.
+
     Attributes:
         api_secret, signature_secret: of the account, when they are not in a file or a variable.
         account_from: where key and secrets were found, for people.

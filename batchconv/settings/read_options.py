@@ -11,7 +11,8 @@ from batchconv.reading.formats import FORMATS, FormatName, ReadOptions
 from batchconv.reading.formats.decoding import check_encoding
 from batchconv.reading.mapper import Mapper
 from batchconv.reading.sources import COMPRESSIONS, Compression
-from batchconv.settings.option_types import INPUT, option
+from batchconv.settings.given_values import given_value
+from batchconv.settings.option_types import INPUT, option, options_of
 from batchconv.settings.option_values import (
     at_least,
     between,
@@ -113,6 +114,12 @@ class ReadSettings:
         None, "--limit", group=INPUT, parse=at_least(1), metavar="N",
         help="Read only the first N rows.",
     )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        for name, told in options_of(type(self)).items():
+            value = getattr(self, name)
+            if value is not told.default:
+                object.__setattr__(self, name, given_value(name, told, value))
 
 
 def read_options_of(settings: ReadSettings) -> ReadOptions:

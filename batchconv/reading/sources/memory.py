@@ -36,6 +36,7 @@ UploadInput = str | os.PathLike[str] | Rows
 
 _AT_ONCE = 500  # rows of a list in a piece; what an iterable gives is handed on one by one
 _END = object()
+_ROWS_ARE = "a row is a mapping, such as a dict of columns, or a Conversion"
 
 
 class RowsInput(OwnInput):
@@ -146,7 +147,7 @@ def _line(row: object) -> str:
             "channel": row.channel,
         }
     if not isinstance(row, Mapping):
-        raise _NoRowError(f"gave a {type(row).__name__}, which is not a mapping,")
+        raise _NoRowError(f"gave something of type {type(row).__name__}, which is no row,")
     # NaN is what pandas has for nothing.
     cells = {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124 - only NaN differs from itself
     return json.dumps(cells, default=_plain) + "\n"
@@ -172,11 +173,19 @@ def check_inputs(inputs: Collection[object]) -> None:
             one, Iterable | AsyncIterable
         ):
             raise UsageError(
-                f"a {type(one).__name__} is not an input",
+                f"{type(one).__name__} is no kind of input",
                 hint="pass paths, or a list of rows; one row is a list of one",
             )
-        elif isinstance(one, Sequence) and any(isinstance(row, str | os.PathLike) for row in one):
+        elif isinstance(one, Sequence):
+            _check_rows(one)
+
+
+def _check_rows(rows: Sequence[object]) -> None:
+    for number, row in enumerate(rows, 1):
+        if isinstance(row, str | os.PathLike):
             raise UsageError("a list of paths is not an input", hint="pass them one by one: *paths")
+        if not isinstance(row, Mapping | Conversion):
+            raise UsageError(f"row {number} is of type {type(row).__name__}", hint=_ROWS_ARE)
 
 
 @contextmanager
