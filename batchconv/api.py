@@ -20,7 +20,7 @@ from batchconv.reading.mapper import Mapper
 from batchconv.reading.sources.memory import UploadInput, check_inputs, opened_inputs
 from batchconv.sending.client import HttpClient
 from batchconv.sending.stops import Stop, account_stop
-from batchconv.settings.options import Settings
+from batchconv.settings.options import Settings, settings_given
 from batchconv.telemetry.observers import metrics_of, observed
 from batchconv.telemetry.summary import Summary
 from batchconv.vonage.verdicts import RESEND_HINT, Verdict, explain, judge
@@ -112,7 +112,7 @@ def upload(
             stands in the summary's `stops` and `exit_code`.
     """
     check_inputs(inputs)
-    return _upload(inputs, _checked(settings), environment)
+    return _upload(inputs, settings_given(settings), environment)
 
 
 def upload_sync(
@@ -130,7 +130,7 @@ def upload_sync(
         KeyboardInterrupt: on Ctrl-C, with every outcome written that there was.
     """
     check_inputs(inputs)
-    given = _checked(settings)
+    given = settings_given(settings)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -138,16 +138,6 @@ def upload_sync(
     raise UsageError(
         "upload_sync was called inside a running event loop", hint="await upload(...) there"
     )
-
-
-def _checked(settings: Settings | None) -> Settings:
-    if settings is None:
-        return Settings()
-    if not isinstance(settings, Settings):
-        raise UsageError(
-            f"settings is of type {type(settings).__name__}", hint="pass Settings(rate=10)"
-        )
-    return settings
 
 
 async def _upload(
@@ -231,7 +221,7 @@ class OpenUpload:
     ) -> None:
         check_inputs(inputs)
         self._inputs = inputs
-        self._settings = _checked(settings)
+        self._settings = settings_given(settings)
         self._task: asyncio.Task[Summary] | None = None
         self._environment = environment
         self._waiting: deque[Outcome] = deque()

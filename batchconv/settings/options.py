@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from batchconv.errors import UsageError
 from batchconv.sending.durations import parse_duration
 from batchconv.sending.open_files import most_found
 from batchconv.sending.proxy import Proxy, read_proxy
@@ -265,6 +266,15 @@ class Settings(ReadSettings):
         usual = Settings().shown()
         told = ", ".join(f"{k}={v!r}" for k, v in self.shown().items() if v != usual[k])
         return f"Settings({told})"
+
+
+def settings_given(settings: Settings | None) -> Settings:
+    """What a program gave, or the defaults; raises UsageError for what is no `Settings`."""
+    if isinstance(settings, Settings | None):
+        return settings or Settings()
+    raise UsageError(
+        f"settings is of type {type(settings).__name__}", hint="pass Settings(rate=10)"
+    )
 
 
 def results_path(settings: Settings, stem: str) -> str:
