@@ -27,7 +27,7 @@ def given_value(name: str, option: Option, value: Any) -> Any:
 
 def _all(option: Option, values: Any) -> tuple[Any, ...]:
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ValueError(f"{values!r} should be a list")  # noqa: TRY004 - told as the others are
+        raise ValueError(f"{values!r} should be a list")  # noqa: TRY004 - shown like the others
     pairs = values.items() if isinstance(values, Mapping) else values
     if option.is_pairs:
         pairs = [one if isinstance(one, str) else "=".join(map(str, one)) for one in pairs]

@@ -147,7 +147,7 @@ def _line(row: object) -> str:
             "channel": row.channel,
         }
     if not isinstance(row, Mapping):
-        raise _NoRowError(f"gave something of type {type(row).__name__}, which is no row,")
+        raise _NoRowError(f"gave something of type {type(row).__name__}, which is not a row,")
     # NaN is what pandas has for nothing.
     cells = {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124 - only NaN differs from itself
     return json.dumps(cells, default=_plain) + "\n"
@@ -173,7 +173,7 @@ def check_inputs(inputs: Collection[object]) -> None:
             one, Iterable | AsyncIterable
         ):
             raise UsageError(
-                f"{type(one).__name__} is no kind of input",
+                f"{type(one).__name__} is not an input",
                 hint="pass paths, or a list of rows; one row is a list of one",
             )
         elif isinstance(one, Sequence):
