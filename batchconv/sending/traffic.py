@@ -97,6 +97,7 @@ class WorkerCounts(NamedTuple):
         up: how many can be handed requests now.
         lost: how many ended before the run did.
         restarted: how many were started in place of those.
+        failed_starts: how often one could not be started.
         why: of the last one that was lost or could not be started: which one, and why; or empty.
     """
 
@@ -104,6 +105,7 @@ class WorkerCounts(NamedTuple):
     up: int
     lost: int = 0
     restarted: int = 0
+    failed_starts: int = 0
     why: str = ""
 
 

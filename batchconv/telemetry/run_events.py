@@ -9,7 +9,7 @@ from batchconv.errors import count_of
 from batchconv.model import Outcome, Result
 from batchconv.sending.durations import show_duration
 from batchconv.sending.traffic import Pause, WorkerCounts
-from batchconv.telemetry.events import tell
+from batchconv.telemetry.events import notice, tell
 from batchconv.telemetry.observers import LOOK_EVERY
 from batchconv.telemetry.run_snapshot import RunSnapshot
 
@@ -35,7 +35,7 @@ class Turns:
         self._started = False
         self._pause: Pause | None = None
         self._stops = 0
-        self._lost = self._restarted = 0
+        self._workers = WorkerCounts(0, 0)
 
     def see(self, snapshot: RunSnapshot) -> None:
         if not self._started:
@@ -74,13 +74,15 @@ class Turns:
             )
 
     def _look_at_workers(self, workers: WorkerCounts) -> None:
-        lost, restarted = workers.lost - self._lost, workers.restarted - self._restarted
-        self._lost, self._restarted = workers.lost, workers.restarted
+        before, self._workers = self._workers, workers
+        lost, restarted = workers.lost - before.lost, workers.restarted - before.restarted
         counts = {"up": workers.up, "wanted": workers.wanted}
         if lost:
             which = "a worker was lost" if lost == 1 else f"{lost} workers were lost, the last one"
             why = f"{which}: {workers.why}; the rows that it was sending are sent again"
             tell(logging.WARNING, "worker-lost", why, lost=lost, **counts)
+        elif workers.failed_starts > before.failed_starts and workers.why != before.why:
+            notice(f"a worker could not be started: {workers.why}; it is tried again")
         if restarted:
             what = f"{count_of(restarted, 'worker')} started anew"
             tell(logging.INFO, "worker-restarted", what, restarted=restarted, **counts)

@@ -167,7 +167,7 @@ class Summary:
     def _workers(self) -> dict[str, Any]:
         if self.workers is None:
             return {}
-        wanted, _, lost, restarted, _ = self.workers
+        wanted, lost, restarted = self.workers.wanted, self.workers.lost, self.workers.restarted
         return {"workers": {"wanted": wanted, "lost": lost, "restarted": restarted}}
 
     def finish(

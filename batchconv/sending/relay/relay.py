@@ -120,6 +120,7 @@ class Relay:
         self._numbers = count()
         self._kept: int | None = None
         self._lost = self._restarted = 0
+        self._failed_starts = 0
         self._failed = 0  # slots whose first start was in vain
         self._why = ""
         self._without = 0.0  # since when there is no worker, where there is none
@@ -152,7 +153,14 @@ class Relay:
     @property
     def workers(self) -> WorkerCounts:
         """How the workers are."""
-        return WorkerCounts(self._wanted, len(self._up), self._lost, self._restarted, self._why)
+        return WorkerCounts(
+            self._wanted,
+            len(self._up),
+            self._lost,
+            self._restarted,
+            self._failed_starts,
+            self._why,
+        )
 
     async def exchange(self, conversion: Conversion, turn: Turn, *, fresh: bool = False) -> Reply:
         """Have one conversion sent by a worker.
@@ -214,6 +222,7 @@ class Relay:
                 await self._run_one(again=start > 0)
             except WorkerError as error:
                 self._why = str(error)
+                self._failed_starts += 1
                 self._failed += start == 0
             if self._loop.time() - began > _LASTED:
                 wait = _FIRST_WAIT

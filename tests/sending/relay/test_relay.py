@@ -1,6 +1,7 @@
 """Rows through workers, on a virtual clock: who gets what, and what is done about lost workers."""
 
 import asyncio
+import logging
 from collections import Counter
 from contextlib import asynccontextmanager
 
@@ -17,6 +18,7 @@ from batchconv.sending.relay.messages import (
 )
 from batchconv.sending.relay.relay import MOST_SILENT, NoWorkersError, Relay
 from batchconv.sending.transport import NotWritten, at_once
+from batchconv.telemetry.run_events import Turns
 from tests import harness, warp
 from tests.shells import ids
 
@@ -349,6 +351,31 @@ def test_lost_workers_are_no_outage_and_lose_no_row(tmp_path):
     assert (summary.workers.lost, summary.workers.restarted) == (6, 6)
     assert "6 workers lost, 6 started anew" in str(summary)
     assert all(launcher.sent[one] == 1 for one in ids(2000))
+
+
+def test_each_lost_worker_is_a_warning_and_failed_starts_are_one_as_long_as_they_are_alike(
+    tmp_path, caplog
+):
+    launcher = Launcher(latency=0.1, most=3)
+    caplog.set_level(logging.INFO, logger="batchconv")
+    job = Job(tmp_path).write(ids(2000)).through(launcher)
+    kills = [(at, lambda _: launcher.links[-1].kill()) for at in (1.0, 3.0)]
+    job.upload(Turns(), events=kills, concurrency=5)
+    told = [(record.event, record.getMessage()) for record in caplog.records]
+    assert [event for event, _ in told if event != "run-started"] == [
+        "worker-lost",
+        "worker-restarted",
+        "worker-lost",
+        "notice",
+    ]
+    assert told[1][1] == (
+        "a worker was lost: worker 1: it was killed by SIGKILL; the rows that it was sending are "
+        "sent again"
+    )
+    assert told[-1][1] == (
+        "a worker could not be started: a process cannot be started: out of memory; it is tried "
+        "again"
+    )
 
 
 def test_a_run_that_can_start_no_worker_ends_with_a_usage_error_and_balanced_books(tmp_path):
