@@ -6,7 +6,10 @@ import os
 import shutil
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -31,7 +34,8 @@ class _Sent(NamedTuple):
 
     Attributes:
         wall: seconds.
-        cpu: seconds of user and system time by place: the program, its workers, the server.
+        cpu: seconds of user and system time by place: the program, its workers, what else there
+            is of Ray, the server.
     """
 
     wall: float
@@ -50,6 +54,11 @@ def workers(folder: Path, scale: Scale) -> list[Figure]:
     commands: dict[str, Callable[[Path, StandIn], Sequence[str]]] = {
         f"--workers {number}": _upload(folder, number) for number in _WORKERS
     }
+    if find_spec("ray") is not None:
+        commands |= {
+            f"--workers {number}, Ray": _upload(folder, number, "--engine", "ray")
+            for number in _WORKERS[:2]
+        }
     commands["plain loop"] = lambda file, api: (
         *PLAIN_POST, str(file), api.base_url, str(_IN_FLIGHT),
     )  # fmt: skip
@@ -77,11 +86,11 @@ def _figures(best: dict[str, _Sent], speed: dict[str, float], count: int) -> Ite
             yield Figure(f"{name}: CPU a row, {place}", seconds / count * 1e6, "µs")
 
 
-def _upload(folder: Path, number: int) -> Callable[[Path, StandIn], Sequence[str]]:
+def _upload(folder: Path, number: int, *more: str) -> Callable[[Path, StandIn], Sequence[str]]:
     return lambda file, api: (
         *BATCHCONV, "upload", str(file), "--base-url", api.base_url, "--rate", "none",
         "--concurrency", str(_IN_FLIGHT), "--workers", str(number), "-q", "--overwrite",
-        "-o", str(folder / "results.jsonl"),
+        "-o", str(folder / "results.jsonl"), *more,
     )  # fmt: skip
 
 
@@ -111,15 +120,17 @@ def _measure(command: Sequence[str], folder: Path, api: StandIn) -> _Sent:
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         seen: dict[int, float] = {}
+        places: dict[int, str] = {}
         while process.poll() is None:
-            seen |= _times(process.pid)
+            seen |= (now := _times(process.pid))
+            places |= {pid: _place(pid) or places.get(pid, "workers") for pid in now}
             time.sleep(_EVERY)
     wall = time.perf_counter() - began
     if process.returncode:
         raise ProcessError(f"{' '.join(command)}: exit {process.returncode}")
-    cpu = {"program": seen.pop(process.pid, 0.0)}
-    if seen:
-        cpu["workers"] = sum(seen.values())
+    cpu = Counter({"program": seen.pop(process.pid, 0.0)})
+    for pid, seconds in seen.items():
+        cpu[places[pid]] += seconds
     cpu["server"] = sum(_times(api.pid).values()) - sum(before.values())
     return _Sent(wall, cpu)
 
@@ -137,8 +148,24 @@ def _times(pid: int) -> dict[int, float]:
 
 
 def _children(pid: int) -> list[int]:
+    """Processes that any thread of it started, and those that these started."""
+    mine: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            mine += map(int, path.read_text(encoding="ascii").split())
+    return mine + [each for child in mine for each in _children(child)]
+
+
+def _place(pid: int) -> str | None:
+    """Whether a process that the program started is a worker, or a part of Ray that is none.
+
+    None when it is over.
+    """
     try:
-        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+        command = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
     except OSError:
-        return []
-    return list(map(int, listed.split()))
+        return None
+    if not command:  # it has ended, and nobody has asked how
+        return None
+    of_ray = any(word in command for word in ("ray::", "/ray/", "ray_bridge"))
+    return "Ray" if of_ray and not command.startswith("ray::Actor") else "workers"

@@ -26,6 +26,7 @@ from batchconv.sending.relay.process import serve
 from batchconv.sending.relay.ray_process import Orders
 
 _MOST_AT_ONCE = 1 << 18  # bytes that a call carries
+_PAUSE = 0.01  # seconds between two calls: each costs a millisecond or so, however much it carries
 _LONGEST_START = 55.0  # seconds for a worker; a cluster may have to find it a place first
 _OBJECT_STORE = 100 << 20  # bytes, of which next to nothing is used; Ray takes 75 MB or more
 _LONGEST_REASON = 200  # characters of what Ray says
@@ -37,7 +38,7 @@ class Actor:
     async def begin(self) -> tuple[int, str, str]:
         """Start; the number of the process, its machine's id and its address."""
         ours, theirs = socket.socketpair()
-        self._reader, self._writer = await asyncio.open_connection(sock=ours)
+        self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=_MOST_AT_ONCE)
         self._serving = asyncio.create_task(serve(theirs))
         context = ray.get_runtime_context()
         return os.getpid(), context.get_node_id(), ray.util.get_node_ip_address()
@@ -89,7 +90,7 @@ class Bridge:
 
     async def _carry(self, line: socket.socket) -> None:
         """Start a worker; carry what the run and the worker say until one of them is gone."""
-        reader, writer = await asyncio.open_connection(sock=line)
+        reader, writer = await asyncio.open_connection(sock=line, limit=_MOST_AT_ONCE)
         try:
             if await asyncio.to_thread(_is_alive):
                 await self._work(reader, writer)
@@ -142,11 +143,13 @@ async def _listen(actor: Any, writer: asyncio.StreamWriter) -> None:
     while data := await actor.answers.remote():
         writer.write(data)
         await writer.drain()
+        await asyncio.sleep(_PAUSE)
 
 
 async def _hand_over(reader: asyncio.StreamReader, actor: Any) -> None:
     while data := await reader.read(_MOST_AT_ONCE):
         await actor.take.remote(data)
+        await asyncio.sleep(_PAUSE)
 
 
 async def _first_to_end(*calls: Coroutine[Any, Any, None]) -> None:
