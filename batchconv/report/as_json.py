@@ -113,6 +113,7 @@ def _told(told: RunTold) -> dict[str, Any]:
         "retries": told.retries,
         "throttled": told.throttled,
         "unknown_repeats": told.unknown_repeats,
+        "workers_lost": told.workers_lost,
         "rate": told.rate,
         "pauses": [
             {"from": moment_exact(one.begin), "to": moment_exact(one.end), "why": one.why}

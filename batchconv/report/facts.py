@@ -179,6 +179,7 @@ def _told_by_runs_file(runs: Sequence[RunReport]) -> list[Line]:
     for label, name in (
         ("throttled", "throttled"),
         ("result unknown", "unknown_repeats"),
+        ("workers lost", "workers_lost"),
         ("unsent", "unsent"),
         ("exit code", "exit_code"),
     ):

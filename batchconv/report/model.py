@@ -73,6 +73,7 @@ class RunTold:
     retries: int | None
     throttled: int | None
     unknown_repeats: int | None
+    workers_lost: int | None
     rate: float | None
     pauses: tuple[Pause, ...]
     all_read: bool

@@ -35,6 +35,7 @@ def _told(run: JobRun) -> RunTold:
         retries=_count(told, "retries"),
         throttled=_count(told, "throttled"),
         unknown_repeats=_count(told, "unknown_repeats"),
+        workers_lost=_workers_lost(told.get("workers")),
         rate=rate if isinstance(rate, int | float) and isfinite(rate) else None,
         pauses=tuple(_pauses(told.get("pauses"))),
         all_read=end is None or end.all_read,
@@ -53,6 +54,10 @@ def _pauses(told: object) -> Iterator[Pause]:
 def _count(told: Mapping[str, Any], name: str) -> int | None:
     value = told.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _workers_lost(told: object) -> int | None:
+    return _count(told, "lost") if isinstance(told, Mapping) else None
 
 
 def _moment(text: object) -> float | None:

@@ -176,7 +176,7 @@ def test_json_has_these_fields_and_no_others(night):
     }  # fmt: skip
     assert set(report["runs"][0]["told"]) == {
         "command", "inputs", "options", "started", "finished", "exit_code", "unsent", "retries",
-        "throttled", "unknown_repeats", "rate", "pauses",
+        "throttled", "unknown_repeats", "workers_lost", "rate", "pauses",
     }  # fmt: skip
 
 
