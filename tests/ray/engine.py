@@ -5,10 +5,15 @@ Each test starts a Ray, which takes seconds; so each looks at all that it can.
 
 import asyncio
 import json
+import os
 import random
 import re
+import secrets
 import signal
+import socket
 import stat
+import subprocess
+import sys
 import tempfile
 import uuid
 from pathlib import Path
@@ -16,11 +21,13 @@ from pathlib import Path
 import pytest
 
 from batchconv.simulator import API_SECRET, Behaviour, Simulator
+from tests.bench.processes import undisturbed
 from tests.ray import machine
-from tests.shells import Shell, ids
+from tests.shells import ACCOUNT, ROOT, Shell, ids
 
 pytest.importorskip("ray")
 
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 SLOW = Behaviour(latency=0.02, latency_spread=0.02)
 
 
@@ -147,3 +154,68 @@ async def test_of_a_killed_run_nothing_is_left_and_a_signal_ends_the_next_in_goo
     assert ended.code == 0, ended.err
     assert set(simulator.stats.accepted_ids) == set(ids(4000))
     assert simulator.stats.repeats <= 40
+
+
+@pytest.fixture
+def cluster(scratch, mark):
+    """Starts a cluster of one machine whose environment has these variables; its address."""
+    started = []
+
+    def start(**variables):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment = undisturbed(os.environ) | {
+            "MARK": mark, "PYTHONPATH": str(ROOT), "HOME": str(scratch), **TOKEN, **variables,
+            # A cluster on the loopback alone.
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        }  # fmt: skip
+        process = subprocess.Popen(
+            [
+                Path(sys.executable).with_name("ray"), "start", "--head", "--block",
+                f"--port={port}", "--num-cpus=2", "--include-dashboard=false",
+                "--disable-usage-stats", f"--temp-dir={scratch / 'r'}",
+            ],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        started.append(process)
+        return f"127.0.0.1:{port}"
+
+    yield start
+    for process in started:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    machine.all_gone(mark, 30)
+
+
+async def test_workers_of_a_cluster_have_the_account_from_their_own_environment(
+    shell_of, cluster, mark
+):
+    """Every core of it is a worker; one with another account sends nothing and says what to do."""
+    address = cluster(**ACCOUNT)
+    async with Simulator(SLOW) as simulator:
+        shell = shell_of(simulator.base_url, "--engine-address", address, "--workers", "auto")
+        shell.env |= {**TOKEN, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+        shell.write("in.csv", ids(500))
+        own = dict(shell.env)
+        shell.env["VONAGE_API_SECRET"] = "canary"
+        async with asyncio.timeout(100):
+            while (refused := await shell.uploaded("in.csv", "--resume")).code == 2:
+                if "Ray cannot be started" not in refused.err:  # the cluster is still starting
+                    break
+        assert refused.code == 2
+        assert "another key or secret is set" in refused.err
+        assert "set the variables of the account" in refused.err
+        assert "canary" not in refused.err
+        assert simulator.stats.requests == 0
+        shell.env = own
+        ended = await shell.uploaded("in.csv", "--resume", "--metrics-file", "m.prom")
+        await audited(shell, "in.csv")
+    assert ended.code == 0, ended.err
+    assert set(simulator.stats.accepted_ids) == set(ids(500))
+    assert "batchconv_workers_wanted 2" in (shell.folder / "m.prom").read_text()
+    assert machine.actors(mark) == []
