@@ -235,7 +235,8 @@ class AdmissionGate:
             self._refusal = describe(judged.reply)
             self._refused(admission, now, judged.reply)
             return
-        if admission.written is not None:
+        # A worker is handed a row at its turn: whether it was written then, only the reply says.
+        if admission.written is not None and judged.reply.written:
             self._alarms.cancel("throttled")
             self._throttling.passed(left, now, admission.beside)
         if verdict is Verdict.AGAIN:
