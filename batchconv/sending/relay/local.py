@@ -38,13 +38,10 @@ class LocalWorkers:
         Raises:
             WorkerError: it could not be started.
         """
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                process = _start(theirs)
-            except OSError as error:
-                ours.close()
-                raise WorkerError(f"a process cannot be started: {error.strerror}") from None
+        try:
+            process, ours = _start()
+        except OSError as error:  # too many processes, no memory, too many open files
+            raise WorkerError(f"a process cannot be started: {error.strerror}") from None
         worker = WorkerProcess(process, events)
         try:
             await worker.connect(ours)
@@ -60,8 +57,8 @@ class LocalWorkers:
         return worker
 
 
-def _start(line: socket.socket) -> subprocess.Popen[bytes]:
-    """The process, with *line* as its standard input.
+def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """A process, and the other end of the socket pair that is its standard input.
 
     It is started with the same modules as this one, and none from the current folder. It has a
     session of its own: Ctrl-C in a terminal is for the process that hands out the rows, which
@@ -72,15 +69,21 @@ def _start(line: socket.socket) -> subprocess.Popen[bytes]:
         name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)
     }
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    with without_signals():
-        return subprocess.Popen(  # noqa: S603 - this interpreter and a module of this program
-            [sys.executable, "-P", "-m", _MODULE],
-            stdin=line.fileno(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,
-        )
+    ours, theirs = socket.socketpair()
+    try:
+        with theirs, without_signals():
+            process = subprocess.Popen(  # noqa: S603 - this interpreter and a module of this program
+                [sys.executable, "-P", "-m", _MODULE],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+            )
+    except BaseException:
+        ours.close()
+        raise
+    return process, ours
 
 
 class WorkerProcess:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from batchconv.sending.relay.launcher import Events, WorkerError, WorkerSettings
+from batchconv.sending.relay.local import LocalWorkers
 from batchconv.sending.relay.staffing import staff, usable_cores
 from batchconv.simulator import API_SECRET, Behaviour, Simulator
+from batchconv.vonage.authentication import QueryAuth, Secret
 from tests.shells import Shell, children, ids, results, upload_here
 from tests.torture import Plan, endure
 
@@ -118,6 +121,23 @@ async def test_after_a_second_signal_no_worker_is_left(tmp_path):
         assert ended.code == 130
         await until_gone(workers)
         assert results(tmp_path / "in.results.jsonl") == []
+
+
+async def test_a_worker_says_itself_why_it_cannot_begin_and_shows_no_secret(tmp_path):
+    auth = QueryAuth("abcd1234", Secret("not-to-be-seen"))
+    gone_meanwhile = str(tmp_path / "ca.pem")
+    workers = LocalWorkers(WorkerSettings(auth, "https://127.0.0.1:1", ca_file=gone_meanwhile))
+    events = Events(heard=pytest.fail, ended=pytest.fail)
+    with pytest.raises(WorkerError, match=r"process \d+: --ca-file .* holds no cert") as error:
+        await workers.launch(events)
+    assert "not-to-be-seen" not in str(error.value) + repr(workers) + repr(vars(workers).keys())
+
+
+async def test_what_cannot_be_started_is_reported(monkeypatch):
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    workers = LocalWorkers(WorkerSettings(QueryAuth("a", Secret("b")), "https://127.0.0.1:1"))
+    with pytest.raises(WorkerError, match="a process cannot be started: No such file"):
+        await workers.launch(Events(heard=pytest.fail, ended=pytest.fail))
 
 
 async def test_standard_output_holds_results_and_nothing_else(tmp_path):
