@@ -23,6 +23,7 @@ from tests.bench.peers import peers
 from tests.bench.processes import ProcessError
 from tests.bench.reading import arrivals, first, reading
 from tests.bench.resuming import resume
+from tests.bench.scaling import scaling
 from tests.bench.sending import cpu, hiding, latency, memory, retries
 from tests.bench.wire import rate
 from tests.bench.workers import workers
@@ -46,6 +47,7 @@ BENCHES: dict[str, Bench] = {
     "auto": auto,
     "outage": outage,
     "workers": workers,
+    "scaling": scaling,
     "peers": peers,
 }
 _QUICK = Scale(samples=1, long_samples=1, divisor=5)

@@ -22,6 +22,7 @@ from tests.bench.servers import server
 
 _ROWS = 60_000
 _IN_FLIGHT = 100
+_MANY = 1000  # through Ray a row is under way for longer
 _TICK = os.sysconf("SC_CLK_TCK")
 _EVERY = 0.02  # seconds between two looks at the processes
 _WORKERS = (1, 2, 4)
@@ -56,7 +57,9 @@ def workers(folder: Path, scale: Scale) -> list[Figure]:
     }
     if find_spec("ray") is not None:
         commands |= {
-            f"--workers {number}, Ray": _upload(folder, number, "--engine", "ray")
+            f"--workers {number}, Ray, {_MANY} in flight": _upload(
+                folder, number, "--engine", "ray", "--concurrency", str(_MANY)
+            )
             for number in _WORKERS[:2]
         }
     commands["plain loop"] = lambda file, api: (
@@ -74,6 +77,17 @@ def workers(folder: Path, scale: Scale) -> list[Figure]:
             if (found := (count - 1) / (sent.wall - start.wall)) > speed.get(name, 0.0):
                 best[name], speed[name] = sent.without(start), found
     return list(_figures(best, speed, count - 1))
+
+
+def worker_cost(folder: Path, scale: Scale) -> float:
+    """Seconds of CPU that a row takes in a worker process."""
+    count = _ROWS // scale.divisor
+    path, tiny = write_csv(folder, count), write_csv(folder, 1)
+    command = _upload(folder, 2)
+    with server(folder) as api:
+        start = _measure(command(tiny, api), folder, api)
+        sent = _measure(command(path, api), folder, api)
+    return sent.without(start).cpu["workers"] / (count - 1)
 
 
 def _figures(best: dict[str, _Sent], speed: dict[str, float], count: int) -> Iterator[Figure]:

@@ -26,7 +26,9 @@ from batchconv.sending.relay.process import serve
 from batchconv.sending.relay.ray_process import Orders
 
 _MOST_AT_ONCE = 1 << 18  # bytes that a call carries
-_PAUSE = 0.01  # seconds between two calls: each costs a millisecond or so, however much it carries
+# Seconds between two calls of a kind: each costs a millisecond of CPU at both ends, whatever it
+# carries. A row that comes alone leaves at once.
+_PAUSE = 0.03
 _LONGEST_START = 55.0  # seconds for a worker; a cluster may have to find it a place first
 _OBJECT_STORE = 100 << 20  # bytes, of which next to nothing is used; Ray takes 75 MB or more
 _LONGEST_REASON = 200  # characters of what Ray says
