@@ -47,7 +47,7 @@ _VARYING = [
     (re.compile(r'"at":"[^"]*"'), '"at":"NOW"'),
     (re.compile(r'"elapsed_ms":[0-9.]+'), '"elapsed_ms":N'),
     (re.compile(rf"in {_DURATION}, [0-9.]+ a second"), "in T, N a second"),
-    (re.compile(rf"p50 {_DURATION}, p95 {_DURATION}"), "p50 T, p95 T"),
+    (re.compile(rf"latency p50 {_DURATION}, p95 {_DURATION}"), "latency p50 T, p95 T"),
     # The lines of a report that tell of time.
     (
         re.compile(

@@ -93,7 +93,6 @@ def _parts(report: Report, width: int, *, curves: bool) -> Iterator[RenderableTy
     if reasons:
         yield ""
         yield _reasons(reasons)
-    yield ""
     yield from _distributions(report, width, curves=curves)
     if report.steps:
         yield ""
@@ -158,12 +157,15 @@ def _distributions(report: Report, width: int, *, curves: bool) -> Iterator[Rend
         grid.add_row("latency", _latency_curve(report.latencies, bars))
     for run in [run for run in report.runs if len(run.slices) > 1][-_MOST_CURVES:] * curves:
         grid.add_row(f"{run.what}, rows/s", _rate_curve(run, bars))
-    separator = " · "
-    grid.add_row("attempts", separator.join(f"{n} x {rows:,}" for n, rows in attempts_made(report)))
-    grid.add_row(
-        "last status", separator.join(f"{n} x {rows:,}" for n, rows in last_statuses(report))
-    )
-    yield grid
+    for label, counts in (
+        ("attempts", attempts_made(report)),
+        ("last status", last_statuses(report)),
+    ):
+        if counts:
+            grid.add_row(label, " · ".join(f"{what} x {rows:,}" for what, rows in counts))
+    if grid.row_count:
+        yield ""
+        yield grid
 
 
 def _latency_curve(latencies: LatencyHistogram, bars: int) -> str:

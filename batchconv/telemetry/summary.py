@@ -223,7 +223,7 @@ class Summary:
             traffic_line += f"; {count_of(traffic.unknown_repeats, 'row')} retried, result unknown"
         median, high = self.latencies.quantile(0.5), self.latencies.quantile(0.95)
         if median is not None and high is not None:
-            traffic_line += f"; p50 {show_duration(median)}, p95 {show_duration(high)}"
+            traffic_line += f"; latency p50 {show_duration(median)}, p95 {show_duration(high)}"
         said.append(traffic_line)
         if self.workers is not None and self.workers.lost:
             said.append(

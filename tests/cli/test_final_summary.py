@@ -40,7 +40,7 @@ async def test_when_all_is_well_nothing_is_left_to_do(tmp_path, simulator):
     ended = await shell.uploaded(shell.write("in.csv", ids(5)))
     books, traffic, results = ended.err.splitlines()[-3:]
     assert BOOKS.fullmatch(books)
-    assert re.fullmatch(r"5 requests in .*, [\d.]+ a second; p50 .*, p95 .*", traffic)
+    assert re.fullmatch(r"5 requests in .*, [\d.]+ a second; latency p50 .*, p95 .*", traffic)
     assert results == "results: in.results.jsonl"
 
 

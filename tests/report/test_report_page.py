@@ -195,7 +195,7 @@ def test_a_page_of_very_much_stays_below_a_megabyte(tmp_path):
     lines, runs = [], []
     long = "<&\"'\u202e💥>" * 80
     for run in range(20):
-        for number in range(2000 if run > 12 else 20):
+        for number in range(1000 if run > 17 else 20):
             outcome = OUTCOMES[number * 7 % 5]
             lines.append(
                 line(
@@ -216,7 +216,7 @@ def test_a_page_of_very_much_stays_below_a_megabyte(tmp_path):
         pauses = [
             {"from": at(BEGIN + run * 86_400 + n * 9), "to": at(BEGIN + run * 86_400 + n * 9 + 4),
              "why": long}
-            for n in range(3000)
+            for n in range(3000 if run > 17 else 3)
         ]  # fmt: skip
         runs.append(run_of(f"run {run} {long}", pauses=pauses))
     write_runs(tmp_path / "a.jsonl", *runs)

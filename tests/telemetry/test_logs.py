@@ -10,11 +10,14 @@ from datetime import datetime
 
 import pytest
 
-from batchconv import Settings, upload
+from batchconv import Reply, Settings, upload
+from batchconv.cli.logs import JsonFormatter
 from batchconv.simulator import API_SECRET, Behaviour, FaultRule, Simulator
 from batchconv.telemetry.events import EVENTS, log
+from batchconv.telemetry.run_events import Turns
 from batchconv.telemetry.summary import Summary
-from tests.shells import ROOT, Ended, Shell, behave, ids
+from tests.harness import OK, Job
+from tests.shells import ROOT, Ended, Shell, ids
 
 HEAD = ["at", "level", "event", "run", "message"]
 SECRET_ID = "0C0000C1-the-id"
@@ -120,34 +123,21 @@ async def test_no_message_id_is_told_unless_it_is_asked_for(tmp_path):
     assert [one["message_id"] for one in named(events(ended), "row")][-1] == f"{SECRET_ID}-420"
 
 
-async def test_an_outage_and_throttling_are_told_as_they_come_and_go(tmp_path):
-    for status, why, level in ((503, "outage", "warning"), (429, "throttled", "info")):
-        behaviour = Behaviour(status_for_all=status, retry_after="1")
-        async with Simulator(behaviour) as simulator:
-            shell = Shell(
-                tmp_path, simulator.base_url, "--log-format", "json", "--overwrite",
-                "--backoff-base", "1ms", "--concurrency", "12",
-            )  # fmt: skip
-            shell.write("in.csv", ids(30))
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "batchconv", "upload", *shell.options, "in.csv",
-                cwd=tmp_path, env=shell.env, stderr=asyncio.subprocess.PIPE,
-            )  # fmt: skip
-            assert process.stderr is not None
-            lines: list[str] = []
-            while not lines or json.loads(lines[-1])["event"] != "paused":
-                lines.append((await process.stderr.readline()).decode())
-            behave(simulator)
-            rest = await process.stderr.read()
-            code = await process.wait()
-        told = events(Ended(code, "", "".join(lines) + rest.decode()))
-        turns = named(told, "paused", "resumed")
-        assert [(one["event"], one["why"], one["level"]) for one in turns] == [
-            ("paused", why, level),
-            ("resumed", why, level),
-        ]
-        assert turns[1]["seconds"] > 0
-        assert code == 0
+@pytest.mark.parametrize(
+    ("reply", "why", "level"),
+    [(Reply(503, 0.01), "outage", "warning"), (Reply(429, 0.01, "1"), "throttled", "info")],
+)
+def test_an_outage_and_throttling_are_told_as_they_come_and_go(tmp_path, caplog, reply, why, level):
+    caplog.set_level(logging.INFO, logger="batchconv")
+    job = Job(tmp_path, lambda _, now: reply if now < 5 else OK).write(ids(30))
+    assert job.upload(Turns(), concurrency=12).exit_code == 0
+    lines = map(JsonFormatter().format, caplog.records)
+    turns = named(events(Ended(0, "", "".join(f"{one}\n" for one in lines))), "paused", "resumed")
+    assert [(one["event"], one["why"], one["level"]) for one in turns] == [
+        ("paused", why, level),
+        ("resumed", why, level),
+    ]
+    assert turns[1]["seconds"] > 0
 
 
 async def test_why_it_stops_and_what_to_do_is_told(tmp_path):

@@ -99,7 +99,7 @@ async def test_it_tells_of_an_outage_while_it_lasts(tmp_path, simulator):
 
 async def test_it_tells_of_throttling_while_it_lasts(tmp_path, simulator):
     behave(simulator, status_for_all=429, retry_after="1")
-    async with Desk(tmp_path, simulator).upload() as terminal:
+    async with Desk(tmp_path, simulator, rows=2).upload() as terminal:
         await terminal.shows(lambda screen: "throttled for " in screen.text)
         behave(simulator)
         assert await terminal.end() == 0
