@@ -21,12 +21,11 @@ from batchconv.journal.reader import ResultsReader
 from batchconv.journal.runs_file import RunsFile
 from batchconv.journal.settled_index import Item, Journal, Settled
 from batchconv.model import Conversion, Outcome, Reason, Result
-from batchconv.operations.findings import Example
+from batchconv.operations.findings import Example, RowsLookedAt
 from batchconv.operations.job import check_flags, check_target
 from batchconv.operations.target import Target
 from batchconv.operations.upload_rows import find_source, understand
 from batchconv.reading.columns import Recognised
-from batchconv.reading.formats import Aside
 from batchconv.reading.sources import can_reopen, is_stdin
 from batchconv.sending.age_limit import age_limit, was_too_old
 from batchconv.settings.options import Settings
@@ -35,44 +34,25 @@ _EXAMPLES = 5
 
 
 @dataclass(slots=True)
-class DryRun:
+class DryRun(RowsLookedAt):
     """What an upload would do: `read = settled + to_send + invalid + skipped`.
 
     Attributes:
         to_send: rows that would be sent.
         skipped: reason → rows that would be skipped.
-        reasons: reason → rows that are invalid.
-        examples: reason → the first few of those.
         results: where outcomes would go.
         outstanding: rows of the job that are bad now.
         columns: input → what its columns hold.
-        aside: what stands in the inputs and is not a row.
-        damages: inputs that broke off half-way.
         notes: sentences about the files, for people.
     """
 
-    results: str
-    read: int = 0
+    results: str = "-"
     settled: int = 0
     to_send: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[Example]] = field(default_factory=dict)
     outstanding: int = 0
     columns: Mapping[str, Recognised] = field(default_factory=dict)
-    aside: Aside = field(default_factory=Aside)
-    damages: list[BatchconvError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-    @property
-    def invalid(self) -> int:
-        """Rows that cannot be sent."""
-        return self.reasons.total()
-
-    @property
-    def exit_code(self) -> int:
-        """5 when an input is damaged, 1 when rows are invalid, else 0."""
-        return 5 if self.damages else 1 if self.reasons else 0
 
     def seconds(self, rate: float | None) -> float | None:
         """How long it would take at *rate* requests a second; None without a limit."""
@@ -144,10 +124,15 @@ def dry_run(
     if known:
         journal.load(ResultsReader(files.results))
     runs = RunsFile(files.runs).read() if known and files.runs else []
-    check_target(journal, files.results, target.name)
+    if target.account_given:
+        check_target(journal, files.results, target.name)
     outstanding = sum(journal.outstanding[one] for one in OUTSTANDING)
     source, notes, _ = find_source(asked, settings, target, journal, runs)
-    found = DryRun(files.results, outstanding=outstanding, notes=[*asked.inputs.notes, *notes])
+    found = DryRun(
+        results=files.results,
+        outstanding=outstanding,
+        notes=[*target.notes, *asked.inputs.notes, *notes],
+    )
     turn_away = age_limit(settings.max_age, clock)
     deduplicator = _deduplicator(settings, target, files.results if known else None)
     try:

@@ -42,15 +42,42 @@ class Suspicion(NamedTuple):
 
 
 @dataclass(slots=True)
-class Findings:
+class RowsLookedAt:
+    """What was found in rows that nobody sent.
+
+    Attributes:
+        read: rows.
+        reasons: reason → how many rows are invalid for it.
+        examples: reason → the first few of them.
+        damages: inputs that broke off half-way.
+        aside: what stands in the inputs and is not a row.
+    """
+
+    read: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[Example]] = field(default_factory=dict)
+    damages: list[BatchconvError] = field(default_factory=list)
+    aside: Aside = field(default_factory=Aside)
+
+    @property
+    def invalid(self) -> int:
+        """Rows that cannot be sent."""
+        return self.reasons.total()
+
+    @property
+    def exit_code(self) -> int:
+        """5 when an input is damaged, 1 when rows are invalid, else 0."""
+        return 5 if self.damages else 1 if self.reasons else 0
+
+
+@dataclass(slots=True)
+class Findings(RowsLookedAt):
     """What reading every row brought to light.
 
     Attributes:
         sendable: rows that an upload would send.
         duplicates: those equal to an earlier one in channel, id, delivered and timestamp.
         too_old: rows that `--max-age` would skip.
-        reasons: reason → how many rows are invalid for it.
-        examples: reason → the first few of them.
         proposals: reason → the option that may take those rows.
         trimmed_ids: rows from whose id blanks or a spreadsheet's guard were taken off.
         earliest, latest: between them are the times of all rows that are not invalid, in the
@@ -60,17 +87,12 @@ class Findings:
         columns: input → what its columns hold.
         suspicions: what is not an error, and worth a look.
         invalid_files: where the invalid rows were written.
-        damages: inputs that broke off half-way.
-        aside: what stood in the inputs and was not a row.
         note: a sentence about files in folders that are not read, or None.
     """
 
-    read: int = 0
     sendable: int = 0
     duplicates: int = 0
     too_old: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[Example]] = field(default_factory=dict)
     proposals: dict[str, str] = field(default_factory=dict)
     trimmed_ids: int = 0
     earliest: str | None = None
@@ -80,19 +102,7 @@ class Findings:
     columns: dict[str, Recognised] = field(default_factory=dict)
     suspicions: list[Suspicion] = field(default_factory=list)
     invalid_files: list[str] = field(default_factory=list)
-    damages: list[BatchconvError] = field(default_factory=list)
-    aside: Aside = field(default_factory=Aside)
     note: str | None = None
-
-    @property
-    def invalid(self) -> int:
-        """Rows that could not be sent."""
-        return self.reasons.total()
-
-    @property
-    def exit_code(self) -> int:
-        """5 when an input is damaged, 1 when rows are invalid, else 0."""
-        return 5 if self.damages else 1 if self.reasons else 0
 
     def seconds(self, rate: float | None) -> float | None:
         """How long an upload would take at *rate* requests a second; None without a limit."""

@@ -16,7 +16,7 @@ from batchconv.sending.relay.local import LocalWorkers
 from batchconv.sending.relay.relay import Relay
 from batchconv.sending.relay.staffing import staff
 from batchconv.sending.transport import Transport
-from batchconv.settings.credentials import find_auth
+from batchconv.settings.credentials import NoAccountError, find_auth
 from batchconv.settings.options import Settings
 from batchconv.simulator import API_KEY, API_SECRET, PROFILES
 from batchconv.vonage.authentication import Auth, QueryAuth, Secret
@@ -24,6 +24,11 @@ from batchconv.vonage.endpoint import check_base_url
 
 SIMULATED = "simulated"
 """The target of runs against the embedded simulator."""
+
+_NO_ACCOUNT = (
+    "no API key and secret are given: a dry run needs none, an upload does; the account of the "
+    "job was not checked"
+)
 
 
 class Target:
@@ -33,6 +38,7 @@ class Target:
         name: what results are marked with: the normalised address, the key's first two
             characters and a short hash of it; or `simulated`.
         notes: sentences about how it is sent to.
+        account_given: False for a dry run without credentials, which sends nothing.
 
     Raises:
         UsageError: from the constructor, when the account or the address is wrong.
@@ -44,6 +50,7 @@ class Target:
         self._workers, self.notes = staff(settings.workers, settings.rate)
         self._auth: Auth
         self._proxy: Proxy | None = None
+        self.account_given = True
         if settings.simulate is not None:
             if settings.simulate not in PROFILES:
                 raise UsageError(
@@ -60,7 +67,14 @@ class Target:
         self._proxy = find_proxy(settings.proxy, base_url, environment)
         check_proxy(self._proxy, base_url)
         check_engine(settings, self._proxy)
-        self._auth = find_auth(settings, environment, time.time)
+        try:
+            self._auth = find_auth(settings, environment, time.time)
+        except NoAccountError:
+            if not settings.dry_run or settings.ledger is not None:
+                raise
+            self.account_given = False
+            self._auth = QueryAuth("", Secret(""))
+            self.notes = [*self.notes, _NO_ACCOUNT]
         key = self._auth.api_key
         digest = hashlib.sha256(key.encode()).hexdigest()
         self.name = f"{base_url} {key[:2]}-{digest[:8]}"

@@ -33,6 +33,10 @@ class _Place(NamedTuple):
         return not (self.key or self.secret or self.signature_secret)
 
 
+class NoAccountError(UsageError):
+    """Neither key nor secret is given anywhere."""
+
+
 def find_auth(
     settings: Settings, environment: Mapping[str, str], clock: Callable[[], float]
 ) -> Auth:
@@ -47,7 +51,8 @@ def find_auth(
         clock: Unix seconds, for signatures.
 
     Raises:
-        UsageError: half a pair, nothing at all, or a secret's file that cannot be read.
+        NoAccountError: nothing at all.
+        UsageError: half a pair, or a secret's file that cannot be read.
     """
     places = [
         _Place(
@@ -61,7 +66,7 @@ def find_auth(
     ]
     place = next((place for place in places if not place.empty), None)
     if place is None:
-        raise UsageError(
+        raise NoAccountError(
             "no API key and secret are given",
             hint="export VONAGE_API_KEY and VONAGE_API_SECRET, or give --api-key and "
             "--api-secret-file; --simulate needs neither",

@@ -97,6 +97,19 @@ def test_a_ledger_is_asked_and_not_touched(wire):
     assert not Path("none.ledger").exists()
 
 
+def test_it_needs_no_credentials_and_says_so_except_for_a_ledger():
+    found = rehearse("in.csv", simulate=None, dry_run=True)
+    assert (found.read, found.to_send, found.invalid) == (5, 4, 1)
+    assert found.notes == [
+        "no API key and secret are given: a dry run needs none, an upload does; the account of "
+        "the job was not checked"
+    ]
+    with pytest.raises(UsageError, match="no API key and secret"):
+        rehearse("in.csv", simulate=None, dry_run=True, ledger="sent.db")
+    with pytest.raises(UsageError, match="gives half of what"):
+        dry_run(["in.csv"], Settings(dry_run=True), {"VONAGE_API_KEY": "made-up"})
+
+
 def test_a_program_that_asks_an_upload_for_a_dry_run_sends_nothing(wire):
     with pytest.raises(UsageError, match="a dry run sends nothing"):
         upload_here("in.csv", dry_run=True)
