@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
+from contextvars import copy_context
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from batchconv.errors import ConversionRefused, ExitCode, UsageError
+from batchconv.errors import BatchconvError, ConversionRefused, ExitCode, UsageError
 from batchconv.journal.outcome_writer import Watch
 from batchconv.model import Channel, Fields, Outcome, Reply, Row
 from batchconv.operations.upload import prepare_upload
@@ -174,19 +176,27 @@ async def _prepare(
     environment: Mapping[str, str] | None,
     watch: Watch | None = None,
 ) -> Run:
-    """Prepare off the loop; when that is cancelled, the files are closed all the same."""
-    preparing = asyncio.ensure_future(
-        asyncio.to_thread(
-            prepare_upload,
-            inputs,
-            settings,
-            os.environ if environment is None else environment,
-            watch,
-        )
-    )
+    """Prepare off the loop; when that is cancelled, it ends soon, and the files are closed."""
+    cancelled = threading.Event()
+    environment = os.environ if environment is None else environment
+
+    def heed() -> None:
+        if cancelled.is_set():
+            raise BatchconvError("cancelled")
+
+    def prepare() -> Run:
+        run = prepare_upload(inputs, settings, environment, watch, heed=heed)
+        if cancelled.is_set():
+            run.discard()  # the loop may be closing, and run nothing more
+            heed()
+        return run
+
+    # No task: those are cancelled when the loop closes, and the run would be nobody's.
+    preparing = asyncio.get_running_loop().run_in_executor(None, copy_context().run, prepare)
     try:
         return await asyncio.shield(preparing)
     except asyncio.CancelledError:
+        cancelled.set()
         preparing.add_done_callback(_discard)
         raise
 

@@ -29,6 +29,8 @@ from batchconv import (
     UsageError,
     upload,
 )
+from batchconv.operations import dry_run
+from batchconv.operations import upload as operations_upload
 from batchconv.simulator import API_KEY, API_SECRET, Behaviour, FaultRule, Received, Simulator
 
 ACCOUNT = {"VONAGE_API_KEY": API_KEY, "VONAGE_API_SECRET": API_SECRET}
@@ -366,6 +368,41 @@ async def test_an_upload_cancelled_again_and_again_leaves_no_lock_no_task_and_no
         summary = await upload(path, settings=settings(api, resume=True), environment=ACCOUNT)
     assert summary.exit_code == 0
     assert summary.books.settled + summary.books.results[Result.ACCEPTED] == 600
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_an_upload_that_is_cancelled_while_it_is_prepared_reads_no_further_and_begins_nothing(
+    tmp_path, settings, monkeypatch, strict
+):
+    """`--strict` reads everything first, which takes minutes for a huge file."""
+    path = tmp_path / "huge.csv"
+    path.write_text("message_id,delivered\n" + "".join(f"id{n},true\n" for n in range(20_000)))
+    looked, cancelled = threading.Event(), threading.Event()
+    rows: list[object] = []
+
+    def wait(*arguments, **how):
+        rows.append(arguments)
+        looked.set()
+        assert cancelled.wait(10)
+        return went_on(*arguments, **how)
+
+    module, name = (dry_run, "_count") if strict else (operations_upload, "Job")
+    went_on = getattr(module, name)
+    monkeypatch.setattr(module, name, wait)
+
+    async def main():
+        task = asyncio.create_task(
+            upload(str(path), settings=settings(strict=strict), environment=ACCOUNT)
+        )
+        assert await asyncio.to_thread(looked.wait, 10)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        cancelled.set()
+        return task.cancelled()
+
+    assert asyncio.run(main())  # which waits for the threads
+    assert len(rows) < 20_000
+    assert [each.name for each in tmp_path.iterdir()] == ["huge.csv"]
 
 
 async def test_a_cancelled_upload_can_be_resumed(rows, settings, results):

@@ -27,6 +27,7 @@ from typing import Any
 
 from batchconv.journal.reader import ResultsReader
 from batchconv.journal.results import ResultLine
+from batchconv.sending.limits.adaptive_concurrency import START
 from batchconv.simulator import Behaviour, FaultRule, Simulator
 from tests.shells import Ended, Running, Shell, children
 
@@ -208,8 +209,12 @@ class Ordeal:
 
     @property
     def most_lost(self) -> int:
-        """Rows that one kill may cost."""
-        return self.plan.concurrency or self.simulator.stats.most_in_flight
+        """Rows that one kill may cost.
+
+        A row that was answered is in flight until its line is written, and the simulator does
+        not see that: `auto` has at least as many as it begins with.
+        """
+        return self.plan.concurrency or max(START, self.simulator.stats.most_in_flight)
 
     async def hit(self, hit: str) -> tuple[Ended, signal.Signals | None]:
         draw = self.plan.draw

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -109,6 +108,7 @@ def dry_run(
     *,
     given: Collection[str] | None = None,
     clock: Callable[[], float] = time.time,
+    heed: Callable[[], object] = bool,
 ) -> DryRun:
     """Do everything about an upload but the sending; arguments and errors are those of an upload.
 
@@ -136,8 +136,10 @@ def dry_run(
     turn_away = age_limit(settings.max_age, clock)
     deduplicator = _deduplicator(settings, target, files.results if known else None)
     try:
-        for item in chain.from_iterable(source.batches):
-            _count(found, item, turn_away, deduplicator)
+        for batch in source.batches:
+            heed()
+            for item in batch:
+                _count(found, item, turn_away, deduplicator)
     finally:
         if deduplicator is not None:
             deduplicator.close()
@@ -151,8 +153,9 @@ def check_strict(
     settings: Settings,
     environment: Mapping[str, str],
     given: Collection[str] | None,
+    heed: Callable[[], object],
 ) -> None:
-    """Read everything before anything is sent.
+    """Read everything before anything is sent; *heed* may raise to end it early.
 
     Raises:
         InvalidRowsError: a row is invalid.
@@ -167,7 +170,7 @@ def check_strict(
                 "only once",
                 hint="write it to a file first, and upload that",
             )
-    found = dry_run(inputs, settings, environment, given=given)
+    found = dry_run(inputs, settings, environment, given=given, heed=heed)
     if found.damages:
         raise found.damages[0]
     if found.reasons:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from batchconv.errors import UsageError
 from batchconv.journal.failed_rows.writer import looks
@@ -33,6 +33,7 @@ def prepare_upload(
     given: Collection[str] | None = None,
     connect: OpenTransport | None = None,
     clock: Clock = SYSTEM_CLOCK,
+    heed: Callable[[], object] = bool,
 ) -> Run:
     """Check everything about an upload and open its files; it may block: a pipe has a header, too.
 
@@ -46,6 +47,7 @@ def prepare_upload(
             were written with; None for all that are not at their defaults.
         connect: opens what conversions are sent through, in place of the network.
         clock: what time it is.
+        heed: called again and again while rows are read; what it raises ends that.
 
     Raises:
         UsageError: the settings, a column or the account is wrong.
@@ -57,7 +59,7 @@ def prepare_upload(
     if settings.dry_run:
         raise UsageError("a dry run sends nothing: operations.dry_run does it, or --dry-run")
     if settings.strict:
-        check_strict(inputs, settings, environment, given)
+        check_strict(inputs, settings, environment, given, heed)
     asked = understand(inputs, settings, given)  # a mistyped name is nearer than a missing key
     files, corrections = asked.files, asked.corrections
     target = Target(settings, environment)

@@ -173,7 +173,7 @@ class Connection(sqlite3.Connection):
     def execute(self, sql, *values):
         if sql.startswith(os.environ["FAULT_AT"]):
             Connection.calls += 1
-            if Connection.calls == 3 or sql.startswith("PRAGMA wal_checkpoint"):
+            if Connection.calls == int(os.environ["FAULT_CALL"]):
                 raise Fault("no")
         return super().execute(sql, *values)
 connect = sqlite3.connect
@@ -182,17 +182,28 @@ sqlite3.connect = lambda *a, **k: connect(*a, factory=Connection, **k)
 
 
 @pytest.mark.parametrize(
-    ("at", "fault", "told"),
+    ("at", "call", "fault", "told"),
     [
-        ("SELECT runs.name", "SQLITE_CORRUPT", "is damaged"),
-        ("SELECT runs.name", "SQLITE_IOERR_READ", "cannot be read or written: SQLITE_IOERR_READ"),
-        ("INSERT OR IGNORE INTO accepted", "SQLITE_FULL", "cannot be read or written: SQLITE_FULL"),
-        ("PRAGMA wal_checkpoint", "SQLITE_FULL", "cannot be read or written: SQLITE_FULL"),
+        ("COMMIT", 2, "SQLITE_IOERR_FSYNC", "cannot be read or written: SQLITE_IOERR_FSYNC"),
+        ("SELECT runs.name", 3, "SQLITE_CORRUPT", "is damaged"),
+        (
+            "SELECT runs.name",
+            3,
+            "SQLITE_IOERR_READ",
+            "cannot be read or written: SQLITE_IOERR_READ",
+        ),
+        (
+            "INSERT OR IGNORE INTO accepted",
+            3,
+            "SQLITE_FULL",
+            "cannot be read or written: SQLITE_FULL",
+        ),
+        ("PRAGMA wal_checkpoint", 1, "SQLITE_FULL", "cannot be read or written: SQLITE_FULL"),
     ],
-    ids=["find, damaged", "find, unreadable", "add, full", "close, full"],
+    ids=["commit, unreadable", "find, damaged", "find, unreadable", "add, full", "close, full"],
 )
 async def test_a_fault_at_any_call_ends_the_run_with_5_and_balanced_books(
-    tmp_path, at, fault, told
+    tmp_path, at, call, fault, told
 ):
     (tmp_path / "shim").mkdir()
     (tmp_path / "shim" / "sitecustomize.py").write_text(FAULTS)
@@ -201,6 +212,7 @@ async def test_a_fault_at_any_call_ends_the_run_with_5_and_balanced_books(
         shell.write("in.csv", ids(9))
         good = shell.env["PYTHONPATH"]
         shell.env |= {"PYTHONPATH": f"shim:{good}", "FAULT": fault, "FAULT_AT": at}
+        shell.env["FAULT_CALL"] = str(call)
         ended = await shell.uploaded("in.csv")
         assert ended.code == 5, ended.err
         assert f"--ledger l.db {told}" in ended.err

@@ -343,13 +343,18 @@ def test_two_jobs_of_one_name_are_refused():
         upload_here("in.csv", resume=True)
 
 
-def test_results_that_are_replaced_while_the_run_writes_to_them_end_it_with_5(wire):
+@pytest.mark.parametrize("how", ["delete", "move", "replace"])
+def test_results_that_are_gone_while_the_run_writes_to_them_end_it_with_5(wire, how):
     write("a,true,1")
     status = wire.exchange
 
-    async def and_then_it_is_gone(*arguments, **how):
-        os.unlink(RESULTS)  # noqa: PTH108 - it takes no time
-        return await status(*arguments, **how)
+    async def and_then_it_is_gone(*arguments, **more):
+        os.rename(RESULTS, "elsewhere")  # noqa: PTH104 - it takes no time
+        if how == "delete":
+            os.unlink("elsewhere")  # noqa: PTH108 - the same
+        if how == "replace":
+            open(RESULTS, "wb").close()
+        return await status(*arguments, **more)
 
     wire.exchange = and_then_it_is_gone
     summary = upload_here("in.csv")
