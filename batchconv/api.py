@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
-from contextvars import copy_context
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from batchconv.errors import BatchconvError, ConversionRefused, ExitCode, UsageError
-from batchconv.journal.outcome_writer import Watch
+from batchconv.errors import ConversionRefused, ExitCode, UsageError
 from batchconv.model import Channel, Fields, Outcome, Reply, Row
-from batchconv.operations.upload import prepare_upload
-from batchconv.pipeline import Run
+from batchconv.operations.off_loop import prepare_off_loop
 from batchconv.reading.mapper import Mapper
 from batchconv.reading.sources.memory import UploadInput, check_inputs, opened_inputs
 from batchconv.sending.client import HttpClient
@@ -146,7 +141,7 @@ async def _upload(
     inputs: Sequence[UploadInput], settings: Settings, environment: Mapping[str, str] | None
 ) -> Summary:
     with opened_inputs(inputs) as names:
-        run = await _prepare(names, settings, environment)
+        run = await prepare_off_loop(names, settings, environment)
         observers = metrics_of(settings, run)
         return await _to_its_end(asyncio.create_task(observed(run, observers)))
 
@@ -168,42 +163,6 @@ async def _to_its_end(running: asyncio.Task[Summary]) -> Summary:
     if cancelled:
         raise asyncio.CancelledError
     return running.result()
-
-
-async def _prepare(
-    inputs: Sequence[str],
-    settings: Settings,
-    environment: Mapping[str, str] | None,
-    watch: Watch | None = None,
-) -> Run:
-    """Prepare off the loop; when that is cancelled, it ends soon, and the files are closed."""
-    cancelled = threading.Event()
-    environment = os.environ if environment is None else environment
-
-    def heed() -> None:
-        if cancelled.is_set():
-            raise BatchconvError("cancelled")
-
-    def prepare() -> Run:
-        run = prepare_upload(inputs, settings, environment, watch, heed=heed)
-        if cancelled.is_set():
-            run.discard()  # the loop may be closing, and run nothing more
-            heed()
-        return run
-
-    # No task: those are cancelled when the loop closes, and the run would be nobody's.
-    preparing = asyncio.get_running_loop().run_in_executor(None, copy_context().run, prepare)
-    try:
-        return await asyncio.shield(preparing)
-    except asyncio.CancelledError:
-        cancelled.set()
-        preparing.add_done_callback(_discard)
-        raise
-
-
-def _discard(prepared: asyncio.Future[Run]) -> None:
-    if not prepared.cancelled() and prepared.exception() is None:
-        prepared.result().discard()
 
 
 class OpenUpload:
@@ -244,7 +203,7 @@ class OpenUpload:
         self._opened = ExitStack()
         names = self._opened.enter_context(opened_inputs(self._inputs))
         try:
-            self._upload = await _prepare(names, self._settings, self._environment, self)
+            self._upload = await prepare_off_loop(names, self._settings, self._environment, self)
             observers = metrics_of(self._settings, self._upload)
         except BaseException:
             self._opened.close()
