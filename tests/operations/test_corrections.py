@@ -124,3 +124,19 @@ def test_a_named_file_of_failed_rows_is_held_for_as_long_as_the_run_writes_to_it
     write("in.csv", "a,true", "last,true")
     upload_here("in.csv", failed="f.csv", concurrency=1)
     assert held
+
+
+def test_a_pipe_that_is_named_for_failed_rows_is_written_to_and_nothing_beside_a_name_is_touched():
+    write("in.csv", "a,true", ",true")
+    Path("data.raw").write_text("somebody's", "utf-8")
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        upload_here("in.csv", failed="data.csv")
+        upload_here("in.csv", failed="pipe", overwrite=True)
+        assert b"blank-id" in os.read(reader, 1 << 16)
+    finally:
+        os.close(reader)
+    assert Path("pipe").is_fifo()
+    assert Path("data.raw").read_text("utf-8") == "somebody's"
+    assert "blank-id" in Path("data.csv").read_text("utf-8")
