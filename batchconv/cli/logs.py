@@ -15,7 +15,7 @@ from batchconv.journal.append_only_file import AppendOnlyFile, ends_with_a_line
 from batchconv.telemetry.events import log
 
 _NOTHING = logging.CRITICAL + 1
-_TOLD = ("columns", "progress")  # events that people see, though they are not warnings
+_TOLD = ("columns", "progress", "notice")  # events that people see, though they are not warnings
 
 
 def json_line(
@@ -81,7 +81,8 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         _, message, _ = _told(record)
-        return f"batchconv: {message}" if record.levelno >= logging.WARNING else message
+        ours = record.levelno >= logging.WARNING or getattr(record, "event", "") == "notice"
+        return f"batchconv: {message}" if ours else message
 
 
 class LogFile:

@@ -27,6 +27,7 @@ from batchconv.sending.open_files import check_concurrency
 from batchconv.sending.traffic import MOST_FOUND
 from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport
 from batchconv.settings.options import Settings
+from batchconv.telemetry.events import AsAsked
 from batchconv.telemetry.observers import require_metrics
 from batchconv.telemetry.run_snapshot import Expectation
 
@@ -132,7 +133,9 @@ class Job:
             path for one in self.runs if one.end is not None for path in one.end.failed_rows
         ]
         summary.notes += self._target.notes
-        summary.notes += [f"{old} is renamed as {new}" for old, new in self.outputs.set_aside]
+        summary.notes += [
+            AsAsked(f"{old} is renamed as {new}") for old, new in self.outputs.set_aside
+        ]
         return run
 
     def _open_deduplicator(self, settings: Settings, run_id: str) -> Deduplicator | None:

@@ -23,6 +23,7 @@ from batchconv.reading.formats import Layout
 from batchconv.reading.reader import Reader
 from batchconv.settings.options import Settings
 from batchconv.settings.read_options import mapper_of
+from batchconv.telemetry.events import AsAsked
 
 RETRIES: dict[str | None, frozenset[Result]] = {
     None: frozenset({Result.FAILED}),
@@ -135,8 +136,8 @@ def _resume_notes(
     """What to say of the job that was found; raises UsageError when its rows are not these."""
     looked = " and ".join(files.looked_for)
     if not (journal.lines or runs):
-        return [f"--resume: no job at {looked}; starting a new one"]
-    notes = [f"--resume: continuing {files.results}: {journal.told()}"]
+        return [AsAsked(f"--resume: no job at {looked}; starting a new one")]
+    notes: list[str] = [AsAsked(f"--resume: continuing {files.results}: {journal.told()}")]
     uploads = [run.start.options for run in runs if run.start.command == "upload"]
     if uploads and (changed := differences(uploads[-1], settings)):
         notes.append(

@@ -39,9 +39,16 @@ def tell(level: int, event: str, message: str, **fields: Any) -> None:
         log.log(level, "%s", message, extra={"event": event, "fields": fields})
 
 
+class AsAsked(str):
+    """A sentence about something that is as the user asked for: it is no warning."""
+
+    __slots__ = ()
+
+
 def notice(message: str, **fields: Any) -> None:
     """Report something that may be good to know and ends nothing."""
-    tell(logging.WARNING, "notice", message, **fields)
+    level = logging.INFO if isinstance(message, AsAsked) else logging.WARNING
+    tell(level, "notice", message, **fields)
 
 
 def tell_attempt(row: Row, attempt: int, reply: Reply, verdict: str) -> None:
