@@ -40,7 +40,7 @@ def tell(level: int, event: str, message: str, **fields: Any) -> None:
 
 
 class AsAsked(str):
-    """A sentence about something that is as the user asked for: it is no warning."""
+    """A sentence about something that is as the user asked for: it is not a warning."""
 
     __slots__ = ()
 
