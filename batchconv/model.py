@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from functools import partial
 from hashlib import blake2b
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 Channel = Literal["sms", "voice"]
 
@@ -98,14 +98,13 @@ class Fields(NamedTuple):
 NO_FIELDS = Fields(None, None, None, None)
 
 
-class PackedCells(NamedTuple):
-    """The cells of a very long record, as UTF-8: a quarter of what text with an emoji takes."""
+class Batch(Protocol):
+    """Columns of many records, whose rows are made into text when they are needed."""
 
-    parts: tuple[bytes, ...]
-
-    def unpack(self) -> list[str]:
-        """The cells."""
-        return [part.decode("utf-8", "surrogatepass") for part in self.parts]
+    @property
+    def nbytes(self) -> int:
+        """Bytes that they take in memory."""
+        ...
 
 
 class Result(StrEnum):
@@ -140,9 +139,8 @@ class Row(NamedTuple):
         number: the record's number in its input, from 1; header and blank lines do not count.
         line: the line the record starts on, from 1; None where the format has no lines.
         fields: the raw mapped values; `NO_FIELDS` where the record could not be read.
-        cells: the record's cells for a format with columns, None where there are none. Those of
-            a very long record are encoded. Parquet's are made when they are needed: its batch, and
-            its place in it.
+        cells: the record's cells for a format with columns, None where there are none. Parquet's
+            are made when they are needed: its batch, and its place in it.
         raw: the record's own text (undecodable bytes as lone surrogates), None where `cells`
             says it all.
         fault: why the record could not be read, else None.
@@ -153,7 +151,7 @@ class Row(NamedTuple):
     number: int
     line: int | None
     fields: Fields
-    cells: list[str] | PackedCells | tuple[object, int] | None
+    cells: list[str] | tuple[Batch, int] | None
     raw: str | None
     fault: Fault | None
     earlier: Earlier | None = None

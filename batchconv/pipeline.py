@@ -13,6 +13,7 @@ from batchconv.journal.runs_file import RunEnd
 from batchconv.journal.settled_index import Item, Settled
 from batchconv.model import Conversion, Outcome, Reply
 from batchconv.reading.prefetch import Prefetcher
+from batchconv.reading.row_memory import RowMemory
 from batchconv.sending.age_limit import age_limit, was_too_old
 from batchconv.sending.retry import Backoff
 from batchconv.sending.stops import Stop, duration_stop, file_stop, signal_stop
@@ -77,6 +78,7 @@ class Run:
         self._result_unknown = result_unknown
         self.summary = Summary(run_id, clock.wall(), settings.shown(), results=outputs.path)
         self._prefetcher: Prefetcher[Item]
+        self._memory: RowMemory
         self._writer: OutcomeWriter
         self._pool: Pool | None = None
         self._client: Transport | None = None
@@ -87,12 +89,13 @@ class Run:
         settings, clock = self._settings, self._clock
         async with self._connect() as client:
             self._client = client
-            self._prefetcher = Prefetcher(self._batches)
+            self._memory = RowMemory()
+            self._prefetcher = Prefetcher(self._batches, self._memory)
             self._batches = ()  # the reader's thread closes the inputs
             writer = self._writer = OutcomeWriter(
                 self._outputs,
                 self.summary.books,
-                self.summary.add,
+                self._count,
                 deduplicator=self._deduplicator,
                 max_errors=settings.max_errors,
                 watch=self._watch,
@@ -186,6 +189,7 @@ class Run:
             return None
         turned_away = self._turn_away(item) if isinstance(item, Conversion) else None
         if turned_away is not None and was_too_old(turned_away.row):
+            self._memory.remove(turned_away.row)
             return self._admit(Settled())
         admitted: Conversion | Outcome | None = turned_away or item
         if self._deduplicator is not None and isinstance(admitted, Conversion):
@@ -197,6 +201,10 @@ class Run:
             self._result_unknown -= 1
             self.summary.traffic.unknown_repeats += 1
         return admitted
+
+    def _count(self, outcome: Outcome) -> None:
+        self.summary.add(outcome)
+        self._memory.remove(outcome.row)
 
     def _send_also(self, conversion: Conversion) -> None:
         if self._pool is not None:

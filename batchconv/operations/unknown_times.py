@@ -31,15 +31,18 @@ def unknown_times(inputs: Iterable[str], settings: ReadSettings) -> Iterator[str
     near = (name for name in inputs if can_reopen(name) and not is_url(name))
     for name in islice(near, _MOST_INPUTS):
         _, batches = read_rows([name], replace(settings, limit=_ROWS))
-        items = mapper_of(settings).all(list(chain.from_iterable(batches)))
-        if any(isinstance(item, Conversion) and item.timestamp for item in items):
-            continue
         unknown = DateNotations()
-        for item in items:
-            time = item.row.fields.timestamp
+        count = 0
+        # One by one, for they may be long.
+        for item in map(mapper_of(settings), chain.from_iterable(batches)):
+            count += 1
+            if isinstance(item, Conversion) and item.timestamp:
+                break
             if isinstance(item, Outcome) and item.reason is Reason.BAD_TIMESTAMP:
-                unknown.add(str(time))
-        if unknown.count:
+                unknown.add(str(item.row.fields.timestamp))
+        else:
+            if not unknown.count:
+                continue
             remedy = f"give {unknown.option}" if unknown.option else "name their --timestamp-format"
-            rows = count_of(len(items), "row")
+            rows = count_of(count, "row")
             yield f"no timestamp in the first {rows} of {name} is recognised; {remedy}"

@@ -2,7 +2,7 @@
 
 The source may block (a pipe, a slow disk) and mapping costs time; neither may hold up requests in
 flight. The queue in between is the loop's own and holds a few batches. A batch is bounded in rows
-and in bytes by its maker, so what is read ahead is bounded in both.
+and in bytes by its maker, and none is put into the queue while the rows under way hold too much.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import CancelledError
 from typing import Generic, NamedTuple, TypeVar
+
+from batchconv.reading.row_memory import RowMemory
 
 T = TypeVar("T")
 
@@ -32,16 +34,21 @@ class Prefetcher(Generic[T]):
     The thread is a daemon: one that is stuck in a read when the run stops does not keep the
     program alive. `close` is enough to end one that is not stuck.
 
+    Args:
+        batches: read in the thread.
+        memory: what the rows under way hold; whoever takes rows tells it when they are settled.
+
     Attributes:
         ended: all there is has been read, or it was closed.
         reading: the thread is in the iterator, and not waiting for space.
     """
 
-    def __init__(self, batches: Iterable[Sequence[T]]) -> None:
+    def __init__(self, batches: Iterable[Sequence[T]], memory: RowMemory | None = None) -> None:
         self.ended = False
         self._over = False  # nothing more can be taken but what is in `_current`
         self.reading = True
         self._handed_over_all = False
+        self._memory = RowMemory() if memory is None else memory
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[Sequence[T] | _End] = asyncio.Queue(BATCHES_AHEAD)
         self._next_batch = asyncio.Lock()
@@ -61,7 +68,7 @@ class Prefetcher(Generic[T]):
     @property
     def coming(self) -> bool:
         """The thread will hand something over without anybody's taking anything before."""
-        return not (self._handed_over_all or self._queue.full())
+        return not (self._handed_over_all or self._queue.full()) and self._memory.room.is_set()
 
     async def take(self) -> T | None:
         """The next item; None when there are no more. Several tasks may take.
@@ -101,6 +108,7 @@ class Prefetcher(Generic[T]):
         while not self._queue.empty():  # space for all that the thread may still hand over
             self._queue.get_nowait()
         self._queue.put_nowait(_End(None))  # for a task that waits for the next batch
+        self._memory.room.set()
 
     def _read_all(self, batches: Iterable[Sequence[T]]) -> None:
         # Nobody else holds the iterator: when this thread drops it, its files are closed.
@@ -117,6 +125,9 @@ class Prefetcher(Generic[T]):
         self._hand_over(_End(error))
 
     async def _put(self, batch: Sequence[T] | _End) -> None:
+        if not isinstance(batch, _End):
+            await self._memory.room.wait()
+            self._memory.add(batch)
         await self._queue.put(batch)
         self._handed_over_all = isinstance(batch, _End)
 

@@ -78,8 +78,9 @@ class _Exchange:
         return self._deadlines.expired(self._task)
 
     def end(self) -> None:
-        """It is over, however it ended."""
+        """It is over, however it ended; its connection keeps this, but none of what was sent."""
         self._deadlines.end(self._task)
+        self._turn = at_once
 
 
 _exchange: ContextVar[_Exchange] = ContextVar("_exchange")

@@ -47,16 +47,14 @@ class HeldRows:
         return None
 
     def release(self) -> list[Delivery]:
-        """Take out all that were tried: the outage is over, so what fails now fails by itself."""
-        released = list(self.tried)
-        self.tried.clear()
-        for delivery in released:
+        """Take out all; the outage is over, so what was tried and fails now fails by itself."""
+        for delivery in self.tried:
             delivery.alone = True
-        return released
+        return self.abandon()
 
     def abandon(self) -> list[Delivery]:
         """Take out all."""
-        abandoned = [*self.fresh, *self.tried]
+        abandoned = [*self.tried, *self.fresh]
         self.fresh.clear()
         self.tried.clear()
         return abandoned

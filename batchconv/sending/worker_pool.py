@@ -150,15 +150,13 @@ class Pool:
 
     def _staff(self) -> None:
         """Have as many workers as may be at work at once."""
-        work = not self._exhausted or (self._held.fresh and not self.gate.outage)
-        while work and not self._attempts.stopping and self._workers < self.gate.width:
+        while not (self._exhausted or self._attempts.stopping) and self._workers < self.gate.width:
             self._workers += 1
             self._tasks.start(self._work())
 
     async def _work(self) -> None:
         try:
-            while (delivery := await self._next()) is not None:
-                await self._send_one(delivery)
+            while await self._send_next():
                 if self._workers < self.gate.width:
                     self._staff()
                 elif self._workers > self.gate.width:
@@ -170,16 +168,20 @@ class Pool:
         finally:
             self._workers -= 1
 
+    async def _send_next(self) -> bool:
+        """One row; False when there is none. Whoever waits for the next one holds none."""
+        delivery = await self._next()
+        if delivery is not None:
+            await self._send_one(delivery)
+        return delivery is not None
+
     async def _next(self) -> Delivery | None:
         """The next row that has not been tried; None when there is nothing to do for a worker.
 
         In an outage rows are read on and kept, up to a bound: its probes want them fresh.
         """
-        fresh = self._held.fresh
         while not self._attempts.stopping:
-            if fresh and not self.gate.outage:
-                return fresh.pop(0)
-            full = len(fresh) + self.traffic.waiting >= self._limits.most_waiting
+            full = len(self._held.fresh) + self.traffic.waiting >= self._limits.most_waiting
             if self._exhausted or (self.gate.outage and full):
                 return None
             conversion = await self._take()
@@ -239,6 +241,7 @@ class Pool:
             if not self.gate.outage:
                 break
         self._probing = False
+        # All workers may be waiting for rows to be read, for which these make space.
         for delivery in self._held.release():
             self._start_waiting(delivery)
         self._staff()

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 
-from batchconv.model import Outcome, PackedCells, show_key
+from batchconv.model import Outcome, show_key
 from batchconv.reading.columns import ADDED_COLUMNS
 from batchconv.reading.formats import Layout
 
@@ -66,7 +66,7 @@ def line(
     )
     everything = dict(zip(ADDED_COLUMNS, told, strict=True))
     added = {name: everything[name] for name in _added_names(run)}
-    cells = row.cells.unpack() if isinstance(row.cells, PackedCells) else row.cells
+    cells = row.cells
     if isinstance(cells, tuple) and layout.format == "parquet":
         from batchconv.reading.formats.arrow import json_record  # noqa: PLC0415 - an extra
 

@@ -9,7 +9,7 @@ from itertools import chain, count, repeat
 from typing import Literal, NamedTuple, Protocol
 
 from batchconv.errors import InputError
-from batchconv.model import Fault, Fields, PackedCells, Raw, Row, make_all
+from batchconv.model import Fault, Fields, Raw, Row, make_all
 from batchconv.reading.columns import Recognised
 from batchconv.reading.formats.lines import Lines, WouldWait
 from batchconv.reading.sources import ByteStream
@@ -167,7 +167,7 @@ class LineRows(RowStream):
         columns: Iterable[Sequence[Raw]],
         lines: Iterable[int],
         *,
-        cells: Iterable[list[str] | PackedCells | None] = repeat(None),
+        cells: Iterable[list[str] | None] = repeat(None),
         raw: Iterable[str | None] = repeat(None),
         faults: Iterable[Fault | None] = repeat(None),
     ) -> list[Row]:

@@ -15,7 +15,7 @@ from itertools import count
 from operator import itemgetter
 
 from batchconv.errors import UsageError
-from batchconv.model import NO_FIELDS, Fields, PackedCells, Row
+from batchconv.model import NO_FIELDS, Fields, Row
 from batchconv.reading.columns import ColumnError, find_columns, recognise, require_columns
 from batchconv.reading.formats.base import (
     MOST_AT_ONCE,
@@ -32,7 +32,6 @@ from batchconv.reading.sources import ByteStream
 
 _SAMPLE = 100  # records among which one must be sound when there is no header
 _FEW = 16  # lines looked at together where odd ones are frequent
-_LONG = 1 << 16  # characters; hundreds of rows may wait for a server
 _MANY_ODD = 3  # odd records one after the other; behind them, a look now and then is enough
 
 
@@ -199,9 +198,7 @@ class DelimitedRows(LineRows):
             for place in self._places
         ]
         first = self._lines.number - len(records) + 1
-        # Few records in a piece of a file are long ones.
-        cells = records if len(records) > _FEW else map(_packed, records)
-        return self._make_rows(columns, count(first), cells=cells)
+        return self._make_rows(columns, count(first), cells=records)
 
     def _row(self, record: Record) -> Row:
         line, cells, raw, fault = record
@@ -209,11 +206,4 @@ class DelimitedRows(LineRows):
         if fault is not None:
             return Row(self._source, self._number, line, NO_FIELDS, None, raw, fault)
         fields = Fields(*(None if place is None else cells[place] for place in self._places))
-        return Row(self._source, self._number, line, fields, _packed(cells), None, None)
-
-
-def _packed(cells: list[str]) -> list[str] | PackedCells:
-    """Cells that may wait for long, in as little memory as they need."""
-    if sum(map(len, cells)) < _LONG:
-        return cells
-    return PackedCells(tuple(cell.encode("utf-8", "surrogatepass") for cell in cells))
+        return Row(self._source, self._number, line, fields, cells, None, None)

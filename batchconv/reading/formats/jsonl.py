@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from batchconv.errors import InputError
 from batchconv.model import NO_FIELDS, Fault, Fields, Reason, Row
@@ -19,6 +19,7 @@ from batchconv.reading.sources import ByteStream, can_reopen, damaged
 
 _SPACE = " \t\r\n\x1a"  # the last is the mark by which DOS ends a file
 _SAMPLE = 100  # records looked at for their keys before the first request
+_SAMPLE_SIZE = 1 << 20  # characters of them; few records are so long
 _ENDS = re.compile("[\r\n]+")
 _WRAPPED = re.compile(r'\s*\{\s*"((?:[^"\\]|\\.)*)"\s*:\s*\[\s*\{')
 
@@ -57,22 +58,33 @@ class ObjectRows(LineRows):
             ColumnError: no record has the keys.
         """
         first: ColumnError | None = None
-        seen = 0
-        while seen < _SAMPLE and (rows := self._read_more()) is not None:
-            self._head += rows
-            for row in rows[: _SAMPLE - seen]:
-                problem = self._problem(row)
-                if problem is None and row.fault is None:
-                    return
-                first = first or problem
-            seen += len(rows)
+        for row in self._sample():
+            problem = self._problem(row)
+            if problem is None and row.fault is None:
+                return
+            first = first or problem
         if first is not None:
             raise first
 
     def _look_further(self) -> None:
         """A file may be read ahead: so its columns are recognised better."""
-        while len(self._head) < _SAMPLE and (rows := self._read_more()) is not None:
-            self._head += rows
+        for _ in self._sample():
+            pass
+
+    def _sample(self) -> Iterator[Row]:
+        """The first records, each read when it is asked for."""
+        size = 0
+        for number in range(_SAMPLE):
+            while len(self._head) <= number:
+                rows = self._read_more()
+                if rows is None:
+                    return
+                self._head += rows
+            row = self._head[number]
+            yield row
+            size += len(row.raw or "")
+            if size >= _SAMPLE_SIZE:
+                return
 
     def _read_more(self) -> list[Row] | None:
         try:

@@ -1,0 +1,60 @@
+"""How much memory the rows hold that were read and have no outcome yet.
+
+A row that fails is written as it was, so its record is kept until its outcome is written. Rows of
+a megabyte that wait for their retries would fill the memory: while much is held, reading pauses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from sys import getsizeof
+
+from batchconv.model import Conversion, Outcome, Row
+
+MOST_BYTES = 16 << 20
+"""Of all records; ordinary rows are a few hundred bytes, and a few thousand are under way."""
+
+
+class RowMemory:
+    """Counts the bytes of the records of rows that are under way.
+
+    Rows of Parquet hold their whole batch: it is counted once, as long as one of its rows is left.
+
+    Attributes:
+        room: set while more may be read.
+    """
+
+    def __init__(self, most: int = MOST_BYTES) -> None:
+        self.room = asyncio.Event()
+        self.room.set()
+        self._most = most
+        self._bytes = 0
+        self._rows_of_batch: Counter[int] = Counter()
+
+    def add(self, items: Iterable[object]) -> None:
+        """Count rows that were read; what is no row holds nothing."""
+        for item in items:
+            if isinstance(item, (Conversion, Outcome)):
+                self._bytes += self._size(item.row, 1)
+        if self._bytes >= self._most:
+            self.room.clear()
+
+    def remove(self, row: Row) -> None:
+        """A row that was counted has its outcome."""
+        self._bytes -= self._size(row, -1)
+        if self._bytes < self._most:
+            self.room.set()
+
+    def _size(self, row: Row, step: int) -> int:
+        cells = row.cells
+        if not isinstance(cells, tuple):
+            return getsizeof(row.raw) + sum(map(getsizeof, cells or ()))
+        batch, _ = cells
+        left = self._rows_of_batch[id(batch)]
+        self._rows_of_batch[id(batch)] += step
+        if left + step:
+            return 0 if left else batch.nbytes
+        del self._rows_of_batch[id(batch)]
+        return batch.nbytes
