@@ -51,19 +51,15 @@ def check_rows_known(
         if str(name) not in journal.sources or not can_reopen(name):
             continue
         _, batches = read_rows([name], replace(settings, limit=None))
-        rows = 0
-        # One by one, for they may be long; mostly the first one is known.
-        for row in islice(chain.from_iterable(batches), _LOOKED_AT):
-            rows += 1
-            if mapper_of(settings)(row).key() in journal or row.invalid_key() in journal:
-                break
-        else:
-            if rows:
-                raise UsageError(
-                    f"{name} belongs to the job, and none of its first {rows} rows is known to "
-                    f"it: {'; '.join(changed)}",
-                    hint="give the options of the earlier run; or start a new job with --overwrite",
-                )
+        # One by one, for they may be long.
+        items = map(mapper_of(settings), islice(chain.from_iterable(batches), _LOOKED_AT))
+        known = [item.key() in journal or item.row.invalid_key() in journal for item in items]
+        if known and not any(known):
+            raise UsageError(
+                f"{name} belongs to the job, and none of its first {len(known)} rows is known to "
+                f"it: {'; '.join(changed)}",
+                hint="give the options of the earlier run; or start a new job with --overwrite",
+            )
 
 
 def given_of(settings: Settings, given: Collection[str] | None) -> frozenset[str]:

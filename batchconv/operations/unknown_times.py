@@ -32,17 +32,17 @@ def unknown_times(inputs: Iterable[str], settings: ReadSettings) -> Iterator[str
     for name in islice(near, _MOST_INPUTS):
         _, batches = read_rows([name], replace(settings, limit=_ROWS))
         unknown = DateNotations()
-        count = 0
         # One by one, for they may be long.
-        for item in map(mapper_of(settings), chain.from_iterable(batches)):
-            count += 1
-            if isinstance(item, Conversion) and item.timestamp:
-                break
-            if isinstance(item, Outcome) and item.reason is Reason.BAD_TIMESTAMP:
-                unknown.add(str(item.row.fields.timestamp))
-        else:
-            if not unknown.count:
-                continue
+        items = map(mapper_of(settings), chain.from_iterable(batches))
+        recognised = [_has_time(item, unknown) for item in items]
+        if unknown.count and not any(recognised):
             remedy = f"give {unknown.option}" if unknown.option else "name their --timestamp-format"
-            rows = count_of(count, "row")
+            rows = count_of(len(recognised), "row")
             yield f"no timestamp in the first {rows} of {name} is recognised; {remedy}"
+
+
+def _has_time(item: Conversion | Outcome, unknown: DateNotations) -> bool:
+    """Whether its time is recognised; one that is not is added to the *unknown* ones."""
+    if isinstance(item, Outcome) and item.reason is Reason.BAD_TIMESTAMP:
+        unknown.add(str(item.row.fields.timestamp))
+    return isinstance(item, Conversion) and item.timestamp is not None

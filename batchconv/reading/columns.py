@@ -17,7 +17,7 @@ ADDED_COLUMNS = (
 """What a failed-rows file adds to the input's own columns; ignored when it is fed back."""
 
 _MOST_SHOWN = 30  # names in an error; a file may have thousands of columns
-_LIKE_IDS = re.compile(r"(?:message|msg|sms|call|event|uu)\w*id|\w*messageid|uuid|^id$")
+_LIKE_IDS = re.compile(r"(?:message|msg|sms|call|event|uu)\w*id|\w*messageid|uuid|(?:^|\.)id\b")
 _LIKE_STATES = re.compile(r"status|state$|^dlr|^stat$|receipt|deliveryre")
 _LIKE_DELIVERED = re.compile(r"deliver|convert|conversion|success|acted|clicked|responded|verified")
 # Case, `-`, `_` and camelCase are one.

@@ -179,6 +179,12 @@ class TimestampRules:
         return local if zone is UTC else _to_utc(local, zone)
 
     def _refuse(self, raw: Raw) -> NoReturn:
+        if isinstance(raw, dict):
+            raise UnsendableError(
+                Reason.BAD_TIMESTAMP,
+                f"timestamp {show(raw)} is an object; name what is in it with "
+                "--map timestamp=COLUMN.KEY",
+            )
         if self._notation is not None:
             raise UnsendableError(
                 Reason.BAD_TIMESTAMP,

@@ -136,6 +136,7 @@ def read_options_of(settings: ReadSettings) -> ReadOptions:
         max_nesting=settings.max_nesting,
         encoding=settings.encoding and check_encoding(settings.encoding),
         notation=settings.timestamp_format,
+        nulls=settings.null,
     )
 
 

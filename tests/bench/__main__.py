@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from tests.bench.bombs import bombs
 from tests.bench.columnar import columnar
 from tests.bench.figures import Figure, Scale, heading, write_json
 from tests.bench.limiters import limiters
@@ -40,6 +41,7 @@ BENCHES: dict[str, Bench] = {
     "first": first,
     "arrivals": arrivals,
     "memory": memory,
+    "bombs": bombs,
     "resume": resume,
     "rate": rate,
     "throttled": throttled,

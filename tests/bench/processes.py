@@ -72,8 +72,12 @@ def _sets_something(name: str) -> bool:
     )
 
 
-def run(command: Sequence[str], *, folder: Path, exits: int = 0, limit: float = _LIMIT) -> Usage:
+def run(
+    command: Sequence[str], *, folder: Path, exits: int | None = 0, limit: float = _LIMIT
+) -> Usage:
     """Run a program to its end in *folder*; it is killed after *limit* seconds.
+
+    With None for *exits* it may end with any code but that of a defect.
 
     Raises:
         ProcessError: it did not exit as it should.
@@ -92,7 +96,8 @@ def run(command: Sequence[str], *, folder: Path, exits: int = 0, limit: float = 
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         errors.seek(0)
-        if process.returncode != exits:
+        right = process.returncode not in (70, -9) if exits is None else process.returncode == exits
+        if not right:
             told = errors.read().decode(errors="replace")[-2000:]
             slow = f", stopped after {limit:g} s" if wall > limit else ""
             raise ProcessError(f"{' '.join(command)}: exit {process.returncode}{slow}\n{told}")

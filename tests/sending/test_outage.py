@@ -7,6 +7,7 @@ and no row of theirs stands in the way of a later run.
 import pytest
 
 from batchconv.model import Reason, Reply
+from batchconv.reading.row_memory import RowMemory
 from batchconv.sending.stops import signal_stop
 from tests.harness import OK, Job
 
@@ -79,6 +80,21 @@ def test_an_outage_uses_up_no_attempt_of_rows_held_back_by_it(tmp_path):
     summary = job.upload(concurrency=20, max_attempts=1)
     assert job.counts() == {"failed": 9, "accepted": 191}
     assert summary.books.unsent == 0
+
+
+@pytest.mark.parametrize("pattern", PATTERNS[:3])
+@pytest.mark.parametrize("begins", [0, 0.3])
+def test_rows_that_fill_the_memory_in_an_outage_are_sent_when_it_is_over(
+    tmp_path, monkeypatch, pattern, begins
+):
+    """Reading pauses while much is held, and every worker waits for it: the held rows go out."""
+    monkeypatch.setattr(RowMemory.__init__, "__defaults__", (4_000,))
+    down = Job(tmp_path, lambda one, now: DOWN if begins <= now < 300 else poison(one, now)).write(
+        ids(pattern)
+    )
+    summary = down.upload(concurrency=20, max_attempts=3)
+    assert (summary.books.unsent, len(down.outcomes())) == (0, len(ids(pattern)))
+    assert set(down.outcomes().values()) <= {"accepted", "failed"}
 
 
 def test_probes_are_fresh_rows_as_long_as_there_are(tmp_path):

@@ -104,13 +104,14 @@ def _object(raw: str, layout: Layout, added: _Added) -> bytes:
     names = {name for name, _ in own}
     folders = [one for one in layout.folder_values if one[0] not in names]
     members = [text for _, text in own] + [
-        f"{json.dumps(name)}: {json.dumps(value)}" for name, value in (*folders, *added.items())
+        f"{json.dumps(name)}: {json.dumps(value)}".encode("utf-8", "backslashreplace")
+        for name, value in (*folders, *added.items())
     ]
-    return ("{" + ", ".join(members) + "}\n").encode("utf-8", "backslashreplace")
+    return b"{%b}\n" % b", ".join(members)
 
 
-def _members(text: str) -> list[tuple[str, str]]:
-    """The members of a JSON object that is known to be sound, each with its own text."""
+def _members(text: str) -> list[tuple[str, bytes]]:
+    """The members of a JSON object that is known to be sound, each with its own text in UTF-8."""
     found = []
     at = _skip_space(text, 1)
     while text[at] != "}":
@@ -118,7 +119,7 @@ def _members(text: str) -> list[tuple[str, str]]:
         name, at = _raw_decode(text, at)
         at = _skip_space(text, _skip_space(text, at) + 1)
         _, at = _raw_decode(text, at)
-        found.append((name, text[begin:at]))
+        found.append((name, text[begin:at].encode("utf-8", "backslashreplace")))
         at = _skip_space(text, at)
         if text[at] == ",":
             at = _skip_space(text, at + 1)

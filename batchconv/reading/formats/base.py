@@ -64,6 +64,7 @@ class ReadOptions:
         max_nesting: a JSON object with more levels of objects and arrays is an invalid row.
         encoding: None to tell it from the file's first bytes, UTF-8 when they do not say.
         notation: how times in text are written, where the user says it.
+        nulls: more texts that mean "no value".
     """
 
     mapped: dict[str, str] = field(default_factory=dict)
@@ -77,6 +78,7 @@ class ReadOptions:
     max_nesting: int = 100
     encoding: str | None = None
     notation: str | None = None
+    nulls: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

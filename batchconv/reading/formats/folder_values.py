@@ -14,7 +14,6 @@ from batchconv.reading.columns import FIELDS, find_columns
 from batchconv.reading.formats.base import ReadOptions, RowStream
 from batchconv.reading.unsendable import NULL_MARKERS
 
-_BLANK = NULL_MARKERS.union(("",))
 OpenRows = Callable[[ReadOptions], RowStream]
 
 
@@ -51,6 +50,7 @@ class _WithFolders(RowStream):
     ) -> None:
         self._rows = rows
         self._said = said
+        self._blank = NULL_MARKERS.union(("",), map(str.strip, options.nulls))
         # A column that --map names for the field stands in the folder's name, not in the file.
         self._mapped = set(options.mapped) & set(said)
         own = rows.layout.header or ()
@@ -74,9 +74,9 @@ class _WithFolders(RowStream):
                 continue
             column, value = self._said[field]
             own = None if field in self._mapped else values[index]
-            if _is_blank(own):
+            if self._is_blank(own):
                 values[index] = value
-            elif value is not None and _plain(own) != _plain(value) and fault is None:
+            elif not self._is_blank(value) and _plain(own) != _plain(value) and fault is None:
                 fault = Fault(
                     Reason.AMBIGUOUS_COLUMNS,
                     f"{field} is {own!r} in the file and {value!r} in the name of its folder "
@@ -85,9 +85,8 @@ class _WithFolders(RowStream):
         (filled,) = make_all(Fields, [tuple(values)])
         return row._replace(fields=filled, fault=fault)
 
-
-def _is_blank(value: Raw) -> bool:
-    return value is None or (isinstance(value, str) and value.strip() in _BLANK)
+    def _is_blank(self, value: Raw) -> bool:
+        return value is None or (isinstance(value, str) and value.strip() in self._blank)
 
 
 def _plain(value: Raw) -> str:

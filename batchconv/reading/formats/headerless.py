@@ -12,7 +12,7 @@ from batchconv.reading.formats.dialect import LOOKS, QUOTED, USUAL
 
 _SAMPLE = 10  # lines from which the delimiter is recognised, at most
 # What no column is called. A time has a date, or is an epoch; an id has four digits.
-_IS_DELIVERED = re.compile(r"\s*(?:true|false|yes|no|[01])\s*", re.IGNORECASE)
+_IS_DELIVERED = re.compile(r"\s*(?:true|false|yes|no|[tfyn01])\s*", re.IGNORECASE)
 _IS_TIME = re.compile(r"\s*(?:\d{4}-\d\d-\d\d.*|\d{1,2}[./]\d{1,2}[./]\d{2,4}.*|\d{10}|\d{13})\s*")
 _IS_CHANNEL = LOOKS[3]
 _IS_ID = re.compile(r"\s*(?=(?:[^0-9]*[0-9]){4})[\w.:+-]{6,}\s*", re.ASCII)

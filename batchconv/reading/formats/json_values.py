@@ -20,6 +20,7 @@ _KNOWN = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null|NaN|-?Infinity")
 _IN_STRING = re.compile(r'[\\"]')
 _STRUCTURE = re.compile(r'["\[\]{}]')
 _MEMBER = re.compile(r'[\s,]*"((?:[^"\\]|\\.)*)"\s*:\s*')
+_SHOWN = 20  # characters of what is no value
 _scan = json.JSONDecoder().raw_decode
 
 
@@ -140,7 +141,7 @@ class Values:
                 self._array_from = 0
                 self._pass(self._at + 1)
             elif mark in "]}:":
-                raise BrokenOff(f"no JSON value begins on line {self._line}")
+                raise self._no_value(mark)
             elif not (mark == "{" and not self._array_from and self._enter(wait=wait)):
                 return self._value(mark, wait=wait)
 
@@ -151,8 +152,11 @@ class Values:
             if found.end() - self._at > self._max_bytes or not self._more(wait=wait):
                 break
         if found is None or not _KNOWN.fullmatch(found[0]):
-            raise BrokenOff(f"no JSON value begins on line {self._line}")
+            raise self._no_value(self._text[self._at : self._at + _SHOWN])
         return self._to(found.end())
+
+    def _no_value(self, text: str) -> BrokenOff:
+        return BrokenOff(f"no JSON value begins on line {self._line} with {text!a}")
 
     def _quickly(self) -> Value | None:
         """The value that has come whole and is sound, or nearly so; None where it is another."""

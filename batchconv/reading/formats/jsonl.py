@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from batchconv.errors import InputError
 from batchconv.model import NO_FIELDS, Fault, Fields, Reason, Row
@@ -104,9 +104,9 @@ class ObjectRows(LineRows):
         found_object = decode_object(text.strip(_SPACE), max_nesting=self._options.max_nesting)
         if isinstance(found_object.get("_raw"), str):
             return None  # of failed rows, one that could not be parsed: its keys are not there
-        if len(found_object) > 1 and all(_is_column(one) for one in found_object.values()):
+        if _is_of_pandas(found_object):
             return ColumnError(
-                "it holds columns and no rows, as pandas' to_json() writes them by itself",
+                "it holds one object for all rows, as pandas' to_json() writes it by itself",
                 hint="write it with to_json(..., orient='records', lines=True)",
             )
         problem = self._shapes.problem(found_object)
@@ -277,8 +277,13 @@ def unwrapped(mapped: dict[str, str]) -> tuple[str | None, dict[str, str]]:
     return head, {field: column.removeprefix(f"{head}.") for field, column in mapped.items()}
 
 
-def _is_column(value: object) -> bool:
-    return isinstance(value, dict) and "0" in value
+def _is_of_pandas(found: Mapping[str, object]) -> bool:
+    """Whether it is a whole table: by its columns, by its rows' numbers, or in three parts."""
+    if {"columns", "index", "data"} == set(found):
+        return True
+    inner = list(found.values())
+    by_column = len(inner) > 1 and all(isinstance(one, dict) and "0" in one for one in inner)
+    return by_column or ("0" in found and all(isinstance(one, dict) for one in inner))
 
 
 def _wrapped(key: str) -> ColumnError:

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from pyarrow.parquet import ParquetFile
 
 _ROWS = 512  # in a batch, at most; more are slower
-_BATCH = 4 << 20  # bytes in a batch, as far as the footer tells
-_DECODED = 8 << 20  # bytes in a batch, at most, once it is decoded
+_BATCH = 1 << 20  # bytes in a batch, as far as the footer tells
+_DECODED = 1 << 20  # bytes in a batch, at most, once it is decoded
 _ROW = 64 << 20  # bytes that a single row may decode to
 _MOST_IN_LISTS = 4096  # bytes of a text in a list that is there often
 _PAGE = 64 << 20  # bytes of the largest page; usual ones have 1 MB

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import cast
 
 from batchconv.model import NO_FIELDS, Fault, Fields, Raw, Reason
@@ -15,6 +16,7 @@ from batchconv.reading.columns import (
     require_columns,
 )
 
+_MOST_LISTED = 1_000  # names that a message is made of
 _MOST_REMEMBERED = 100_000  # keys in all sets of keys that are remembered; an export has a few
 
 
@@ -48,8 +50,9 @@ class Shapes:
         places = self._find(names)
         if isinstance(places, ColumnError):
             return places
+        paths = list(islice(_leaves(found), _MOST_LISTED))
         try:
-            require_columns(places, names, self._mapped, delivered_given=self._delivered_given)
+            require_columns(places, paths, self._mapped, delivered_given=self._delivered_given)
         except ColumnError as error:
             return error
         return None
@@ -103,6 +106,15 @@ class Shapes:
             self._remembered = len(names)
         self._places[names] = places
         return places
+
+
+def _leaves(found: dict[str, Raw]) -> Iterator[str]:
+    """The columns as `--map` names them: where a value is an object, those in it."""
+    for name, value in found.items():
+        if isinstance(value, dict) and value:
+            yield from (f"{name}.{inner}" for inner in _leaves(cast("dict[str, Raw]", value)))
+        else:
+            yield name
 
 
 def _lift(found: dict[str, Raw], key: str, path: list[str]) -> None:

@@ -13,6 +13,7 @@ from batchconv.reading.sources import (
     ByteStream,
     format_suffix,
     is_parquet,
+    refuse_binary,
     refuse_no_table,
 )
 
@@ -44,6 +45,8 @@ def tell_format(stream: ByteStream, options: ReadOptions) -> FormatName:
     if is_parquet(head):
         return "parquet"
     refuse_no_table(stream.name, stream.compression, head, named=stream.compression_named)
+    if options.encoding is None:
+        refuse_binary(stream.name, head)
     named = _SUFFIXES.get(format_suffix(stream.format_name))
     if named is None:
         named = "json" if head.lstrip(BLANK).startswith(_JSON_BEGINS) else "csv"

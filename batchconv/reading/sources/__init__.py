@@ -19,6 +19,7 @@ from batchconv.reading.sources.names import (
 from batchconv.reading.sources.signatures import (
     BLANK,
     is_parquet,
+    refuse_binary,
     refuse_no_table,
 )
 from batchconv.reading.sources.stream import ByteStream, damaged
@@ -38,6 +39,7 @@ __all__ = [
     "is_parquet",
     "is_stdin",
     "is_url",
+    "refuse_binary",
     "refuse_no_table",
     "run_stem",
     "shown_input",

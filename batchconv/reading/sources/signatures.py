@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from codecs import getincrementaldecoder
 from typing import NamedTuple
 
 from batchconv.errors import UsageError, command, shell_line
@@ -65,6 +66,10 @@ def _no_table(
     return Signature(re.compile(pattern, re.DOTALL), what, begin, None, command, hint or None)
 
 
+_FROM_SQL = (
+    "export the rows as a table: psql --csv -c QUERY, mysql -B -e QUERY, or sqlite3 -csv -header "
+    "FILE QUERY"
+)
 _AS_CSV = "export or save it as CSV (UTF-8), with the ids as text"
 PARQUET = Signature(re.compile(rb"PAR1.{0,3}" + _NO_TEXT, re.DOTALL), "Parquet", begin=b"PAR1")
 
@@ -117,8 +122,18 @@ SIGNATURES = (
         "DataFrame.to_parquet or DataFrame.to_csv",
     ),
     _no_table(rb"SEQ[\x04-\x06]", "a Hadoop sequence file", hint=_AS_CSV),
+    _no_table(rb"PGCOPY\n\xff\r\n\0", "COPY's binary format of PostgreSQL", hint=_FROM_SQL),
     _no_table(
-        rb"(?i:<!doctype html|<html)[\s>]", "a web page",
+        rb"(?i:insert\s+into|create\s+table|begin\s+transaction|pragma)\s"
+        rb"|--\s+(?:MySQL|MariaDB) dump|--\s+PostgreSQL database dump|/\*M?!\d",
+        "a script of SQL statements", hint=_FROM_SQL,
+    ),
+    _no_table(
+        rb"\+(?:-+\+)+\s*\n\||\*{9,} 1\. row \*|" + "[┌╭]".encode(),
+        "a table drawn for a terminal", hint=_FROM_SQL,
+    ),
+    _no_table(
+        rb"(?i:<!doctype html|<html|<table)[\s>]", "a web page",
         hint="it is often what a server answers in place of a file: look at it, and check the "
         "address and the login with which it was fetched",
     ),
@@ -183,6 +198,31 @@ def refuse_no_table(name: str, compression: Compression, head: bytes, *, named: 
             f"{name} is a manifest of Redshift, which names files and holds no rows",
             hint=f"upload the files: {command(['upload'], [folder])}",
         )
+
+
+def refuse_binary(name: str, head: bytes) -> None:
+    """Refuse data that cannot be text in an encoding that nobody names.
+
+    Raises:
+        UsageError: they do not decode, and hold bytes that no text has; or are nothing but NULs.
+    """
+    start = head[:LONGEST]
+    two_bytes = start.startswith(_MARKS) or start[:4].count(0) == 2  # for each character
+    if start.strip(b"\0") and (two_bytes or not no_text(start) or _decodes(start)):
+        return
+    if head:
+        raise UsageError(
+            f"{name} holds no text and no format that batchconv knows",
+            hint="look whether it is the right file; if it is text, name its --encoding",
+        )
+
+
+def _decodes(start: bytes) -> bool:
+    try:
+        getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def piped_into(name: str, compression: Compression, reader: str) -> str:
