@@ -36,7 +36,7 @@ class Prefetcher(Generic[T]):
 
     Args:
         batches: read in the thread.
-        memory: what the rows under way hold; whoever takes rows tells it when they are settled.
+        memory: what the rows under way hold; it has to be told when one of them is settled.
 
     Attributes:
         ended: all there is has been read, or it was closed.
@@ -68,7 +68,7 @@ class Prefetcher(Generic[T]):
     @property
     def coming(self) -> bool:
         """The thread will hand something over without anybody's taking anything before."""
-        return not (self._handed_over_all or self._queue.full()) and self._memory.room.is_set()
+        return not (self._handed_over_all or self._queue.full()) and self._memory.space.is_set()
 
     async def take(self) -> T | None:
         """The next item; None when there are no more. Several tasks may take.
@@ -108,7 +108,7 @@ class Prefetcher(Generic[T]):
         while not self._queue.empty():  # space for all that the thread may still hand over
             self._queue.get_nowait()
         self._queue.put_nowait(_End(None))  # for a task that waits for the next batch
-        self._memory.room.set()
+        self._memory.space.set()
 
     def _read_all(self, batches: Iterable[Sequence[T]]) -> None:
         # Nobody else holds the iterator: when this thread drops it, its files are closed.
@@ -126,7 +126,7 @@ class Prefetcher(Generic[T]):
 
     async def _put(self, batch: Sequence[T] | _End) -> None:
         if not isinstance(batch, _End):
-            await self._memory.room.wait()
+            await self._memory.space.wait()
             self._memory.add(batch)
         await self._queue.put(batch)
         self._handed_over_all = isinstance(batch, _End)

@@ -23,29 +23,29 @@ class RowMemory:
     Rows of Parquet hold their whole batch: it is counted once, as long as one of its rows is left.
 
     Attributes:
-        room: set while more may be read.
+        space: set while more may be read.
     """
 
     def __init__(self, most: int = MOST_BYTES) -> None:
-        self.room = asyncio.Event()
-        self.room.set()
+        self.space = asyncio.Event()
+        self.space.set()
         self._most = most
         self._bytes = 0
         self._rows_of_batch: Counter[int] = Counter()
 
     def add(self, items: Iterable[object]) -> None:
-        """Count rows that were read; what is no row holds nothing."""
+        """Count rows that were read; what is not a row holds nothing."""
         for item in items:
             if isinstance(item, (Conversion, Outcome)):
                 self._bytes += self._size(item.row, 1)
         if self._bytes >= self._most:
-            self.room.clear()
+            self.space.clear()
 
     def remove(self, row: Row) -> None:
         """A row that was counted has its outcome."""
         self._bytes -= self._size(row, -1)
         if self._bytes < self._most:
-            self.room.set()
+            self.space.set()
 
     def _size(self, row: Row, step: int) -> int:
         cells = row.cells

@@ -169,7 +169,7 @@ class Pool:
             self._workers -= 1
 
     async def _send_next(self) -> bool:
-        """One row; False when there is none. Whoever waits for the next one holds none."""
+        """One row; False when there is none. A worker that waits for its next row holds none."""
         delivery = await self._next()
         if delivery is not None:
             await self._send_one(delivery)

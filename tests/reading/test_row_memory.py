@@ -21,21 +21,21 @@ def of_parquet(batch: pa.RecordBatch, index: int) -> Conversion:
     return Conversion(row, "a", True, None, "sms")
 
 
-def test_there_is_room_again_when_rows_are_settled():
+def test_there_is_space_again_when_rows_are_settled():
     memory, first, second = RowMemory(1_500), of_json(1_000), of_json(1_000)
     memory.add([first])
-    assert memory.room.is_set()
+    assert memory.space.is_set()
     memory.add([second, object()])
-    assert not memory.room.is_set()
+    assert not memory.space.is_set()
     memory.remove(first.row)
-    assert memory.room.is_set()
+    assert memory.space.is_set()
 
 
 def test_cells_and_rows_that_are_not_sent_are_counted_as_well():
     memory = RowMemory(1_500)
     row = Row("in.csv", 1, 2, FIELDS, ["a", "x" * 2_000], None, None)
     memory.add([Outcome(row, None, Result.INVALID)])
-    assert not memory.room.is_set()
+    assert not memory.space.is_set()
 
 
 def test_a_batch_of_parquet_is_held_until_its_last_row_is_settled():
@@ -44,11 +44,11 @@ def test_a_batch_of_parquet_is_held_until_its_last_row_is_settled():
     memory = RowMemory(batch.nbytes)
     memory.add(rows)
     for one in rows:
-        assert not memory.room.is_set()
+        assert not memory.space.is_set()
         memory.remove(one.row)
-    assert memory.room.is_set()
+    assert memory.space.is_set()
     memory.add(rows[:1])
-    assert not memory.room.is_set()
+    assert not memory.space.is_set()
 
 
 async def test_nothing_more_is_read_while_rows_hold_too_much():
@@ -66,7 +66,7 @@ async def test_nothing_more_is_read_while_rows_hold_too_much():
         assert await prefetcher.take() is None
 
 
-async def test_a_reader_that_waits_for_room_ends_when_it_is_closed():
+async def test_a_reader_that_waits_for_space_ends_when_it_is_closed():
     memory, rows = RowMemory(500), [of_json(1_000) for _ in range(3)]
     prefetcher = Prefetcher([[row] for row in rows], memory)
     async with asyncio.timeout(30):

@@ -20,7 +20,7 @@ _KNOWN = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null|NaN|-?Infinity")
 _IN_STRING = re.compile(r'[\\"]')
 _STRUCTURE = re.compile(r'["\[\]{}]')
 _MEMBER = re.compile(r'[\s,]*"((?:[^"\\]|\\.)*)"\s*:\s*')
-_SHOWN = 20  # characters of what is no value
+_SHOWN = 20  # characters of what is not a value
 _scan = json.JSONDecoder().raw_decode
 
 
