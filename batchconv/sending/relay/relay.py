@@ -257,6 +257,8 @@ class Relay:
     def _end(self, worker: _Worker, why: str) -> None:
         self._up.remove(worker)
         self._lost += 1
+        if worker.silent > MOST_SILENT:
+            why = f"it gave no sign of life for {MOST_SILENT} s"
         self._why = f"{worker.link.name}: {why}"
         if not self._up:
             self._without = self._loop.time()

@@ -215,6 +215,7 @@ def test_a_silent_worker_is_ended_and_replaced():
         assert Counter(one.trouble for one in replies) == {None: 2, Reason.WORKER_LOST: 2}
         assert MOST_SILENT - 1 <= lasted <= MOST_SILENT + 1
         assert [link.killed for link in launcher.links] == [True, False]
+        assert relay.workers.why == "worker 0: it gave no sign of life for 10 s"
 
     with_relay(test)
 
