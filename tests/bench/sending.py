@@ -94,7 +94,8 @@ def cpu(folder: Path, scale: Scale) -> list[Figure]:
             reference=min(plain_rows), against="µs plain loop", bar=1.25,
         ),
         least(
-            f"CPU of start-up, {_spread(our_starts, their_starts)}", [1e3 * start for start in our_starts], "ms",
+            f"CPU of start-up, {_spread(our_starts, their_starts)}",
+            [1e3 * start for start in our_starts], "ms",
             reference=1e3 * min(their_starts), against="ms plain loop",
         ),
     ]  # fmt: skip

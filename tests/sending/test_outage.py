@@ -63,6 +63,9 @@ def test_a_block_at_the_end_holds_up_no_good_row_and_ends_as_an_outage(tmp_path)
     assert (summary.exit_code, summary.books.unsent) == (3, 20)
     (stop,) = summary.stops
     assert stop.why == "no row got a final answer for 15 min; at last, the server answered 500"
+    for failed in (9, 18, 20):
+        assert job.upload(resume=True, retry="none", limit=9, concurrency=20).exit_code == 1
+        assert job.counts() == {"accepted": 180, "failed": failed}
 
 
 def test_held_rows_that_fail_again_use_up_their_attempts_and_no_more(tmp_path):
