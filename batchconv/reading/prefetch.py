@@ -36,7 +36,7 @@ class Prefetcher(Generic[T]):
 
     Args:
         batches: read in the thread.
-        memory: what the rows under way hold; it has to be told when one of them is settled.
+        memory: what the rows under way hold; each has to be removed once it is settled.
 
     Attributes:
         ended: all there is has been read, or it was closed.

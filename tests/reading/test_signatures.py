@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import os
+import random
 import shlex
 import subprocess
 import sys
@@ -196,3 +197,57 @@ def test_a_results_file_is_no_input_whatever_its_name_and_packing(ending, pack, 
     error = refused("other name", **how)
     assert "is a results file of batchconv, not an input" in str(error)
     assert f"batchconv resend {shlex.quote('other name')}" in str(error.hint)
+
+
+# -- what is not a table at all --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01" + bytes(range(256)),
+        b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff\x00\x00",
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x002\x00\x00\x002",
+        random.Random(7).randbytes(5_000),
+        b"\x00" * 5_000,  # what a crash of the machine leaves of a file
+    ],
+    ids=["jpeg", "exe", "png", "random", "nuls"],
+)
+@pytest.mark.parametrize("name", ["in", "in.csv", "in.json"])
+def test_binary_data_are_not_called_a_table_without_columns(folder, name, data):
+    (folder / name).write_bytes(data)
+    with pytest.raises(
+        UsageError, match="holds no text and no format that batchconv knows"
+    ) as told:
+        ids(name)
+    assert "--encoding" in str(told.value.hint)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A\xe9\x01,true\n", "A\x00,true\n"],
+    ids=["latin-1", "nul"],
+)
+def test_a_few_odd_bytes_in_a_table_cost_their_rows_only(folder, text):
+    rows = "A1,true\n" * 100
+    (folder / "in.csv").write_bytes(f"message_id,delivered\n{rows}{text}".encode("latin-1"))
+    assert ids("in.csv")[:100] == ["A1"] * 100
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"-- MySQL dump 10.13  Distrib 8.0\n", "a script of SQL statements"),
+        (b"/*M!999999\\- enable the sandbox mode */ \n", "a script of SQL statements"),
+        (b"INSERT INTO \"table\"(message_id) VALUES('A1');\n", "a script of SQL statements"),
+        (b"+----+----+\n| message_id | delivered |\n", "a table drawn for a terminal"),
+        (b"*************************** 1. row ***************************\n", "a table drawn"),
+        ("┌────────────┬───────────┐\n".encode(), "a table drawn for a terminal"),
+        (b"PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00", "COPY's binary format of PostgreSQL"),
+    ],
+)
+def test_what_databases_print_in_other_ways_is_named(folder, data, what):
+    (folder / "out").write_bytes(data)
+    told = refused("out")
+    assert what in str(told)
+    assert "psql --csv" in str(told.hint)

@@ -1,7 +1,10 @@
 """Exports of many programs: each reads as it is, or with options that the messages name.
 
-Those of pandas 3.1.1 and DuckDB 2.0.1 were written by the programs themselves; all others are as
-their programs document them.
+Most were written by the programs themselves: pandas 3.1.1, DuckDB 2.0.1, PostgreSQL 15.18, MariaDB
+10.11.19, SQLite 3.40.1, Spark 4.3.0, LibreOffice 7.4.7 in three locales, Polars 2.1.0, Arrow 26.0.1
+and MongoDB's Extended JSON by pymongo's `bson`. Those of BigQuery, Snowflake, Redshift, Athena,
+Salesforce, DynamoDB, Firehose, Kafka Connect, Google Sheets and Excel are as their programs
+document them.
 """
 
 import pytest
@@ -14,6 +17,9 @@ from batchconv.settings.read_options import ReadSettings
 
 SEEN = "2026-11-20 06:08:15"
 BOTH = [("0A00000001", True, SEEN, "sms"), ("0A00000002", False, None, "sms")]
+
+# Calc writes what it shows, and it shows none.
+NO_SECONDS = {f"LibreOffice, {name}" for name in ("English", "German", "French")}
 
 # Program → name of the file, its bytes, the options it needs.
 ZOO: dict[str, tuple[str, bytes, dict[str, object]]] = {
@@ -92,6 +98,27 @@ ZOO: dict[str, tuple[str, bytes, dict[str, object]]] = {
         "0A00000002\tFAUX\t\r\n".encode("utf-16"),
         {"true": ("vrai",), "false": ("faux",), "timestamp_format": "%d/%m/%Y %H:%M:%S"},
     ),
+    "LibreOffice, English": (
+        "calc.csv",
+        b"message_id,delivered,timestamp,price\n"
+        b"0A00000001,TRUE,11/20/2026 6:08,1234.5\n"
+        b"0A00000002,FALSE,,0.25\n",
+        {"timestamp_format": "%m/%d/%Y %H:%M"},
+    ),
+    "LibreOffice, German": (
+        "calc.csv",
+        b"message_id;delivered;timestamp;price\n"
+        b"0A00000001;WAHR;20.11.2026 06:08;1234,5\n"
+        b"0A00000002;FALSCH;;0,25\n",
+        {"true": ("WAHR",), "false": ("FALSCH",), "timestamp_format": "%d.%m.%Y %H:%M"},
+    ),
+    "LibreOffice, French": (
+        "calc.csv",
+        b"message_id;delivered;timestamp;price\n"
+        b"0A00000001;VRAI;20/11/2026 06:08;1234,5\n"
+        b"0A00000002;FAUX;;0,25\n",
+        {"true": ("vrai",), "false": ("faux",), "timestamp_format": "%d/%m/%Y %H:%M"},
+    ),
     "Google Sheets": (
         "sheets.csv",
         b'message_id,delivered,timestamp\r\n"=""0A00000001""",TRUE,2026-11-20 6:08:15\r\n'
@@ -121,25 +148,125 @@ ZOO: dict[str, tuple[str, bytes, dict[str, object]]] = {
         b'"0A00000001","true","2026-11-20 06:08:15.000 UTC"\n"0A00000002","false",\n',
         {},
     ),
-    "Postgres COPY": (
-        "copy.tsv",
-        b"message_id\tdelivered\ttimestamp\n0A00000001\tt\t2026-11-20 07:08:15.5+01\n"
+    "PostgreSQL COPY, text": (
+        "pg.tsv",
+        b"0A00000001\tt\t2026-11-20 06:08:15+00\n"
         b"0A00000002\tf\t\\N\n",
-        {},
-    ),
-    "MySQL": (
-        "mysql.tsv",
-        b"0A00000001\t1\t2026-11-20 06:08:15\n0A00000002\t0\t\\N\n",
         {
             "no_header": True,
             "map": (("message_id", "1"), ("delivered", "2"), ("timestamp", "3")),
         },
     ),
+    "PostgreSQL COPY, text with a header": (
+        "pg.tsv",
+        b"message_id\tdelivered\ttimestamp\n"
+        b"0A00000001\tt\t2026-11-20 06:08:15+00\n"
+        b"0A00000002\tf\t\\N\n",
+        {},
+    ),
+    "PostgreSQL COPY, CSV": (
+        "pg.csv",
+        b"message_id,delivered,timestamp\n"
+        b"0A00000001,t,2026-11-20 06:08:15+00\n"
+        b"0A00000002,f,\n",
+        {},
+    ),
+    "PostgreSQL COPY, CSV without a header": (
+        "pg.csv",
+        b"0A00000001,t,2026-11-20 06:08:15+00\n"
+        b"0A00000002,f,\n",
+        {
+            "no_header": True,
+            "map": (("message_id", "1"), ("delivered", "2"), ("timestamp", "3")),
+        },
+    ),
+    "PostgreSQL, row_to_json": (
+        "pg.jsonl",
+        b'{"message_id":"0A00000001","delivered":true,"timestamp":"2026-11-20T06:08:15+00:00"}\n'
+        b'{"message_id":"0A00000002","delivered":false,"timestamp":null}\n',
+        {},
+    ),
+    "psql --csv in Berlin": (
+        "psql.csv",
+        b"message_id,delivered,timestamp\n"
+        b"0A00000001,t,2026-11-20 07:08:15+01\n"
+        b"0A00000002,f,\n",
+        {},
+    ),
+    "MariaDB INTO OUTFILE": (
+        "maria.tsv",
+        b"0A00000001\t1\t2026-11-20 06:08:15\n"
+        b"0A00000002\t0\t\\N\n",
+        {
+            "no_header": True,
+            "map": (("message_id", "1"), ("delivered", "2"), ("timestamp", "3")),
+        },
+    ),
+    "MariaDB INTO OUTFILE, CSV": (
+        "maria.csv",
+        b'"0A00000001",1,"2026-11-20 06:08:15"\n'
+        b'"0A00000002",0,\\N\n',
+        {
+            "no_header": True,
+            "map": (("message_id", "1"), ("delivered", "2"), ("timestamp", "3")),
+        },
+    ),
+    "MariaDB INTO OUTFILE, CSV with a header": (
+        "maria.csv",
+        b'"message_id","delivered","timestamp"\r\n'
+        b'"0A00000001","1","2026-11-20 06:08:15"\r\n'
+        b'"0A00000002","0",\\N\r\n',
+        {},
+    ),
+    "mysql -B": (
+        "mysql.tsv",
+        b"message_id\tdelivered\ttimestamp\n"
+        b"0A00000001\t1\t2026-11-20 06:08:15\n"
+        b"0A00000002\t0\tNULL\n",
+        {},
+    ),
+    "SQLite, .mode csv": (
+        "lite.csv",
+        b"message_id,delivered,timestamp\r\n"
+        b'0A00000001,1,"2026-11-20 06:08:15"\r\n'
+        b"0A00000002,0,\r\n",
+        {},
+    ),
+    "SQLite, .mode tabs": (
+        "lite.tsv",
+        b"message_id\tdelivered\ttimestamp\r\n"
+        b"0A00000001\t1\t2026-11-20 06:08:15\r\n"
+        b"0A00000002\t0\t\r\n",
+        {},
+    ),
+    "SQLite, .mode json": (
+        "lite.json",
+        b'[{"message_id":"0A00000001","delivered":1,"timestamp":"2026-11-20 06:08:15"},\n'
+        b'{"message_id":"0A00000002","delivered":0,"timestamp":null}]\n',
+        {},
+    ),
+    "SQLite, .mode list": (
+        "lite.txt",
+        b"message_id|delivered|timestamp\n"
+        b"0A00000001|1|2026-11-20 06:08:15\n"
+        b"0A00000002|0|\n",
+        {},
+    ),
     "Spark CSV": (
         "part-00000.csv",
-        b"message_id,delivered,timestamp\n0A00000001,true,2026-11-20T06:08:15.000Z\n"
-        b'0A00000002,false,""\n',
+        b"message_id,delivered,timestamp\n"
+        b"0A00000001,true,2026-11-20T06:08:15.000Z\n"
+        b"0A00000002,false,\n",
         {},
+    ),
+    "Spark CSV, tabs and no header": (
+        "part-00000.csv",
+        b"0A00000001\ttrue\t2026-11-20T06:08:15.000Z\n"
+        b"0A00000002\tfalse\t\n",
+        {
+            "no_header": True,
+            "map": (("message_id", "1"), ("delivered", "2"), ("timestamp", "3")),
+        },
     ),
     "Spark JSON": (
         "part-00000.json",
@@ -147,12 +274,55 @@ ZOO: dict[str, tuple[str, bytes, dict[str, object]]] = {
         b'{"message_id":"0A00000002","delivered":false}\n',
         {},
     ),
+    "Spark JSON, with nulls": (
+        "part-00000.json",
+        b'{"message_id":"0A00000001","delivered":true,"timestamp":"2026-11-20T06:08:15.000Z"}\n'
+        b'{"message_id":"0A00000002","delivered":false,"timestamp":null}\n',
+        {},
+    ),
+    "Polars write_csv": (
+        "polars.csv",
+        b"message_id,delivered,timestamp\n"
+        b"0A00000001,true,2026-11-20T06:08:15.000000+0000\n"
+        b"0A00000002,false,\n",
+        {},
+    ),
+    "Polars write_ndjson": (
+        "polars.ndjson",
+        b'{"message_id":"0A00000001","delivered":true,"timestamp":"2026-11-20T06:08:15+00:00"}\n'
+        b'{"message_id":"0A00000002","delivered":false,"timestamp":null}\n',
+        {},
+    ),
+    "Polars write_json": (
+        "polars.json",
+        b'[{"message_id":"0A00000001","delivered":true,'
+        b'"timestamp":"2026-11-20T06:08:15+00:00"},{"message_id":"0A00000002","delivered":false,"timestamp":null}]',
+        {},
+    ),
+    "Arrow write_csv": (
+        "arrow.csv",
+        b'"message_id","delivered","timestamp"\n'
+        b'"0A00000001",true,2026-11-20 06:08:15.000000Z\n'
+        b'"0A00000002",false,\n',
+        {},
+    ),
     "mongoexport": (
         "mongo.json",
-        b'{"_id":{"$oid":"0A00000001"},"delivered":true,'
-        b'"timestamp":{"$date":"2026-11-20T06:08:15Z"}}\n'
-        b'{"_id":{"$oid":"0A00000002"},"delivered":false}\n',
+        b'{"_id": {"$oid": "0A00000001"}, "delivered": true, '
+        b'"timestamp": {"$date": "2026-11-20T06:08:15Z"}}\n'
+        b'{"_id": {"$oid": "0A00000002"}, "delivered": false, "timestamp": null}\n',
         {"map": (("message_id", "_id.$oid"), ("timestamp", "timestamp.$date"))},
+    ),
+    "mongoexport, canonical": (
+        "mongo.json",
+        b'{"_id": {"$oid": "0A00000001"}, "delivered": true, '
+        b'"timestamp": {"$date": {"$numberLong": "1795154895000"}}}\n'
+        b'{"_id": {"$oid": "0A00000002"}, "delivered": false, "timestamp": null}\n',
+        {
+            "map": (
+                ("message_id", "_id.$oid"), ("timestamp", "timestamp.$date.$numberLong"),
+            ),
+        },
     ),
     "DynamoDB export": (
         "dynamo.json",
@@ -199,7 +369,8 @@ def test_the_export_of_a_program_is_read(tmp_path, program):
     _, batches = read([str(tmp_path / name)], ReadSettings(**options))  # type: ignore[arg-type]  # the table has any
     found = [one for batch in batches for one in batch]
     assert all(isinstance(one, Conversion) for one in found), found
-    assert [tuple(one[1:]) for one in found] == BOTH
+    told = f"{SEEN[:-2]}00" if program in NO_SECONDS else SEEN
+    assert [tuple(one[1:]) for one in found] == [(*BOTH[0][:2], told, "sms"), BOTH[1]]
 
 
 @pytest.mark.parametrize("program", [name for name, (_, _, options) in ZOO.items() if options])
@@ -227,3 +398,23 @@ def test_columns_of_pandas_are_no_rows_and_it_is_said_how_rows_are_written(tmp_p
     path = tmp_path / "pandas.json"
     path.write_text('{"message_id":{"0":"a","1":"b"},"delivered":{"0":true,"1":false}}')
     assert "orient='records', lines=True" in told(str(path), ReadSettings())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"0":{"message_id":"a","delivered":true}}',
+        '{"columns":["message_id","delivered"],"index":[0],"data":[["a",true]]}',
+    ],
+    ids=["index", "split"],
+)
+def test_other_shapes_of_pandas_are_named_as_well(tmp_path, text):
+    path = tmp_path / "pandas.json"
+    path.write_text(text)
+    assert "orient='records', lines=True" in told(str(path), ReadSettings())
+
+
+def test_the_place_of_an_id_within_objects_is_filled_in(tmp_path):
+    path = tmp_path / "mongo.json"
+    path.write_text('{"_id":{"$oid":"a"},"delivered":true}\n')
+    assert "--map message_id='_id.$oid'" in told(str(path), ReadSettings())
