@@ -55,7 +55,7 @@ bench: $(READY) ## speed, as ratios to what the plainest loop does in the same r
 fuzz: $(READY) ## ten minutes of files that nobody would write
 	$(BIN)/python -m tests.fuzz
 
-torture: $(READY) ## hundreds of runs killed at seeded moments, resumed and audited
+torture: $(READY) ## hundreds of runs killed, resumed and audited; a thousand jobs against a model
 	TORTURE=20000 $(BIN)/python -m pytest -q -n 0 tests/journal/test_settled_index.py
 	TORTURE=$(or $(TORTURE),1000) $(BIN)/python -m pytest -q -n 0 -o timeout=0 tests/journal/test_job_against_model.py
 	$(BIN)/python -m tests.torture --runs 200
