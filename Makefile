@@ -62,7 +62,7 @@ torture: $(READY) ## hundreds of runs killed, resumed and audited; a thousand jo
 
 ray: $(READY) ## runs through Ray, its parts killed (300 MB)
 	$(PIP) --editable '.[ray]'
-	$(BIN)/python -m pytest tests/ray/*.py
+	$(BIN)/python -m pytest --timeout 300 tests/ray/*.py
 
 schedulers: $(READY) ## the example DAG in an Airflow of its own (300 MB)
 	$(PYTHON) -m venv $(VENV)/airflow

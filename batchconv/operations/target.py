@@ -48,6 +48,8 @@ class Target:
         self._settings = settings
         self._environment = environment
         self._workers, self.notes = staff(settings.workers, settings.rate)
+        if settings.engine == "ray" and settings.workers == 1:
+            self.notes = ["--engine ray: 1 worker; --workers auto takes all cores that Ray has"]
         self._auth: Auth
         self._proxy: Proxy | None = None
         self.account_given = True

@@ -31,6 +31,7 @@ _MOST_AT_ONCE = 1 << 18  # bytes that a call carries
 _PAUSE = 0.03
 _LONGEST_START = 55.0  # seconds for a worker; a cluster may have to find it a place first
 _OBJECT_STORE = 100 << 20  # bytes, of which next to nothing is used; Ray takes 75 MB or more
+_LONGEST_CONNECT = 10.0  # seconds
 _LONGEST_REASON = 200  # characters of what Ray says
 
 
@@ -180,6 +181,15 @@ def _reason(error: BaseException) -> str:
     return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 3]}..."
 
 
+def _not_there(error: Exception, address: str | None) -> str:
+    """Why there is no Ray."""
+    if address is None or not isinstance(error, OSError):
+        return f"Ray cannot be started: {_reason(error)}"
+    if address == "auto":
+        return "no Ray cluster runs on this machine; --engine-address HOST:PORT names its head"
+    return f"no Ray cluster answers at {address}: {error.strerror or 'no connection'}"
+
+
 def _connect(orders: Orders) -> int:
     """Start Ray, or connect to it; how many cores it has."""
     if orders.address is None:
@@ -193,6 +203,9 @@ def _connect(orders: Orders) -> int:
             _temp_dir=orders.folder,
         )
     else:
+        if orders.address != "auto":  # which Ray looks for; it would try any other for a minute
+            host, _, port = orders.address.rpartition(":")
+            socket.create_connection((host.strip("[]"), int(port)), _LONGEST_CONNECT).close()
         ray.init(address=orders.address, log_to_driver=False, configure_logging=False)
     return int(ray.cluster_resources().get("CPU", 0))
 
@@ -205,7 +218,7 @@ def main() -> None:
     try:
         cores = _connect(orders)
     except Exception as error:  # noqa: BLE001 - the outermost edge: the run reports it
-        control.sendall(frame(_reason(error)))
+        control.sendall(frame(_not_there(error, orders.address)))
         return
     control.sendall(frame((cores,)))
     with asyncio.Runner(loop_factory=new_event_loop) as runner:

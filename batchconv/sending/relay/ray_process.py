@@ -84,7 +84,7 @@ class RayProcess:
         self._workers = workers
         self._environment = _environment(environment, own=address is None)
         self._bridge: _Bridge | None = None
-        self._starting = asyncio.Lock()
+        self._starting: asyncio.Task[_Bridge] | None = None
 
     async def __aenter__(self) -> Self:
         self._folder = await asyncio.to_thread(_private_folder)
@@ -96,8 +96,10 @@ class RayProcess:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._bridge is not None:
-            await self._bridge.close()
+        if self._starting is not None:
+            self._starting.cancel()
+            with suppress(asyncio.CancelledError, WorkerError):
+                await (await self._starting).close()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def cores(self) -> int:
@@ -112,21 +114,26 @@ class RayProcess:
         await (await self._running()).add_line(line)
 
     async def _running(self) -> _Bridge:
-        """The bridge; it is started when there is none, or none any more."""
-        async with self._starting:
-            if self._bridge is not None and self._bridge.gone:
-                await self._bridge.close()
-                self._bridge = None
-            if self._bridge is None:
-                orders = Orders(self._address, self._workers, f"{self._folder}/r")
-                bridge = _Bridge(orders, self._folder, self._environment)
-                try:
-                    await bridge.start(orders)
-                except BaseException:
-                    await bridge.close()
-                    raise
-                self._bridge = bridge
+        """The bridge; it is started when there is none, or none any more, for all who wait."""
+        if self._bridge is not None and not self._bridge.gone:
             return self._bridge
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.create_task(self._start())
+        self._bridge = await asyncio.shield(self._starting)
+        return self._bridge
+
+    async def _start(self) -> _Bridge:
+        ended, self._bridge = self._bridge, None
+        if ended is not None:
+            await ended.close()
+        orders = Orders(self._address, self._workers, f"{self._folder}/r")
+        bridge = _Bridge(orders, self._folder, self._environment)
+        try:
+            await bridge.start(orders)
+        except BaseException:
+            await bridge.close()
+            raise
+        return bridge
 
 
 class _Bridge:
@@ -141,7 +148,7 @@ class _Bridge:
         self.cores = 0
         self.gone = False
         self._own = orders.address is None
-        self._why = "it ended"
+        self._why = "the process that speaks to Ray ended"
         self._line = FrameProtocol(self._heard, self._lost)
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._control, theirs = socket.socketpair()
@@ -171,7 +178,7 @@ class _Bridge:
             try:
                 socket.send_fds(self._control, [b"w"], [theirs.fileno()])
             except OSError:
-                raise WorkerError(f"Ray: {self._why}") from None
+                raise WorkerError(self._why) from None
 
     async def close(self) -> None:
         """End it with all that is of Ray, and wait until it is gone."""
@@ -191,7 +198,7 @@ class _Bridge:
     def _lost(self) -> None:
         self.gone = True
         if not self._ready.done():
-            self._ready.set_exception(WorkerError(f"Ray cannot be started: {self._why}"))
+            self._ready.set_exception(WorkerError(self._why))
 
 
 def _private_folder() -> str:
