@@ -14,6 +14,7 @@ from batchconv.model import NO_FIELDS, Conversion, Reason, Row
 from batchconv.sending.client import HttpClient
 from batchconv.sending.head_first import HeadFirst
 from batchconv.vonage.authentication import BasicAuth, Secret
+from tests.tunnels import Authority
 
 OK = b"HTTP/1.1 200 OK\r\n"
 ROW = Row("a.csv", 1, 2, NO_FIELDS, None, None, None)
@@ -21,7 +22,7 @@ LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
 
 @asynccontextmanager
-async def serving(answer):
+async def serving(answer, tls=None):
     """A server that writes *answer*, bytes or a coroutine function, to each request."""
     seen = []
 
@@ -38,20 +39,27 @@ async def serving(answer):
         finally:
             writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/conversions", seen
+        yield (
+            f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}/conversions",
+            seen,
+        )
     finally:
         server.close()
 
 
-def exchanges(answer, loop_factory, *, times=2, timeout=5.0):
+def exchanges(answer, loop_factory, *, times=2, timeout=5.0, authority=None):
     """The replies to so many conversions, one after the other, and the connections used."""
 
     async def main():
-        async with serving(answer) as (base_url, seen):
+        tls, ca_file = (
+            (authority.server("127.0.0.1"), authority.file) if authority else (None, None)
+        )
+        async with serving(answer, tls) as (base_url, seen):
             auth = BasicAuth("key", Secret("secret"))
-            async with HttpClient(auth, base_url=base_url, timeout=timeout) as client:
+            client = HttpClient(auth, base_url=base_url, timeout=timeout, ca_file=ca_file)
+            async with client:
                 conversion = Conversion(ROW, "id", True, None, "sms")
                 replies = [await client.exchange(conversion) for _ in range(times)]
             return replies, seen
@@ -81,6 +89,13 @@ def test_the_status_counts_whatever_follows_it_in_the_same_piece(answer, status,
     replies, _ = exchanges(answer, loop_factory)
     assert [reply.status for reply in replies] == [status, status]
     assert {reply.trouble for reply in replies} == {None}
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_it_counts_over_tls_too(tmp_path, loop_factory):
+    answer = OK + b"Content-Length: 2\r\n\r\nOK and junk"
+    replies, _ = exchanges(answer, loop_factory, authority=Authority(tmp_path))
+    assert [reply.status for reply in replies] == [200, 200]
 
 
 @pytest.mark.parametrize("loop_factory", LOOPS)
