@@ -26,6 +26,7 @@ from tests.bench.reading import arrivals, first, reading
 from tests.bench.resuming import resume
 from tests.bench.scaling import scaling
 from tests.bench.sending import cpu, hiding, latency, memory, retries
+from tests.bench.widths import widths
 from tests.bench.wire import rate
 from tests.bench.workers import workers
 
@@ -46,6 +47,7 @@ BENCHES: dict[str, Bench] = {
     "rate": rate,
     "throttled": throttled,
     "limiters": limiters,
+    "widths": widths,
     "auto": auto,
     "outage": outage,
     "workers": workers,

@@ -40,7 +40,9 @@ class Figure:
         against: what the reference is.
         bar: the most that the ratio may be; None when there is no such promise.
         floor: the least that the ratio may be; None when there is no such promise.
-        samples: all values of which *measured* is the best.
+        samples: all values that *measured* was made from.
+        refused: the share of requests that was refused meanwhile; None when nothing refuses.
+        most_refused: the most that it may be.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Figure:
     bar: float | None = None
     floor: float | None = None
     samples: Sequence[float] = ()
+    refused: float | None = None
+    most_refused: float = 1.0
 
     @property
     def ratio(self) -> float | None:
@@ -59,12 +63,20 @@ class Figure:
 
     @property
     def missed(self) -> bool:
-        """Whether the promise was broken."""
-        if self.ratio is None:
-            return False
-        too_much = self.bar is not None and self.ratio > self.bar
-        too_little = self.floor is not None and self.ratio < self.floor
-        return too_much or too_little
+        """Whether a promise was broken."""
+        return self.excess > 0
+
+    @property
+    def excess(self) -> float:
+        """By how much the promise is missed that is missed most, as a share; negative if none."""
+        ratio, found = self.ratio, [-1.0]
+        if ratio is not None and self.bar is not None:
+            found.append(ratio / self.bar - 1)
+        if ratio is not None and self.floor is not None:
+            found.append(1 - ratio / self.floor)
+        if self.refused is not None:
+            found.append(self.refused / self.most_refused - 1)
+        return max(found)
 
     def line(self) -> str:
         """The figure as a line of the table."""
@@ -76,6 +88,7 @@ class Figure:
             reference,
             "" if self.ratio is None else f"{self.ratio:.2f}",
             self._shown_bar(),
+            self._shown_refusals(),
             "MISSED" if self.missed else "",
         )
 
@@ -83,6 +96,11 @@ class Figure:
         if self.bar is not None:
             return f"<= {self.bar:.2f}"
         return "" if self.floor is None else f">= {self.floor:.2f}"
+
+    def _shown_refusals(self) -> str:
+        if self.refused is None:
+            return ""
+        return f"{self.refused:6.1%} refused, <= {self.most_refused:.0%}"
 
     def as_dict(self) -> dict[str, object]:
         """The figure as JSON can hold it."""
@@ -95,6 +113,8 @@ class Figure:
             "ratio": self.ratio,
             "bar": self.bar,
             "floor": self.floor,
+            "refused": self.refused,
+            "most_refused": self.most_refused,
             "missed": self.missed,
             "samples": list(self.samples),
         }

@@ -17,6 +17,7 @@ from math import inf
 from batchconv.sending.limits.adaptive_concurrency import AdaptiveConcurrency
 from batchconv.sending.limits.pacing import Pacing
 from batchconv.sending.limits.throttling import Throttling
+from batchconv.sending.retry import retry_after
 
 _EVER = 10**9
 
@@ -28,21 +29,23 @@ class Server:
     Attributes:
         seconds: how long it works on one.
         takes: whether one that arrives at a moment is let through.
-        asks: seconds of `Retry-After` of a refusal at a moment; None for none.
+        asks: the `Retry-After` of a refusal at a moment; None for none.
         refusal: status of those that are not let through.
         at_once: how many it lets in at the same time.
         cores: how many it works on at the same time; the others queue.
         network: seconds of the way there and back.
+        travel: more seconds of the way back, that others do not wait for.
         errors: the share of those let through that get a 503.
     """
 
     seconds: Callable[[], float] = lambda: 0.005
     takes: Callable[[float], bool] = lambda _: True
-    asks: Callable[[float], float | None] = lambda _: None
+    asks: Callable[[float], str | None] = lambda _: None
     refusal: int = 429
     at_once: int = _EVER
     cores: int = _EVER
     network: float = 0.0
+    travel: Callable[[], float] = lambda: 0.0
     errors: float = 0.0
 
     def __post_init__(self) -> None:
@@ -55,7 +58,7 @@ class Server:
         while inside and inside[0] <= now:
             heapq.heappop(inside)
         if len(inside) >= self.at_once or not self.takes(now):
-            return self.refusal, now + self.network + 0.001
+            return self.refusal, now + self.network + 0.002
         begin = (
             now
             if len(inside) < self.cores
@@ -64,7 +67,7 @@ class Server:
         end = begin + self.seconds()
         heapq.heappush(inside, end)
         status = 503 if self.errors and self._lot.random() < self.errors else 200
-        return status, end + self.network
+        return status, end + self.network + self.travel()
 
 
 @dataclass
@@ -73,15 +76,17 @@ class Sender:
 
     Attributes:
         concurrency: requests in flight at once; None for `auto`.
+        seed: of what the sender leaves to chance.
         replies: when each request left, and whether it was accepted.
     """
 
     server: Server
     concurrency: int | None = 20
+    seed: int = 1
     replies: list[tuple[float, bool]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._throttling = Throttling(random.Random(1).uniform)
+        self._throttling = Throttling(random.Random(self.seed).uniform)
         self._pacing = Pacing(None, self._throttling)
         self._width = AdaptiveConcurrency(1000) if self.concurrency is None else None
         self._coming: list[tuple[float, int, float, int, int]] = []
@@ -126,7 +131,8 @@ class Sender:
         _, _, left, beside, status = heapq.heappop(self._coming)
         self._in_flight -= 1
         if status == 429:
-            self._throttling.refused(left, now, self.server.asks(now), beside, self._width)
+            asked = retry_after(self.server.asks(now), now)
+            self._throttling.refused(left, now, asked, beside, self._width)
         else:
             self._throttling.passed(left, now, beside)
             if self._width is not None:
