@@ -30,8 +30,8 @@ from tests.models import Bucket, Sending, Server, Window
 def test_nine_tenths_of_the_allowance_are_used_from_ten_seconds_on(limiter, rate, latency):
     """Or from three windows on. The bench holds the strict bars and tells what misses them."""
     used, refused = meet(limiter, rate, "none", latency)
-    assert used >= 0.88
-    assert refused <= 0.05
+    assert used >= 0.9
+    assert refused <= 0.02
 
 
 @pytest.mark.parametrize("rate", [30.0, 100.0])
@@ -41,8 +41,9 @@ def test_auto_does_not_blame_itself_for_a_rate_limit(rate):
     assert used >= 0.9
 
 
-def test_refusals_by_chance_do_not_choke_it():
-    assert stray(0.05, None, 0.005) >= 0.8
+@pytest.mark.parametrize("latency", [0.005, 0.05, 0.2])
+def test_refusals_by_chance_do_not_choke_it(latency):
+    assert stray(0.05, None, latency) >= 0.8
 
 
 def send(takes, *, wait=None, latency=0.005, seconds=60.0, rate=None):
@@ -112,20 +113,31 @@ def test_one_request_finds_out_whether_a_pause_is_over_and_the_others_wait_for_i
     throttling = Throttling(lambda _, high: high)
     throttling.written(0.0)
     throttling.written(0.0)
-    assert throttling.refused(0.0, 0.01, 2.0, 1, None) == (2.0, False)
+    assert throttling.refused(0.0, 0.01, 3.0, 1, None) == (3.0, False)
     assert throttling.refused(0.0, 0.02, None, 2, None) == (0.0, False)
-    assert throttling.wait(0.01) == pytest.approx(2.0)
-    assert throttling.wait(2.01) == 0.0
-    throttling.written(2.01)
-    assert throttling.wait(2.02) == float("inf")
-    throttling.passed(2.01, 2.03, 1)
-    assert throttling.wait(2.03) == 0.0
+    assert throttling.wait(0.01) == pytest.approx(3.0)
+    assert throttling.wait(3.01) == 0.0
+    throttling.written(3.01)
+    assert throttling.wait(3.02) == float("inf")
+    throttling.passed(3.01, 3.03, 1)
+    assert throttling.wait(3.03) == 0.0
 
 
 def test_a_probe_of_which_nothing_is_heard_gives_way_to_another():
     throttling = Throttling(lambda _, high: high)
     throttling.written(0.0)
-    throttling.refused(0.0, 0.01, None, 1, None)
-    throttling.written(0.2)
-    throttling.ended(0.2)
-    assert throttling.wait(0.3) == 0.0
+    throttling.refused(0.0, 0.01, 3.0, 1, None)
+    throttling.written(3.2)
+    assert throttling.wait(3.3) == float("inf")
+    throttling.ended(3.2)
+    assert throttling.wait(3.3) == 0.0
+
+
+def test_a_few_refusals_are_about_their_rows_and_many_silence_the_run():
+    throttling = Throttling(lambda _, high: high)
+    meanings = []
+    for number in range(12):
+        throttling.written(number / 10)
+        meanings.append(throttling.refused(number / 10, number / 10, None, 1, None))
+    assert meanings[:11] == [(0.0, True)] * 11
+    assert meanings[11] == (pytest.approx(0.1), False)

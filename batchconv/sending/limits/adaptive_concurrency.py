@@ -19,7 +19,8 @@ _TRUSTED = 30.0  # seconds for which the latency without a queue is believed
 _DOUBTED = 2.0  # seconds for which it is when shrinking was in vain
 _IN_VAIN = 0.75  # the share of the limit to which it shrinks before that is doubted
 _LOOK = 4  # the part of the limit, as a divisor, at which it is measured anew
-_FEW, _SOME, _MANY = 10, 30, 60  # requests of a sample: doubling, otherwise, in a look
+_ROUNDS = 3
+_FEW, _SOME, _MANY = 15, 30, 30  # requests of a sample: doubling, otherwise, in a look
 
 
 class AdaptiveConcurrency:
@@ -75,8 +76,13 @@ class AdaptiveConcurrency:
         self._replies = 0
         self._in_trouble = 0
         self._reached = False
-        least = _MANY if self._kept else _FEW if self._growth == _DOUBLING else _SOME
-        self._sample = LatencySample(skip, max(least, self.limit // 2))
+        if self._kept:
+            size = _MANY
+        elif self._growth == _DOUBLING:
+            size = max(_FEW, self.limit // 2)
+        else:
+            size = max(_SOME, _ROUNDS * self.limit)
+        self._sample = LatencySample(skip, size)
 
     def entered(self, moment: float, in_flight: int) -> None:
         """One more left at *moment*, monotonic seconds, and so many are in flight now."""
@@ -102,6 +108,10 @@ class AdaptiveConcurrency:
                 return True
         return self._sample.answered(left, now, trouble=trouble) and self._judge(now)
 
+    def overlook(self, left: float, now: float) -> None:
+        """A 429 came, which tells nothing of latency; the others need not wait for it."""
+        self._sample.answered(left, now, trouble=True)
+
     def refused(self, left: float, now: float, pause: float) -> bool:
         """A 429 came; True when the limit's last growth explains it."""
         if left < self._changed:
@@ -120,7 +130,7 @@ class AdaptiveConcurrency:
     def _note_trouble(self) -> None:
         if self._replies:
             share = self._in_trouble / self._replies
-            self._usual_trouble += 0.2 * (share - self._usual_trouble)
+            self._usual_trouble += 0.5 * (share - self._usual_trouble)
 
     def _step_back(self, now: float, pause: float, least: int = 1) -> None:
         self._note_trouble()
@@ -156,6 +166,8 @@ class AdaptiveConcurrency:
         self._take_in(sample, now)
         quiet, recent = self._quiet.seconds, self._recent.seconds
         near, slower = _NEAR * quiet + _GRAIN, _SLOWER * quiet + _GRAIN
+        if recent <= near:
+            self._quiet_at = now  # there is no queue now
         if self._is_doubtful(now, slow=recent > slower):
             self._set(min(before, max(START, before // _LOOK)), now, kept=before)
         elif recent > slower:
@@ -187,6 +199,7 @@ class AdaptiveConcurrency:
     def _end_look(self, sample: LatencySample, now: float) -> None:
         if sample.latency() > _SLOWER * self._quiet.seconds:
             self._quiet = Latency()  # the server has become slower: it was not a queue
+            self._growth = _DOUBLING
         self._quiet.add(sample, most=1.0)
         self._quiet_at = now
         self._recent = Latency()

@@ -20,6 +20,7 @@ class Pacing:
         self._rate = rate
         self._throttling = throttling
         self._limiter = RateLimiter(rate)
+        self._pace: float | None = None
 
     @property
     def interval(self) -> float:
@@ -35,6 +36,9 @@ class Pacing:
         if pace is None or (self._rate is not None and self._rate <= pace):
             self._limiter.set_rate(self._rate)
             return max(delay, self._limiter.wait(now))
+        if pace != self._pace:
+            self._limiter.rest()  # the first at another pace makes no lateness good
+        self._pace = pace
         self._limiter.set_rate(pace, most_slack=min(_GRAIN, 0.3 / pace))
         if until := self._limiter.wait(now):
             self._throttling.held_back(now)
