@@ -143,10 +143,13 @@ async def test_of_a_killed_run_nothing_is_left_and_a_signal_ends_the_next_in_goo
         killed = await shell.upload("in.csv").kill_after(simulator, 500)
         assert killed.code == -signal.SIGKILL
         assert machine.all_gone(mark)
-        ended = await shell.upload("in.csv", "--resume").signal_after(
-            simulator, 500, signal.SIGTERM
-        )
+        running = shell.upload("in.csv", "--resume")
+        assert await running.reached(simulator, 500)
+        for process in machine.processes(mark):  # as systemd does
+            process.signal(signal.SIGTERM)
+        ended = await running.end()
         assert ended.code == 143
+        assert "lost" not in ended.err
         assert ended.books.unsent < 4000
         assert machine.all_gone(mark)
         ended = await shell.uploaded("in.csv", "--resume", "--engine", "local")
