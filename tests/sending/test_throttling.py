@@ -68,6 +68,14 @@ def test_the_new_pace_is_found_when_the_allowance_changes(allowed):
     assert server.accepted(50, 80) >= 0.87 * allowed
 
 
+@pytest.mark.parametrize("latency", [0.005, 0.2])
+def test_what_was_counted_long_ago_does_not_hide_that_less_is_allowed(latency):
+    """Two requests a second, and after a minute one."""
+    used, refused = meet("token bucket of 1 s", 2.0, "none", latency, changed=0.5)
+    assert used >= 0.9
+    assert refused <= 0.02
+
+
 def test_the_users_rate_is_never_exceeded_by_what_is_learned():
     server, _ = send(Bucket(50, 50).takes, rate=30.0)
     assert server.refused() == 0

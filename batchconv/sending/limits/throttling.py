@@ -221,7 +221,7 @@ class Throttling:
             Refusal(self._refused, lasted, silence, self._accepted, window=window), now
         )
         self._times, self._probe, self._bound_at, self._reopened = 0, None, now, left
-        if self.search.in_a_row > 1 and self.search.window <= LONG:
-            self._accepted += 1  # the more is counted the better
+        if self.search.in_a_row > 1 and self.search.window <= LONG and self._accepted < ENOUGH:
+            self._accepted += 1  # few were counted: count on
         else:
             self._opened, self._accepted = left, 1
