@@ -8,12 +8,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from batchconv.errors import UsageError
-from batchconv.operations.ray_relay import check_engine, ray_relay
 from batchconv.sending.client import HttpClient, check_proxy, trust
 from batchconv.sending.proxy import Proxy, find_proxy
-from batchconv.sending.relay.launcher import WorkerSettings
-from batchconv.sending.relay.local import LocalWorkers
-from batchconv.sending.relay.relay import Relay
 from batchconv.sending.relay.staffing import staff
 from batchconv.sending.transport import Transport
 from batchconv.settings.credentials import NoAccountError, find_auth
@@ -61,14 +57,14 @@ class Target:
                 )
             self._auth = QueryAuth(API_KEY, Secret(API_SECRET))
             self.name = SIMULATED
-            check_engine(settings, None)
+            self._check_engine()
             return
         base_url = check_base_url(settings.base_url)
         if settings.ca_file is not None:
             trust(settings.ca_file)  # made anew by the client; here only to find what is wrong
         self._proxy = find_proxy(settings.proxy, base_url, environment)
         check_proxy(self._proxy, base_url)
-        check_engine(settings, self._proxy)
+        self._check_engine()
         try:
             self._auth = find_auth(settings, environment, time.time)
         except NoAccountError:
@@ -90,6 +86,12 @@ class Target:
     def rows_may_have_times(self) -> bool:
         """Whether a row with a timestamp of its own can be sent."""
         return not getattr(self._auth, "request_time", False)
+
+    def _check_engine(self) -> None:
+        if self._settings.engine == "ray" or self._settings.engine_address is not None:
+            from batchconv.operations.ray_relay import check_engine  # noqa: PLC0415 - start-up
+
+            check_engine(self._settings, self._proxy)
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Transport]:
@@ -119,10 +121,16 @@ class Target:
                 ca_file=settings.ca_file,
                 proxy=self._proxy,
             )
+        from batchconv.sending.relay.launcher import WorkerSettings  # noqa: PLC0415 - start-up
+        from batchconv.sending.relay.local import LocalWorkers  # noqa: PLC0415 - start-up
+        from batchconv.sending.relay.relay import Relay  # noqa: PLC0415 - start-up
+
         rate = None if settings.rate is None else settings.rate / workers
         given = WorkerSettings(
             self._auth, base_url, settings.timeout, connections, settings.ca_file, self._proxy, rate
         )
         if settings.engine == "ray":
+            from batchconv.operations.ray_relay import ray_relay  # noqa: PLC0415 - start-up
+
             return ray_relay(given, settings, self._environment)
         return Relay(LocalWorkers(given), workers, patience=settings.give_up_after)

@@ -9,7 +9,6 @@ from batchconv.journal.failed_rows.writer import looks
 from batchconv.journal.outcome_writer import Watch
 from batchconv.journal.outputs import Outputs
 from batchconv.journal.results import Stamp
-from batchconv.operations.dry_run import check_strict
 from batchconv.operations.failed_names import name_failed_rows
 from batchconv.operations.job import (
     Job,
@@ -59,6 +58,8 @@ def prepare_upload(
     if settings.dry_run:
         raise UsageError("a dry run sends nothing: operations.dry_run does it, or --dry-run")
     if settings.strict:
+        from batchconv.operations.dry_run import check_strict  # noqa: PLC0415 - start-up
+
         check_strict(inputs, settings, environment, given, heed)
     asked = understand(inputs, settings, given)  # a mistyped name is nearer than a missing key
     files, corrections = asked.files, asked.corrections
