@@ -118,7 +118,7 @@ class PaceSearch:
             self._halve(now)
         return settled
 
-    def start(self, now: float, pace: float, *, low: float = 0.0, growth: float = _FAST) -> None:
+    def start(self, now: float, pace: float, *, low: float = 0.0, growth: float = _MOST) -> None:
         """Begin at a pace, of which *low* is known to be allowed."""
         self._low, self._high, self._growth = low, inf, growth
         self._settled, self._proven, self.in_a_row, self._steady = False, 0.0, 0, True
