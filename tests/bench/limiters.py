@@ -1,4 +1,4 @@
-"""The pace that is found, for every usual limiter: on a virtual clock, in two minutes."""
+"""The pace that is found, for every usual limiter: on a virtual clock, in some minutes."""
 
 from __future__ import annotations
 

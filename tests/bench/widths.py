@@ -1,4 +1,4 @@
-"""`--concurrency auto` beside the best of fixed numbers, on a virtual clock, in a minute."""
+"""`--concurrency auto` beside the best of fixed numbers, on a virtual clock, in two minutes."""
 
 from __future__ import annotations
 
