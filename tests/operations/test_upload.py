@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batchconv.cli import main, running
+from batchconv.cli import main
 from batchconv.operations.audit import audit
 from batchconv.operations.target import Target
 from batchconv.operations.upload import prepare_upload
+from batchconv.sending.event_loop import new_event_loop
 from batchconv.sending.stops import signal_stop
 from batchconv.settings.options import Settings
 from batchconv.settings.read_options import ReadSettings
@@ -497,4 +498,4 @@ def test_a_defect_outside_the_run_is_70_and_shows_no_text_of_its_own(tmp_path, m
 def test_without_uvloop_the_standard_event_loop_does(monkeypatch):
     monkeypatch.setitem(sys.modules, "uvloop", None)
     monkeypatch.setattr(asyncio, "new_event_loop", lambda: "the standard one")
-    assert running._new_loop() == "the standard one"  # noqa: SLF001 - the only way to see it
+    assert new_event_loop() == "the standard one"
