@@ -53,6 +53,7 @@ class Pieces:
     def __init__(self, data: bytes, lot: random.Random) -> None:
         self.name = "-"
         self.compression = "none"
+        self.folder_values: list[tuple[str, str | None]] = []
         rest = io.BytesIO(data)
         sizes = iter(lambda: lot.choice((1, 7, 100, 1000, 1 << 15)), 0)
         self._pieces = list(itertools.takewhile(len, map(rest.read, sizes)))

@@ -17,7 +17,7 @@ STEP = 1 << 14
 """Plain bytes that one call may give: what is lost when a call meets damage."""
 _CUT_OFF = "the compressed data end too early"
 _BZIP2_PIECE = 1 << 12  # compressed bytes
-_MOST_HELD = 64 << 20  # bytes of bzip2 blocks; one has 46 million at most
+_MOST_HELD = 8 << 20  # bytes of bzip2 blocks; only one of long runs of a byte has more
 _MOST_MEMORY = 96 << 20  # bytes that xz data may ask for; `xz -9` asks for 65 MB
 
 
@@ -71,6 +71,7 @@ class _Bzip2:
 
         self._inner = bz2.BZ2Decompressor()
         self._waiting = b""
+        self._has_more = False  # of what has come already
         self._ready = memoryview(b"")
 
     @property
@@ -79,7 +80,7 @@ class _Bzip2:
 
     @property
     def needs_input(self) -> bool:
-        return not (self._waiting or self._ready or self._inner.eof)
+        return not (self._waiting or self._has_more or self._ready or self._inner.eof)
 
     @property
     def unused_data(self) -> bytes:
@@ -87,9 +88,11 @@ class _Bzip2:
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes:
         self._waiting += data
-        while not self._ready and self._waiting and not self._inner.eof:
+        while not (self._ready or self._inner.eof) and (self._waiting or self._has_more):
             # Few bytes at a time: they could be many blocks.
-            piece, self._waiting = self._waiting[:_BZIP2_PIECE], self._waiting[_BZIP2_PIECE:]
+            piece = b""
+            if not self._has_more:
+                piece, self._waiting = self._waiting[:_BZIP2_PIECE], self._waiting[_BZIP2_PIECE:]
             self._ready = memoryview(self._blocks(piece))
         out, self._ready = bytes(self._ready[:max_length]), self._ready[max_length:]
         return out
@@ -105,6 +108,7 @@ class _Bzip2:
                 break
             found.append(more)
             size += len(more)
+        self._has_more = size >= _MOST_HELD
         return b"".join(found)
 
 

@@ -98,14 +98,14 @@ SIGNATURES = (
     ),
     _no_table(
         rb"ORC.{0,60}?" + _NO_TEXT, "ORC", begin=b"ORC",
-        command="python -c \"import sys, pyarrow.csv as c, pyarrow.orc as o; "
-        "c.write_csv(o.read_table(sys.stdin.buffer), sys.stdout.buffer)\"",
+        command="python -c \"import sys, pyarrow.parquet as p, pyarrow.orc as o; "
+        "p.write_table(o.read_table(sys.stdin.buffer), sys.stdout.buffer)\"",
     ),
     _no_table(rb"Obj\x01", "Avro", command="fastavro {}"),
     _no_table(
         rb"ARROW1\x00\x00|FEA1.{0,60}?" + _NO_TEXT, "Arrow or Feather",
-        command="python -c \"import sys, pyarrow.csv as c, pyarrow.feather as f; "
-        "c.write_csv(f.read_table(sys.argv[1]), sys.stdout.buffer)\" {}",
+        command="python -c \"import sys, pyarrow.parquet as p, pyarrow.feather as f; "
+        "p.write_table(f.read_table(sys.argv[1]), sys.stdout.buffer)\" {}",
     ),
     _no_table(
         rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls) or another document of "
