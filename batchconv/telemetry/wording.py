@@ -73,5 +73,6 @@ def state(snapshot: RunSnapshot) -> str | None:
         then = f"{what} in {show_duration(pause.left)}" if pause.left else f"{what} is under way"
         return f"{pause.why} for {show_duration(pause.lasted)}; {then}"
     if snapshot.workers is not None and not snapshot.workers.up and snapshot.exit_code is None:
-        return f"no worker is running: {snapshot.workers.why}"
+        why = snapshot.workers.why
+        return f"no worker is running: {why}" if why else "workers are starting"
     return "waiting for input" if snapshot.starved else None

@@ -21,7 +21,7 @@ from batchconv.operations.upload import prepare_upload
 from batchconv.reading.formats import ReadOptions
 from batchconv.reading.reader import Reader
 from batchconv.sending.stops import Stop
-from batchconv.sending.traffic import Pause, Traffic
+from batchconv.sending.traffic import Pause, Traffic, WorkerCounts
 from batchconv.settings.options import Settings
 from batchconv.telemetry import wording as words
 from batchconv.telemetry.background_thread import InThread
@@ -221,6 +221,11 @@ def test_how_far_it_is_in_words(seen, text, percent):
         (snapshot(pause=Pause("outage", 125, 8)), "outage for 2 min 5 s; next probe in 8.0 s"),
         (snapshot(pause=Pause("outage", 125, 0)), "outage for 2 min 5 s; next probe is under way"),
         (snapshot(starved=True), "waiting for input"),
+        (snapshot(workers=WorkerCounts(2, 0)), "workers are starting"),
+        (
+            snapshot(workers=WorkerCounts(2, 0, why="process 7: it was killed")),
+            "no worker is running: process 7: it was killed",
+        ),
         (
             snapshot(stops=[Stop(ExitCode.SIGINT, "interrupted by SIGINT")]),
             "stopping: interrupted by SIGINT",
