@@ -17,7 +17,7 @@ from pyarrow.parquet import ParquetFile
 _ROWS = 512  # in a batch, at most; more are slower
 _BATCH = 1 << 20  # bytes in a batch, as far as the footer tells
 _DECODED = 1 << 20  # bytes in a batch, at most, once it is decoded
-_ROW = 64 << 20  # bytes that a single row may decode to
+_ROW = 8 << 20  # bytes that a single row may decode to
 _MOST_IN_LISTS = 4096  # bytes of a text in a list that is there often
 _PAGE = 64 << 20  # bytes of the largest page; usual ones have 1 MB
 _DICTIONARY = 24 << 20  # bytes of a dictionary, which is held twice for a moment
