@@ -163,8 +163,7 @@ class Pool:
                     return  # there are fewer places now: one less to queue for them
                 if (waiting := self._drain()) is not None:
                     await waiting
-                if not self._room.is_set():
-                    await self._room.wait()
+                await self._room.wait()
         finally:
             self._workers -= 1
 
@@ -271,13 +270,12 @@ class Pool:
         retrying = retry_loop(self._backoff, partial(self._to_be_tried_again, delivery))
         try:
             judged: Judged | None = await retrying(self._next_attempt, delivery)
+            if judged is None:
+                self._hold(delivery)
+            else:
+                await self._finish(delivery, judged)
         except TurnedAway as turned_away:
             await self._settle_delivery(delivery, turned_away.outcome)
-            return
-        if judged is None:
-            self._hold(delivery)
-        else:
-            await self._finish(delivery, judged)
 
     async def _next_attempt(self, delivery: Delivery) -> Judged | None:
         judged, delivery.judged = delivery.judged, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from batchconv.errors import InputError
 from batchconv.model import NO_FIELDS, Fault, Fields, Reason, Row
@@ -14,7 +14,7 @@ from batchconv.reading.formats.decoding import UNDECODED
 from batchconv.reading.formats.json_values import BrokenOff, Value, Values
 from batchconv.reading.formats.lines import Lines, TooLong
 from batchconv.reading.formats.objects import BadObjectError, decode_block, decode_object
-from batchconv.reading.formats.shapes import Shapes
+from batchconv.reading.formats.shapes import Shapes, wrapped
 from batchconv.reading.sources import ByteStream, can_reopen, damaged
 
 _SPACE = " \t\r\n\x1a"  # the last is the mark by which DOS ends a file
@@ -100,25 +100,11 @@ class ObjectRows(LineRows):
         text = row.raw or ""
         if row.fault is not None and row.fault.reason is not Reason.AMBIGUOUS_COLUMNS:
             found = _WRAPPED.match(text) if row.fault.reason is Reason.TOO_LONG else None
-            return _wrapped(found[1]) if found else None
+            return wrapped(found[1]) if found else None
         found_object = decode_object(text.strip(_SPACE), max_nesting=self._options.max_nesting)
         if isinstance(found_object.get("_raw"), str):
             return None  # of failed rows, one that could not be parsed: its keys are not there
-        if _is_of_pandas(found_object):
-            return ColumnError(
-                "it holds one object for all rows, as pandas' to_json() writes it by itself",
-                hint="write it with to_json(..., orient='records', lines=True)",
-            )
-        problem = self._shapes.problem(found_object)
-        if problem is not None:
-            arrays = [
-                key
-                for key, value in found_object.items()
-                if isinstance(value, list) and value and isinstance(value[0], dict)
-            ]
-            if len(arrays) == 1:
-                return _wrapped(arrays[0])
-        return problem
+        return self._shapes.problem(found_object)
 
     def _read_record(self, text: str) -> tuple[Fields, Fault | None]:
         if self._dirty and UNDECODED.search(text):
@@ -275,22 +261,6 @@ def unwrapped(mapped: dict[str, str]) -> tuple[str | None, dict[str, str]]:
         return None, mapped
     head = heads.pop()
     return head, {field: column.removeprefix(f"{head}.") for field, column in mapped.items()}
-
-
-def _is_of_pandas(found: Mapping[str, object]) -> bool:
-    """Whether it is a whole table: by its columns, by its rows' numbers, or in three parts."""
-    if {"columns", "index", "data"} == set(found):
-        return True
-    inner = list(found.values())
-    by_column = len(inner) > 1 and all(isinstance(one, dict) and "0" in one for one in inner)
-    return by_column or ("0" in found and all(isinstance(one, dict) for one in inner))
-
-
-def _wrapped(key: str) -> ColumnError:
-    return ColumnError(
-        f"the rows are in an array under {key!r} in an object",
-        hint=f"name a column in it, such as --map message_id={key}.message_id",
-    )
 
 
 _UNDECODABLE = Fault(

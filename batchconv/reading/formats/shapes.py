@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import cast
 
@@ -46,6 +46,16 @@ class Shapes:
 
     def problem(self, found: dict[str, Raw]) -> ColumnError | None:
         """Why an object of such keys cannot be sent; None where it can."""
+        if _is_of_pandas(found):
+            return ColumnError(
+                "it holds one object for all rows, as pandas' to_json() writes it by itself",
+                hint="write it with to_json(..., orient='records', lines=True)",
+            )
+        problem = self._problem_of_keys(found)
+        arrays = [key for key, value in found.items() if _is_of_objects(value)]
+        return wrapped(arrays[0]) if problem is not None and len(arrays) == 1 else problem
+
+    def _problem_of_keys(self, found: dict[str, Raw]) -> ColumnError | None:
         names = self._names(found)
         places = self._find(names)
         if isinstance(places, ColumnError):
@@ -106,6 +116,27 @@ class Shapes:
             self._remembered = len(names)
         self._places[names] = places
         return places
+
+
+def _is_of_pandas(found: Mapping[str, object]) -> bool:
+    """Whether it is a whole table: by its columns, by its rows' numbers, or in three parts."""
+    if {"columns", "index", "data"} == set(found):
+        return True
+    inner = list(found.values())
+    by_column = len(inner) > 1 and all(isinstance(one, dict) and "0" in one for one in inner)
+    return by_column or ("0" in found and all(isinstance(one, dict) for one in inner))
+
+
+def wrapped(key: str) -> ColumnError:
+    """The rows stand in an array under *key* in an object."""
+    return ColumnError(
+        f"the rows are in an array under {key!r} in an object",
+        hint=f"name a column in it, such as --map message_id={key}.message_id",
+    )
+
+
+def _is_of_objects(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _leaves(found: dict[str, Raw]) -> Iterator[str]:
