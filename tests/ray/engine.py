@@ -76,7 +76,9 @@ async def test_killed_and_stopped_workers_lose_no_row_and_standard_output_stays_
     draw = random.Random(1)
     hits = [signal.SIGKILL] * 8 + [signal.SIGSTOP]
     async with Simulator(SLOW) as simulator:
-        shell = shell_of(simulator.base_url, "-o", "-", "--rate", "400", "--workers", "3")
+        shell = shell_of(
+            simulator.base_url, "-o", "-", "--rate", "400", "--workers", "3", "--max-attempts", "99"
+        )
         shell.write("in.csv", ids(4000))
         running = shell.upload("in.csv")
         for hit in hits:

@@ -9,12 +9,14 @@ the end of its socket and takes everything of Ray along.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import pickle
 import signal
 import socket
 from collections.abc import Coroutine
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -31,6 +33,7 @@ _MOST_AT_ONCE = 1 << 18  # bytes that a call carries
 _PAUSE = 0.03
 _LONGEST_START = 55.0  # seconds for a worker; a cluster may have to find it a place first
 _OBJECT_STORE = 100 << 20  # bytes, of which next to nothing is used; Ray takes 75 MB or more
+_PR_SET_CHILD_SUBREAPER = 36  # of linux/prctl.h
 _LONGEST_CONNECT = 10.0  # seconds
 _LONGEST_REASON = 200  # characters of what Ray says
 
@@ -210,11 +213,39 @@ def _connect(orders: Orders) -> int:
     return int(ray.cluster_resources().get("CPU", 0))
 
 
+def _adopt() -> None:
+    """Become the parent of whatever Ray's processes leave behind: workers that are still starting.
+
+    Linux only; `prctl` is not in the standard library.
+    """
+    with suppress(AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end_all() -> None:
+    """End every process below this one, stopped ones too, and then its group with itself."""
+    while children := _children():
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)  # it is not reaped yet: the number is its own
+        for pid in children:
+            os.waitpid(pid, 0)  # then its children are those of this process
+    os.killpg(0, signal.SIGKILL)
+
+
+def _children() -> list[int]:
+    found: list[int] = []
+    for path in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):  # a thread that has ended
+            found += map(int, path.read_text(encoding="ascii").split())
+    return found
+
+
 def main() -> None:
     """Serve the socket at standard input until it is closed."""
     control = socket.socket(fileno=0)
     with control.makefile("rb") as file:
         orders: Orders = pickle.load(file)  # noqa: S301 - made by the process that started this
+    _adopt()
     try:
         cores = _connect(orders)
     except Exception as error:  # noqa: BLE001 - the outermost edge: the run reports it
@@ -224,7 +255,6 @@ def main() -> None:
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(Bridge(control, own=orders.address is None).run())
     if orders.address is None:
-        # Nothing of it is worth an orderly end, which takes seconds. Its parts are in the group of
-        # this process; its workers end when they miss them.
-        os.killpg(0, signal.SIGKILL)
-    ray.shutdown()
+        _end_all()  # an orderly end takes seconds, and nothing of it is worth that
+    else:
+        ray.shutdown()

@@ -32,7 +32,7 @@ from batchconv.sending.signals import without_signals
 _MAIN = "from batchconv.sending.relay.ray_bridge import main; main()"
 _LONGEST_START = 60.0  # seconds
 _LONGEST_END = 5.0  # seconds to part from a cluster in good order
-_LONGEST_END_OF_OWN = 1.0  # seconds; it does not take that long, unless Ray is still starting
+_LONGEST_END_OF_OWN = 3.0  # seconds; it takes less than one, unless Ray is still starting
 _TICK = 0.01  # seconds
 _LONGEST_FOLDER = 30  # characters: below it Ray makes sockets, whose names may have 107
 # Everything that a Ray of one's own does and a run has no use for: calls home are off, it listens
