@@ -16,6 +16,7 @@ ADDED_COLUMNS = (
 )  # fmt: skip
 """What a failed-rows file adds to the input's own columns; ignored when it is fed back."""
 
+_FIRST_ADDED = re.compile(f'{ADDED_COLUMNS[0]}"?(.)"?{ADDED_COLUMNS[1]}')
 _MOST_SHOWN = 30  # names in an error; a file may have thousands of columns
 _LIKE_IDS = re.compile(r"(?:message|msg|sms|call|event|uu)\w*id|\w*messageid|uuid|(?:^|\.)id\b")
 _LIKE_STATES = re.compile(r"status|state$|^dlr|^stat$|receipt|deliveryre")
@@ -29,6 +30,15 @@ _TAKEN_BY_THEMSELVES = {
     "timestamp": "timestamp",
     "channel": "channel",
 }
+
+
+def delimiter_of_failed_rows(header: str) -> str | None:
+    """What stands between the added columns in a failed-rows file's *header*; None in any other.
+
+    It is the input's, which may be any character.
+    """
+    found = _FIRST_ADDED.search(header)
+    return found[1] if found else None
 
 
 class ColumnPositions(NamedTuple):

@@ -9,7 +9,7 @@ from enum import Enum
 from io import StringIO
 
 from batchconv.errors import BatchconvError, UsageError, command
-from batchconv.reading.columns import ADDED_COLUMNS
+from batchconv.reading.columns import ADDED_COLUMNS, delimiter_of_failed_rows
 from batchconv.reading.sources import BLANK, ByteStream, Compression, can_reopen
 
 _HEAD = 1 << 20  # bytes: a header of thousands of columns
@@ -87,7 +87,8 @@ def _names(line: str) -> frozenset[str]:
     try:
         if line.startswith("{"):
             return frozenset(json.loads(line))
-        rows = (next(csv.reader([line], delimiter=one), []) for one in _DELIMITERS if one in line)
+        marks = delimiter_of_failed_rows(line) or _DELIMITERS
+        rows = (next(csv.reader([line], delimiter=one), []) for one in marks if one in line)
         return max(map(frozenset, map(_stripped, rows)), key=len, default=frozenset())
     except (ValueError, RecursionError, csv.Error):
         return frozenset()

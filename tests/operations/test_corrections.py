@@ -59,6 +59,21 @@ def test_failed_rows_find_their_job_however_its_results_are_named(wire, name):
     assert wire.sent == {"a": 1, "b": 1}
 
 
+@pytest.mark.parametrize("format_", ["csv", "tsv"])
+@pytest.mark.parametrize("delimiter", ["^", "\x01", " ", "a", "_"])
+def test_failed_rows_with_any_delimiter_are_fed_back_without_naming_it(wire, delimiter, format_):
+    header = delimiter.join(("id", "delivered"))
+    Path("in.csv").write_text(f"{header}\n1{delimiter}true\n{delimiter}true\n", "utf-8")
+    given = {"delimiter": delimiter, "format": format_, "map": (("message_id", "id"),)}
+    upload_here("in.csv", **given)
+    failed = Path(f"in.simulated.failed.{format_}")
+    rows = failed.read_text("utf-8").splitlines()
+    failed.write_text(f"{rows[0]}\n2{rows[1]}\n", "utf-8")
+    fed = upload_here(str(failed))
+    assert (fed.exit_code, fed.outstanding_rows) == (0, 0)
+    assert wire.sent == {"1": 1, "2": 1}
+
+
 @pytest.mark.parametrize(
     ("named", "failed", "kept"),
     [

@@ -16,7 +16,13 @@ from operator import itemgetter
 
 from batchconv.errors import UsageError
 from batchconv.model import NO_FIELDS, Fields, Row
-from batchconv.reading.columns import ColumnError, find_columns, recognise, require_columns
+from batchconv.reading.columns import (
+    ColumnError,
+    delimiter_of_failed_rows,
+    find_columns,
+    recognise,
+    require_columns,
+)
 from batchconv.reading.formats.base import (
     MOST_AT_ONCE,
     FormatName,
@@ -88,13 +94,15 @@ class DelimitedRows(LineRows):
         self._head = [] if options.header else [self._row(record) for record in begun]
 
     def _find_delimiter(self, name: FormatName) -> str:
-        """As named, as a first line `sep=;` says, a tab for TSV, or as the first lines look."""
+        """As named, as the first line says, a tab for TSV, or as the first lines look."""
         options, lines = self._options, self._lines
         self._skip_blank_lines()
         said = said_delimiter("".join(lines.peek()))
         if said is not None:
             lines.skip()
             self._skip_blank_lines()
+        elif options.header:
+            said = delimiter_of_failed_rows("".join(lines.peek()))
         if options.delimiter or said:
             return options.delimiter or said or ""
         if name == "tsv":
