@@ -55,7 +55,7 @@ def validate(
     names, inputs = inputs, expanded.inputs
     reader, batches = read(inputs, settings)
     rows = None if invalid is None else open_invalid(invalid, names, reader.layouts, reader.columns)
-    look = _Look(TimeSpan(clock(), max_age), rows)
+    look = _Look(TimeSpan(clock(), max_age), rows, Proposals(settings.timestamp_format))
     with nullcontext() if rows is None else closing(rows):
         look.at(batches)
     findings = look.sum_up()
@@ -69,13 +69,13 @@ def validate(
 class _Look:
     """Looks at rows by columns, and at each by itself only where it is invalid."""
 
-    def __init__(self, times: TimeSpan, rows: FailedRows | None) -> None:
+    def __init__(self, times: TimeSpan, rows: FailedRows | None, proposals: Proposals) -> None:
         self._findings = Findings()
         self._times = times
         self._rows = rows
         self._different = DistinctCounter()
         self._ids: defaultdict[str, IdLengths] = defaultdict(IdLengths)
-        self._proposals = Proposals()
+        self._proposals = proposals
 
     def at(self, batches: Iterable[list[Conversion | Outcome]]) -> None:
         findings = self._findings

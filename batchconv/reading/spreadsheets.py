@@ -65,13 +65,16 @@ class IdLengths:
 class DateNotations:
     """Looks for the one notation that all times have that are not understood.
 
+    Args:
+        given: the `--timestamp-format` that they were read with; it is not proposed.
+
     Attributes:
         count: how many such times came.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, given: str | None = None) -> None:
         self.count = 0
-        self._fitting = list(CANDIDATES)
+        self._fitting = [one for one in CANDIDATES if one != given]
 
     def add(self, text: str) -> None:
         """Take in a time that is bad: of a notation that is not known, or an impossible one."""

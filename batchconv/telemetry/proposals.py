@@ -27,10 +27,14 @@ _MOST_WORDS = 20  # different ones that are looked at
 
 
 class Proposals:
-    """Takes in invalid outcomes, and knows which option may take their rows."""
+    """Takes in invalid outcomes, and knows which option may take their rows.
 
-    def __init__(self) -> None:
-        self.dates = DateNotations()
+    Args:
+        timestamp_format: that the rows were read with, where it is known.
+    """
+
+    def __init__(self, timestamp_format: str | None = None) -> None:
+        self.dates = DateNotations(timestamp_format)
         self._words: set[str] = set()
         self._reasons: Counter[Reason] = Counter()
         self._rows = 0

@@ -105,6 +105,13 @@ def test_the_notation_of_times_is_guessed_where_all_have_one(times, formats):
     assert [one for one in told.split("'") if one.startswith("%")] == formats
 
 
+def test_a_format_that_was_given_is_not_proposed_again():
+    given = "%a %b %d %H:%M:%S %Z %Y"
+    dates = DateNotations(given)
+    dates.add("Wed Jul 01 12:00:00 CEST 2026")
+    assert dates.option is None
+
+
 async def test_the_guess_is_one_that_works(shell):
     (shell.folder / "in.csv").write_text("message_id,delivered,timestamp\na,1,20/11/2026 10:03\n")
     first = await shell.start("validate", "in.csv", "--json").end()

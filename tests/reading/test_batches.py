@@ -19,6 +19,8 @@ from batchconv.journal.deduplication import told
 from batchconv.model import Conversion, Fields, Row
 from batchconv.operations.distinct import DistinctCounter
 from batchconv.reading.formats import ReadOptions, open_rows
+from batchconv.reading.formats.jsonl import JsonLinesRows
+from batchconv.reading.formats.records import Records
 from batchconv.reading.mapper import Mapper
 from tests.readers import read_one_by_one
 
@@ -33,6 +35,7 @@ class Pieces:
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self.name = "-"
         self.compression = "none"
+        self.folder_values: list[tuple[str, str | None]] = []
         self.given = 0
         self._pieces = pieces
 
@@ -105,6 +108,38 @@ def test_delimited_rows_are_the_same_at_once_and_one_by_one(lines, sizes, limit,
     if not header:
         how["mapped"] = {"message_id": "1", "delivered": "2"}
     assert read(data, "csv", plainly=False, **how) == read(data, "csv", plainly=True, **how)
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "odd"),
+    [
+        ("csv", "a,true,note\n", 'a,true,"two\nlines"\n'),
+        ("csv", "a,true,note\n", "\n"),
+        ("csv", "a,true,note\n", "a,true\n"),
+        ("jsonl", '{"message_id": "a", "delivered": true}\n', "\n"),
+    ],
+    ids=["a cell of two lines", "a blank line", "a cell too few", "a blank line of JSON Lines"],
+)
+def test_an_odd_row_costs_itself_and_not_the_block_that_it_stands_in(kind, row, odd, monkeypatch):
+    careful = 0
+
+    def count_calls(of: type, name: str) -> None:
+        method = getattr(of, name)
+
+        def counting(*given: Any, **more: Any) -> Any:
+            nonlocal careful
+            careful += 1
+            return method(*given, **more)
+
+        monkeypatch.setattr(of, name, counting)
+
+    count_calls(Records, "next")
+    count_calls(JsonLinesRows, "_read_record")
+    head = "message_id,delivered,note\n" * (kind == "csv")
+    data = (head + (row * 150 + odd) * 200).encode()
+    rows = read(data, kind, sizes=[1 << 16], plainly=False)
+    assert len(rows) == 150 * 200 + 200 * bool(odd.strip())
+    assert careful <= 2 * 200
 
 
 values = st.one_of(
