@@ -178,6 +178,7 @@ class Run:
             conversion = self._admit(item)
             if conversion is not None:
                 return conversion
+            del item  # twenty workers wait here, and none of them keeps a record
             if (waiting := self._drain()) is not None:
                 await waiting
         return None

@@ -55,7 +55,7 @@ ROOMS = {
     "fsspec": {"batchconv.reading.sources.filesystems"},
     "pyarrow": {
         "batchconv.reading.formats.parquet",
-        "batchconv.reading.formats.parquet_memory",
+        "batchconv.reading.formats.parquet_pages",
         "batchconv.reading.formats.arrow",
     },
     "backports": {"batchconv.reading.sources.compression"},

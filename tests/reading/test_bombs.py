@@ -93,11 +93,11 @@ def coded(text: str, count: int) -> pa.DictionaryArray:
         (lambda: dictionary_bomb(4 * MB), {}, 1, "too-long"),
         (lambda: dictionary_bomb(4 * MB), {"store_schema": True}, 1, "too-long"),
         (lambda: dictionary_bomb(500_000), {}, 0, "400 can be sent"),
-        (lambda: dictionary_bomb(200 * MB), {}, 5, "a page of column 'note' has 200 MB"),
-        (lambda: in_lists(pa.array([0] * 30 * MB)), {}, 5, "a row decodes to 240 MB"),
+        (lambda: dictionary_bomb(100 * MB), {}, 5, "a page of column 'note' has 100 MB"),
+        (lambda: in_lists(pa.array([0] * 15 * MB)), {}, 5, "a row decodes to 120 MB"),
         (lambda: in_lists(coded("x" * 100_000, 10_000)), {}, 5, "are too large"),
-        (lambda: pa.table({"message_id": ["a"], "delivered": [True], "note": ["x" * (300 * MB)]}),
-         {"use_dictionary": False}, 5, "a page of column 'note' has 300 MB"),
+        (lambda: pa.table({"message_id": ["a"], "delivered": [True], "note": ["x" * (120 * MB)]}),
+         {"use_dictionary": False}, 5, "a page of column 'note' has 120 MB"),
     ],
     ids=["dictionary", "stored", "wide", "huge", "list", "texts", "page"],
 )  # fmt: skip
@@ -110,4 +110,14 @@ def test_parquet_is_measured_by_what_it_decodes_to(
     assert Path("bomb.parquet").stat().st_size < MB
     found, told, peak = run("validate", "bomb.parquet")
     assert (found, words in told) == (code, True), told
+    assert peak < 200, told
+
+
+def test_rows_that_were_given_up_are_not_kept_by_those_who_wait_for_the_next():
+    pq.write_table(dictionary_bomb(4 * MB)[:40], "bomb.parquet", compression="zstd",
+                   store_schema=False, dictionary_pagesize_limit=1 << 30)  # fmt: skip
+    code, told, peak = run(
+        "upload", "bomb.parquet", "--simulate=calm", "--max-errors", "none", "-q"
+    )
+    assert (code, "too-long" in told) == (1, True), told
     assert peak < 200, told

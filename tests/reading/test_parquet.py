@@ -22,6 +22,7 @@ from batchconv.model import Conversion, Reason, Row
 from batchconv.reading.columns import ColumnError
 from batchconv.reading.formats import ReadOptions
 from batchconv.reading.formats.arrow import json_record
+from batchconv.reading.formats.parquet_pages import first_page, longest_text
 from batchconv.reading.mapper import Mapper
 from batchconv.reading.reader import Reader
 from batchconv.simulator import Behaviour, Simulator
@@ -565,3 +566,15 @@ def test_integers_of_any_length_are_the_same_ids_when_they_are_fed_back(column):
     sent = [Mapper()(row)[1:] for row in rows]
     assert [one[0] for one in sent] == [str(one) for one in column.to_pylist()]
     assert [Mapper()(row)[1:] for row in read("back.jsonl")] == sent
+
+
+@pytest.mark.parametrize("codec", ["none", "snappy", "gzip", "zstd", "brotli", "lz4"])
+@pytest.mark.parametrize("checksum", [True, False])
+def test_the_longest_text_of_a_dictionary_is_known(codec, checksum):
+    table = pa.table({"a": ["é" * 700, "x", None, "", "x" * 1200]})
+    pq.write_table(table, "in.parquet", compression=codec, write_page_checksum=checksum)
+    with Path("in.parquet").open("rb") as file:
+        column = pq.ParquetFile(file).metadata.row_group(0).column(0)
+        page = first_page(file, column)
+        assert page.is_dictionary
+        assert longest_text(file, page, column.compression) == 1400

@@ -7,12 +7,9 @@ dictionary. So that is looked at before rows are read, wherever it could matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow.parquet import ParquetFile
+from batchconv.reading.formats.parquet_pages import first_page, longest_text, page_at
 
 _ROWS = 512  # in a batch, at most; more are slower
 _BATCH = 1 << 20  # bytes in a batch, as far as the footer tells
@@ -22,7 +19,6 @@ _MOST_IN_LISTS = 4096  # bytes of a text in a list that is there often
 _PAGE = 64 << 20  # bytes of the largest page; usual ones have 1 MB
 _DICTIONARY = 24 << 20  # bytes of a dictionary, which is held twice for a moment
 _DENSE = 20  # times: data that compress better than this are looked at page by page
-_HEADER = 1 << 10  # bytes that hold the sizes at the beginning of a page's header, and much more
 _DICTIONARY_ENCODINGS = {"RLE_DICTIONARY", "PLAIN_DICTIONARY"}
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}  # bytes
 
@@ -41,6 +37,8 @@ def rows_at_once(file: Any, raw: BinaryIO, group: int) -> int:
 
     Raises:
         TooLargeError: not even one may.
+        OSError: a page makes no sense.
+        pyarrow.ArrowException: the same.
     """
     # Rows of none: every column is opened, and a footer that makes no sense is an exception. Asked
     # for a column's metadata right away, pyarrow would end the process.
@@ -63,8 +61,9 @@ def rows_at_once(file: Any, raw: BinaryIO, group: int) -> int:
         and _DICTIONARY_ENCODINGS & set(column.encodings)
         and column.total_uncompressed_size * fit * _per_row(column, rows) > _DECODED
     ]
-    for at, longest in _longest_entries(raw, file, group, doubtful):
+    for at in doubtful:
         column = columns[at]
+        longest = _longest_text(raw, column)
         repeated = file.schema.column(at).max_repetition_level > 0
         if repeated and longest > _MOST_IN_LISTS and column.num_values * longest > _DECODED:
             raise TooLargeError(f"lists in column {column.path_in_schema!r} are too large")
@@ -86,44 +85,25 @@ def _per_row(column: Any, rows: int) -> int:
     return max(1, -(-int(column.num_values) // rows))
 
 
-def _longest_entries(
-    raw: BinaryIO, file: Any, group: int, numbers: list[int]
-) -> Iterator[tuple[int, int]]:
-    """Number of a column, and bytes of the longest entry in its dictionary."""
-    for at in numbers:
-        path = file.schema.column(at).path
-        raw.seek(0)
-        by_code = ParquetFile(raw, read_dictionary=[path], pre_buffer=False, buffer_size=1 << 16)
-        batches = by_code.iter_batches(1, row_groups=[group], columns=[path], use_threads=False)
-        first = next(batches, None)
-        lengths = [] if first is None else list(map(_longest, map(_innermost, first.columns)))
-        yield at, max(lengths, default=0)
-
-
-def _innermost(array: Any) -> Any:
-    """The array of texts, or their dictionary, within lists and structs of one field."""
-    while pa.types.is_nested(array.type):
-        array = array.field(0) if pa.types.is_struct(array.type) else array.values
-    return array.dictionary if pa.types.is_dictionary(array.type) else array
-
-
-def _longest(array: Any) -> int:
-    if not len(array) or pa.types.is_null(array.type):
+def _longest_text(raw: BinaryIO, column: Any) -> int:
+    """Bytes of the longest text in the column's dictionary."""
+    page = first_page(raw, column)
+    if not page.is_dictionary:
         return 0
-    longest = pc.max(pc.binary_length(array)).as_py()
-    return 0 if longest is None else int(longest)
+    _refuse(column, page.size, _DICTIONARY)
+    return longest_text(raw, page, column.compression)
 
 
 def _refuse_large_pages(raw: BinaryIO, column: Any) -> None:
     size = column.total_uncompressed_size
     if size <= _DICTIONARY:
         return
-    at = column.dictionary_page_offset
-    if at:
-        _refuse(column, _page_size(raw, at), _DICTIONARY)
+    first = first_page(raw, column)
+    if first.is_dictionary:
+        _refuse(column, first.size, _DICTIONARY)
     if size > max(_PAGE, _DENSE * column.total_compressed_size):
         # One page of it is large, or there are more pages than their compressed bytes.
-        _refuse(column, _page_size(raw, column.data_page_offset), _PAGE)
+        _refuse(column, page_at(raw, column.data_page_offset).size, _PAGE)
 
 
 def _refuse(column: Any, size: int, most: int) -> None:
@@ -132,24 +112,3 @@ def _refuse(column: Any, size: int, most: int) -> None:
             f"a page of column {column.path_in_schema!r} has {size >> 20} MB, and {most >> 20} MB "
             "are allowed"
         )
-
-
-def _page_size(raw: BinaryIO, at: int) -> int:
-    """Uncompressed bytes of the page at *at*: the second number of its header.
-
-    A header is a struct of Thrift's compact protocol: type, uncompressed size, compressed size,
-    each a byte for the field and a number in zigzag notation, seven bits a byte.
-    """
-    raw.seek(at)
-    head = iter(raw.read(_HEADER))
-    sizes = []
-    for _ in range(2):
-        next(head, None)  # the field
-        number = shift = 0
-        for byte in head:
-            number |= (byte & 0x7F) << shift
-            shift += 7
-            if not byte & 0x80:
-                break
-        sizes.append(number >> 1)
-    return sizes[1]
