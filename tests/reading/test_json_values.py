@@ -154,17 +154,23 @@ WRAPPED = {"total": 2, "next": None, "links": {"data": [1]}, "data": [json.loads
 @pytest.mark.parametrize("pages", [1, 3])
 @pytest.mark.parametrize("behind", [{}, {"more": [{"x": "}"}], "y": 1}])
 @pytest.mark.parametrize("field", ["message_id", "delivered"])
-def test_rows_in_an_array_in_an_object_are_read_by_their_path(read, indent, pages, behind, field):
-    data = json.dumps(WRAPPED | behind, indent=indent) * pages
-    rows, kind = read(data, mapped={field: f"data.{field}"})
+@pytest.mark.parametrize("around", [[], ["result"], ["result", "data", "a b"]])
+def test_rows_in_an_array_in_objects_are_read_by_their_path(
+    read, indent, pages, behind, field, around
+):
+    document: dict[str, Any] = WRAPPED | behind
+    for key in reversed(around):
+        document = {"total": {"data": [1]}, key: document} | behind
+    data = json.dumps(document, indent=indent) * pages
+    rows, kind = read(data, mapped={field: ".".join([*around, "data", field])})
     assert kind == "json"
     assert [row.fields.message_id for row in rows] == ["A1", "A2"] * pages
 
 
 def test_a_path_into_an_object_that_is_no_array_is_what_it_was(read):
-    line = '{"x": 1, "data": {"id": "A1"}, "delivered": true}\n'
-    for kind in ("json", "jsonl"):
-        rows, _ = read(line * 2, mapped={"message_id": "data.id"}, kind=kind)
+    line = '{"x": 1, "data": {"id": "A1", "in": {"id": "A1"}}, "delivered": true}\n'
+    for kind, path in itertools.product(("json", "jsonl"), ("data.id", "data.in.id")):
+        rows, _ = read(line * 2, mapped={"message_id": path}, kind=kind)
         assert [row.fields.message_id for row in rows] == ["A1", "A1"]
 
 

@@ -2,13 +2,16 @@
 
 Pretty-printed, without anything in between, with commas, after record separators (RFC 7464): one
 value at a time is held. What a value holds is not judged here, but for where it ends.
+
+Not by ijson: it gives values without their text and lines, which failed rows need, takes the last
+of two equal keys, and ends at the first bad value, which here costs one row.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from batchconv.reading.formats.decoding import Decoder
@@ -73,8 +76,8 @@ class Values:
         chunks: the bytes.
         max_bytes: the most that a value may have.
         encoding: see `Decoder`.
-        within: where a value is an object and has an array under this key, the values are those
-            in that array.
+        within: keys, each in the object under the one before; where a value is an object and
+            has an array under one of them, the values are those in that array.
         skip: lines at the beginning that are passed over.
     """
 
@@ -84,7 +87,7 @@ class Values:
         *,
         max_bytes: int,
         encoding: str | None = None,
-        within: str | None = None,
+        within: Sequence[str] = (),
         skip: int = 0,
     ) -> None:
         self._decoder = Decoder(chunks, encoding)
@@ -95,7 +98,7 @@ class Values:
         self._at = 0
         self._line = 1
         self._array_from = 0  # the line that the array begins on that we are in
-        self._wrapped = False  # it stands in an object
+        self._wrapped = 0  # objects around it
         for _ in range(skip):
             self._skip_line()
 
@@ -105,8 +108,8 @@ class Values:
         return self._decoder.dirty
 
     @property
-    def wrapped(self) -> bool:
-        """The value that came last stands in an array in an object."""
+    def wrapped(self) -> int:
+        """How many objects are around the array that has the value that came last."""
         return self._wrapped
 
     @property
@@ -124,8 +127,9 @@ class Values:
         """
         while True:
             if self._wrapped and not self._array_from:
-                self._take(_Brackets(depth=1), wait=wait)  # what the object holds behind the array
-                self._wrapped = False
+                # What the objects hold behind the array.
+                self._take(_Brackets(depth=self._wrapped), wait=wait)
+                self._wrapped = 0
             self._pass_between()
             mark = self._text[self._at : self._at + 1]
             if not mark:
@@ -188,17 +192,20 @@ class Values:
         return self._to(end)
 
     def _enter(self, *, wait: bool) -> bool:
-        """Step into the array under the key in an object that has it; False if it has not."""
-        if self._within is None:
-            return False
-        offset = 1  # of the next member, from the bracket
-        while True:
+        """Step into the array under the keys in an object that has it; False if it has not."""
+        offset = depth = 1  # of the next member, from the bracket; of objects that it is in
+        while depth <= len(self._within):
             member = _MEMBER.match(self._text, self._at + offset)
             if member and member.end() < len(self._text):
-                if member[1] == self._within and self._text[member.end()] == "[":
-                    self._array_from, self._wrapped = self._line, True
+                mark = self._text[member.end()] if member[1] == self._within[depth - 1] else ""
+                if mark == "[":
+                    self._array_from, self._wrapped = self._line, depth
                     self._pass(member.end() + 1)
                     return True
+                if mark == "{":
+                    offset = member.end() + 1 - self._at
+                    depth += 1
+                    continue
                 end = self._end_of_member(member.end(), wait=wait)
                 if end is None:
                     return False
@@ -209,6 +216,7 @@ class Values:
                 or not self._more(wait=wait)
             ):
                 return False
+        return False
 
     def _end_of_member(self, at: int, *, wait: bool) -> int | None:
         """The place behind the value that begins there; None where it cannot be found."""

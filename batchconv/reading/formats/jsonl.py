@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 
 from batchconv.errors import InputError
 from batchconv.model import NO_FIELDS, Fault, Fields, Reason, Row
@@ -206,21 +207,21 @@ class JsonLinesRows(ObjectRows):
 class JsonRows(ObjectRows):
     """The rows of one JSON input: an array's elements, or values one after the other.
 
-    Where all nested columns that the user names begin with one key, and that key holds an array,
-    the rows are what stands in it.
+    Where all nested columns that the user names begin with the same keys, and one of those holds
+    an array, the rows are what stands in it.
     """
 
     def __init__(self, stream: ByteStream, options: ReadOptions) -> None:
         self.aside = Aside()
-        within, mapped = unwrapped(options.mapped)
+        self._within = common_path(options.mapped)
         self._values = Values(
             stream,
             max_bytes=options.max_row_bytes,
             encoding=options.encoding,
-            within=within,
+            within=self._within,
             skip=options.skip_lines,
         )
-        self._in_array = Shapes(mapped, delivered_given=options.delivered_given)
+        self._wrapped = 0  # as the shapes have it
         super().__init__(stream, options)
         self.layout = Layout("json", None, "", "utf-8")
 
@@ -239,8 +240,13 @@ class JsonRows(ObjectRows):
             value = self._values.next(wait=wait)
         except BrokenOff as broken:
             raise damaged(self._source, str(broken)) from None
-        if value is not None and self._values.wrapped:
-            self._shapes = self._in_array
+        if value is not None and self._values.wrapped not in (0, self._wrapped):
+            self._wrapped = self._values.wrapped
+            around = ".".join([*self._within[: self._wrapped], ""])
+            mapped = {
+                field: column.removeprefix(around) for field, column in self._options.mapped.items()
+            }
+            self._shapes = Shapes(mapped, delivered_given=self._options.delivered_given)
         return None if value is None else [self._row(value)]
 
     def _row(self, value: Value) -> Row:
@@ -254,13 +260,11 @@ class JsonRows(ObjectRows):
         return Row(self._source, self._number, line, fields, None, text, fault)
 
 
-def unwrapped(mapped: dict[str, str]) -> tuple[str | None, dict[str, str]]:
-    """The one key under which all nested columns are, and what they are called in there."""
-    heads = {column.partition(".")[0] for column in mapped.values() if "." in column}
-    if len(heads) != 1:
-        return None, mapped
-    head = heads.pop()
-    return head, {field: column.removeprefix(f"{head}.") for field, column in mapped.items()}
+def common_path(mapped: dict[str, str]) -> list[str]:
+    """The keys that all nested columns begin with, from the outermost object inwards."""
+    paths = [column.split(".")[:-1] for column in mapped.values() if "." in column]
+    alike = takewhile(lambda keys: len(set(keys)) == 1, zip(*paths, strict=False))
+    return [keys[0] for keys in alike]
 
 
 _UNDECODABLE = Fault(

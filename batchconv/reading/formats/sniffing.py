@@ -7,7 +7,7 @@ import re
 
 from batchconv.reading.formats.base import FormatName, ReadOptions
 from batchconv.reading.formats.decoding import Decoder
-from batchconv.reading.formats.jsonl import unwrapped
+from batchconv.reading.formats.jsonl import common_path
 from batchconv.reading.sources import (
     BLANK,
     ByteStream,
@@ -60,16 +60,19 @@ def _tell_json(stream: ByteStream, options: ReadOptions) -> FormatName:
         return "json"
     if first[:1] != "{":
         return "jsonl"
-    within, _ = unwrapped(options.mapped)
+    within = common_path(options.mapped)
     try:
         found, end = _decode(first)
     except (ValueError, RecursionError):
-        begun = within is not None and re.search(rf'"{re.escape(within)}"\s*:\s*\[', first)
-        if begun:
+        keys = "|".join(map(re.escape, within))
+        if within and re.search(rf'"(?:{keys})"\s*:\s*\[', first):
             return "json"
         second = _first_lines(stream, options, 2)[1:]
         return "json" if second and not second[0].startswith("{") else "jsonl"
-    wrapped = within is not None and isinstance(found.get(within), list)
+    inner: object = found
+    for key in within:
+        inner = inner.get(key) if isinstance(inner, dict) else inner
+    wrapped = isinstance(inner, list)
     return "json" if wrapped or first[end:].lstrip()[:1] in tuple("{[,\x1e") else "jsonl"
 
 
