@@ -77,6 +77,11 @@ def dictionary_bomb(size: int) -> pa.Table:
     return pa.table({"message_id": IDS, "delivered": [True] * 400, "note": notes})
 
 
+def one_among_many(size: int) -> pa.Table:
+    notes = ["x"] * 399 + ["x" * size]
+    return pa.table({"message_id": IDS, "delivered": [True] * 400, "note": notes})
+
+
 def in_lists(values: Any) -> pa.Table:
     count = len(values)
     array = pa.ListArray.from_arrays(pa.array([0, count], pa.int32()), values)
@@ -93,13 +98,16 @@ def coded(text: str, count: int) -> pa.DictionaryArray:
         (lambda: dictionary_bomb(4 * MB), {}, 1, "too-long"),
         (lambda: dictionary_bomb(4 * MB), {"store_schema": True}, 1, "too-long"),
         (lambda: dictionary_bomb(500_000), {}, 0, "400 can be sent"),
+        (lambda: dictionary_bomb(10 * MB), {}, 5, "add --max-row-bytes 11534336 "),
+        (lambda: one_among_many(20 * MB), {"use_dictionary": False}, 1, "1 invalid: too-long"),
+        (lambda: one_among_many(30 * MB), {"use_dictionary": False}, 5, "write it again with"),
         (lambda: dictionary_bomb(100 * MB), {}, 5, "a page of column 'note' has 100 MB"),
-        (lambda: in_lists(pa.array([0] * 15 * MB)), {}, 5, "a row decodes to 120 MB"),
+        (lambda: in_lists(pa.array([0] * 15 * MB)), {}, 5, "a row may decode to 120 MB"),
         (lambda: in_lists(coded("x" * 100_000, 10_000)), {}, 5, "are too large"),
         (lambda: pa.table({"message_id": ["a"], "delivered": [True], "note": ["x" * (120 * MB)]}),
          {"use_dictionary": False}, 5, "a page of column 'note' has 120 MB"),
     ],
-    ids=["dictionary", "stored", "wide", "huge", "list", "texts", "page"],
+    ids=["dictionary", "stored", "wide", "long", "one", "dense", "huge", "list", "texts", "page"],
 )  # fmt: skip
 def test_parquet_is_measured_by_what_it_decodes_to(
     make: Callable[[], pa.Table], how: dict[str, Any], code: int, words: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import compress, count, repeat
 from typing import Any, BinaryIO, cast
 
@@ -27,7 +28,7 @@ from batchconv.reading.formats.arrow import (
     values_of,
 )
 from batchconv.reading.formats.base import Layout, ReadOptions, RowStream
-from batchconv.reading.formats.parquet_memory import TooLargeError, rows_at_once
+from batchconv.reading.formats.parquet_memory import MOST_ROW, TooLargeError, rows_at_once
 from batchconv.reading.sources import ByteStream, damaged
 
 _BUFFERS = 16 << 20  # bytes read ahead, in all columns together
@@ -88,10 +89,11 @@ class ParquetRows(RowStream):
             # An integer of Parquet has all its digits; one of JSON may have been rounded.
             columns[0] = [str(one) if one.__class__ is int else one for one in columns[0]]
             fields = make_all(Fields, zip(*columns, strict=True))
-            cells = zip(repeat(batch), range(len(batch)), strict=False)
+            long = too_long(batch, self._max_row_bytes)
             rows = zip(
-                repeat(self._source), count(number), repeat(None), fields, cells, repeat(None),
-                self._faults(batch, columns), repeat(None),
+                repeat(self._source), count(number), repeat(None), fields,
+                self._cells(batch, long), repeat(None),
+                self._faults(batch, columns, long), repeat(None),
                 strict=False,  # some of them have no end
             )  # fmt: skip
             number += len(batch)
@@ -102,18 +104,28 @@ class ParquetRows(RowStream):
         try:
             groups = self._file.metadata.num_row_groups
             for group in range(groups):
-                size = rows_at_once(self._file, self._raw, group)
+                size = rows_at_once(self._file, self._raw, group, self._max_row_bytes)
                 batches = self._file.iter_batches(size, row_groups=[group], use_threads=False)
                 yield from map(plain_batch, batches)
         except TooLargeError as error:
-            raise InputError(
-                f"{self._source} cannot be read: {error}",
-                hint="write it again with smaller pages and row groups, as JSON Lines or as CSV",
-            ) from None
+            raise InputError(f"{self._source} cannot be read: {error}") from None
         except _OF_PYARROW as error:
             raise _unreadable(self._source, error) from None
 
-    def _faults(self, batch: Any, columns: Sequence[Sequence[Raw]]) -> Iterable[Fault | None]:
+    def _cells(self, batch: Any, long: AbstractSet[int]) -> Iterable[tuple[Any, int] | None]:
+        """The record of each row. Those of many megabytes are not kept, to be written as they were.
+
+        Writing one as JSON takes several times its bytes.
+        """
+        cells = zip(repeat(batch), range(len(batch)), strict=False)
+        if not long:
+            return cells
+        longest = too_long(batch, max(MOST_ROW, self._max_row_bytes))
+        return [None if place in longest else (batch, place) for _, place in cells]
+
+    def _faults(
+        self, batch: Any, columns: Sequence[Sequence[Raw]], long: Iterable[int]
+    ) -> Iterable[Fault | None]:
         """What is wrong with each row of a batch by itself."""
         faults: dict[int, Fault] = {}
         for column in compress(columns, self._texts):
@@ -122,7 +134,7 @@ class ParquetRows(RowStream):
                 for index, text in enumerate(column):
                     if isinstance(text, str) and _UNDECODED.search(text):
                         faults[index] = _UNDECODABLE
-        for index in too_long(batch, self._max_row_bytes):
+        for index in long:
             faults[index] = Fault(
                 Reason.TOO_LONG,
                 f"the record is longer than {self._max_row_bytes} bytes; raise --max-row-bytes if "

@@ -11,12 +11,14 @@ from typing import Any, BinaryIO
 
 from batchconv.reading.formats.parquet_pages import first_page, longest_text, page_at
 
+MOST_ROW = 8 << 20
+"""Bytes that a single row may have, unless longer ones are asked for: several are held at once."""
+
 _ROWS = 512  # in a batch, at most; more are slower
 _BATCH = 1 << 20  # bytes in a batch, as far as the footer tells
 _DECODED = 1 << 20  # bytes in a batch, at most, once it is decoded
-_ROW = 8 << 20  # bytes that a single row may decode to
 _MOST_IN_LISTS = 4096  # bytes of a text in a list that is there often
-_PAGE = 64 << 20  # bytes of the largest page; usual ones have 1 MB
+_PAGE = 24 << 20  # bytes of the largest page, which is decoded whole; usual ones have 1 MB
 _DICTIONARY = 24 << 20  # bytes of a dictionary, which is held twice for a moment
 _DENSE = 20  # times: data that compress better than this are looked at page by page
 _DICTIONARY_ENCODINGS = {"RLE_DICTIONARY", "PLAIN_DICTIONARY"}
@@ -24,16 +26,20 @@ _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBL
 
 
 class TooLargeError(Exception):
-    """A part that can only be read whole takes more memory than is allowed; the text says which."""
+    """A part that can only be read whole takes more memory than is allowed.
+
+    The text says which, and what to do.
+    """
 
 
-def rows_at_once(file: Any, raw: BinaryIO, group: int) -> int:
+def rows_at_once(file: Any, raw: BinaryIO, group: int, max_row_bytes: int) -> int:
     """Rows of a row group that may be decoded at once.
 
     Args:
         file: a `ParquetFile`.
         raw: the bytes that it reads.
         group: the number of the row group.
+        max_row_bytes: of the longest row that is meant to be read.
 
     Raises:
         TooLargeError: not even one may.
@@ -66,10 +72,17 @@ def rows_at_once(file: Any, raw: BinaryIO, group: int) -> int:
         longest = _longest_text(raw, column)
         repeated = file.schema.column(at).max_repetition_level > 0
         if repeated and longest > _MOST_IN_LISTS and column.num_values * longest > _DECODED:
-            raise TooLargeError(f"lists in column {column.path_in_schema!r} are too large")
+            raise TooLargeError(
+                f"lists in column {column.path_in_schema!r} are too large; write it again without "
+                "them, or as JSON Lines"
+            )
         decoded += longest * _per_row(column, rows)
-    if decoded > _ROW:
-        raise TooLargeError(f"a row decodes to {decoded >> 20} MB")
+    if decoded > (most := max(MOST_ROW, max_row_bytes)):
+        raise TooLargeError(
+            f"a row may decode to {decoded >> 20} MB, and {most >> 20} MB are allowed; add "
+            f"--max-row-bytes {((decoded >> 20) + 1) << 20} if rows are meant to be so long, and "
+            "there is memory for ten of them, or write it again without its long column"
+        )
     return max(1, min(fit, _DECODED // max(1, decoded)))
 
 
@@ -110,5 +123,5 @@ def _refuse(column: Any, size: int, most: int) -> None:
     if size > most:
         raise TooLargeError(
             f"a page of column {column.path_in_schema!r} has {size >> 20} MB, and {most >> 20} MB "
-            "are allowed"
+            "are allowed; write it again with smaller pages, as JSON Lines or as CSV"
         )
