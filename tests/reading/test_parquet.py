@@ -406,6 +406,20 @@ def test_what_is_parquet_by_its_name_only_is_damaged(content):
         read("in.parquet")
 
 
+@pytest.mark.parametrize("rows", [b"\xe6\x07", b"\xea\x07", b"\xfe\xff\xff\xff\x0f"])
+def test_a_footer_that_gives_another_number_of_rows_is_damage(rows):
+    """A smaller number in a row group looks like this: rows would be lost without a word."""
+    data = Path(write({"message_id": ["a"] * 500}, row_group_size=100)).read_bytes()
+    assert data.count(b"\x16\xe8\x07") == 1  # 500, as the footer has it
+    footer = data[:-8].replace(b"\x16\xe8\x07", b"\x16" + rows)
+    size = int.from_bytes(data[-8:-4], "little") + len(footer) - len(data[:-8])
+    Path("in.parquet").write_bytes(footer + size.to_bytes(4, "little") + b"PAR1")
+    read_rows, why = read_until_damage("in.parquet")
+    assert len(read_rows) == 500
+    assert "in.parquet is damaged: its footer gives" in why
+    assert "as the number of rows, and it holds 500" in why
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_whatever_is_spoilt_ends_in_rows_or_in_damage(tmp_path_factory, data):

@@ -98,6 +98,11 @@ class ParquetRows(RowStream):
             )  # fmt: skip
             number += len(batch)
             yield make_all(Row, rows)
+        if number - 1 != self.count:
+            raise damaged(
+                self._source,
+                f"its footer gives {self.count} as the number of rows, and it holds {number - 1}",
+            )
 
     def _record_batches(self) -> Iterator[Any]:
         # A batch never reaches over two row groups: damage in one must not cost rows of another.
