@@ -30,7 +30,7 @@ CODE = [path for path in TEXTS if path.suffix == ".py"]
 # Who may import whom: each folder those before it, and none in its own line.
 LEVELS = (
     ("model",),
-    ("errors",),
+    ("errors", "retry_after"),
     ("vonage",),
     ("reading", "sending", "simulator"),
     ("settings",),

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from math import inf
 
+from batchconv.retry_after import retry_after
 from batchconv.sending.limits.adaptive_concurrency import AdaptiveConcurrency
 from batchconv.sending.limits.pacing import Pacing
 from batchconv.sending.limits.throttling import Throttling
-from batchconv.sending.retry import retry_after
 
 _EVER = 10**9
 

@@ -134,7 +134,12 @@ def test_a_part_that_does_not_come_is_asked_for_again():
 @pytest.mark.parametrize("status", [503, 500, 429])
 @pytest.mark.parametrize(("headers", "waits"), [({}, [0.5, 1.0]), ({"Retry-After": "7"}, [7, 7]),
                                                 ({"Retry-After": "soon"}, [0.5, 1.0]),
-                                                ({"Retry-After": "9999"}, [120, 120])])  # fmt: skip
+                                                ({"Retry-After": "9999"}, [120, 120]),
+                                                ({"Retry-After": "9" * 5_000}, [120, 120]),
+                                                ({"Retry-After": "Tue, 01 Jan 2999 00:00:00 GMT"},
+                                                 [120, 120]),
+                                                ({"Retry-After": "Fri, 20 Nov 2020 06:08:15 GMT"},
+                                                 [0.5, 1.0])])  # fmt: skip
 def test_opening_is_tried_again_as_parts_are(parts, status, headers, waits):
     """A scheduler takes 5 for "fix it", and the night is lost."""
     waited: list[float] = []

@@ -6,7 +6,8 @@ import pytest
 from tenacity import Future, RetryCallState
 
 from batchconv.model import Reason, Reply
-from batchconv.sending.retry import Backoff, retry_after
+from batchconv.retry_after import retry_after
+from batchconv.sending.retry import Backoff
 from batchconv.vonage.verdicts import (
     Judged,
     ReplyJudge,

@@ -20,9 +20,9 @@ from batchconv.errors import BatchconvError, InputError
 from batchconv.reading.sources.files import PIECE, missing
 from batchconv.reading.sources.filesystems import BLOCK, find_files, left_in, open_url
 from batchconv.reading.sources.names import Input
+from batchconv.retry_after import retry_after
 
 _WAITS = (0.5, 1.0, 2.0)  # seconds before what did not come is asked for again
-_LONGEST_WAIT = 120  # seconds that a server may ask for with Retry-After
 _PASSING = {408, 425, 429}  # statuses below 500 that asking again may change
 _FINAL = re.compile("Expired|Credentials|Certificate|SSL")  # names of exceptions
 # The exceptions of fsspec's many libraries have names in common rather than classes.
@@ -225,8 +225,8 @@ def _is_final(error: Exception) -> bool:
 
 def _asked_wait(error: Exception) -> float | None:
     """Seconds that the server asks to be left alone for."""
-    told = (getattr(error, "headers", None) or {}).get("Retry-After", "")
-    return min(int(told), _LONGEST_WAIT) if told.isdecimal() else None
+    headers = getattr(error, "headers", None) or {}
+    return retry_after(headers.get("Retry-After"), time.time())
 
 
 def _why(error: Exception) -> str:

@@ -10,6 +10,7 @@ from functools import partial
 from math import inf
 
 from batchconv.model import Reply, Row
+from batchconv.retry_after import retry_after
 from batchconv.sending.limits.adaptive_concurrency import AdaptiveConcurrency
 from batchconv.sending.limits.admission import Admission
 from batchconv.sending.limits.alarms import Alarms
@@ -18,7 +19,6 @@ from batchconv.sending.limits.pacing import Pacing
 from batchconv.sending.limits.resizable_semaphore import ResizableSemaphore
 from batchconv.sending.limits.retry_budget import RetryBudget
 from batchconv.sending.limits.throttling import Throttling
-from batchconv.sending.retry import retry_after
 from batchconv.sending.stops import Stop, outage_stop, throttled_stop
 from batchconv.sending.traffic import Limits, Pause, Traffic
 from batchconv.sending.transport import NotWritten
