@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
-from batchconv.reading.formats.parquet_pages import first_page, longest_text, page_at
+from batchconv.reading.formats.parquet_pages import first_page, longest_text, pages
 
 MOST_ROW = 8 << 20
 """Bytes that a single row may have, unless longer ones are asked for: several are held at once."""
@@ -115,8 +115,8 @@ def _refuse_large_pages(raw: BinaryIO, column: Any) -> None:
     if first.is_dictionary:
         _refuse(column, first.size, _DICTIONARY)
     if size > max(_PAGE, _DENSE * column.total_compressed_size):
-        # One page of it is large, or there are more pages than their compressed bytes.
-        _refuse(column, page_at(raw, column.data_page_offset).size, _PAGE)
+        for page in pages(raw, column):
+            _refuse(column, page.size, _PAGE)
 
 
 def _refuse(column: Any, size: int, most: int) -> None:

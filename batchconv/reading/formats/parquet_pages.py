@@ -7,15 +7,16 @@ eight times their bytes.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from struct import Struct
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-_MOST_HEADER = 1 << 10  # bytes: of a dictionary's page it has some twenty
+_MOST_HEADER = 1 << 16  # bytes: mostly some twenty, and more with the least and greatest text
 _DICTIONARY_PAGE = 2  # in the format's enumeration of pages
-_NUMBERS, _STRUCT = (3, 4, 5, 6), 12  # types of fields in Thrift's compact protocol
+_NUMBERS, _TEXT, _STRUCT = (3, 4, 5, 6), 8, 12  # types of fields in Thrift's compact protocol
 _LENGTH = Struct("<I")  # before each text
 _HADOOP_SIZES = 8  # bytes that Hadoop puts before what it compresses by LZ4
 
@@ -47,6 +48,17 @@ def first_page(raw: BinaryIO, column: Any) -> Page:
     return page_at(raw, min(column.dictionary_page_offset or data, data))
 
 
+def pages(raw: BinaryIO, column: Any) -> Iterator[Page]:
+    """All pages of a column, as far as their headers make sense."""
+    page = first_page(raw, column)
+    end = page.begin + column.total_compressed_size
+    yield page
+    with contextlib.suppress(OSError):  # pyarrow tells what is damaged
+        while (begin := page.begin + page.compressed) < end:
+            page = page_at(raw, begin)
+            yield page
+
+
 def page_at(raw: BinaryIO, begin: int) -> Page:
     """Read the header of a page.
 
@@ -59,12 +71,10 @@ def page_at(raw: BinaryIO, begin: int) -> Page:
         kind, at = _number(head, 1)
         size, at = _number(head, at + 1)
         compressed, at = _number(head, at + 1)
-        is_dictionary = kind == _DICTIONARY_PAGE
-        # The header of a data page may have texts in it, and its end is of no interest.
-        end = _end_of_struct(head, at) if is_dictionary else at
+        end = _end_of_struct(head, at)
     except IndexError:
         raise OSError("no header of a page") from None
-    return Page(begin + end, compressed, size, is_dictionary)
+    return Page(begin + end, compressed >> 1, size >> 1, kind >> 1 == _DICTIONARY_PAGE)
 
 
 def longest_text(raw: BinaryIO, page: Page, compression: str) -> int:
@@ -99,18 +109,18 @@ def _decompressed(data: bytes, size: int, compression: str) -> Any:
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
-    """A number that is not negative, and where it ends: zigzag notation, seven bits a byte."""
+    """A number and where it ends, seven bits a byte. Signed ones are doubled: zigzag notation."""
     number = shift = 0
     while True:
         number |= (data[at] & 0x7F) << shift
         shift += 7
         at += 1
         if data[at - 1] < 0x80:
-            return number >> 1, at
+            return number, at
 
 
 def _end_of_struct(data: bytes, at: int) -> int:
-    """Where a struct ends of which a field begins at *at*; it holds numbers and structs of them."""
+    """Where a struct ends of which a field begins at *at*; it holds numbers, texts and structs."""
     depth = 1
     while depth:
         field = data[at]
@@ -122,5 +132,8 @@ def _end_of_struct(data: bytes, at: int) -> int:
             _, at = _number(data, at)
         if field & 0xF in _NUMBERS:
             _, at = _number(data, at)
+        if field & 0xF == _TEXT:
+            size, at = _number(data, at)
+            at += size
         depth += field & 0xF == _STRUCT
     return at
