@@ -11,7 +11,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 RUNS   := $(VENV)/runs
 READY  := $(VENV)/ready
-PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-compile
 PYTHONS = python3.11 python3.12 python3.13 $(wildcard $(HOME)/.pyenv/versions/3.1[123]*/bin/python3)
 # Every unconditional dependency of pyproject.toml at its lower bound: aiohttp==3.14 and so on.
 LOWER_BOUNDS = 'import tomllib; \

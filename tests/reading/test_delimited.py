@@ -268,7 +268,7 @@ def test_what_the_csv_module_writes_is_read_back(scratch, table, quoting, end, d
     assert [row.number for row in rows] == list(range(1, len(kept) + 1))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.text(alphabet='a,"\r\n', max_size=60), st.sampled_from([12, 1 << 20]))
 @example('x","y\nx","y\n"\na,"\n', 1 << 20)
 def test_no_line_is_lost_whatever_the_quotes(scratch, body, limit):

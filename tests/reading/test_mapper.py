@@ -406,7 +406,7 @@ values: st.SearchStrategy[Raw] = st.recursive(
 all_fields = st.builds(Fields, values, values, values, values)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(all_fields, st.sampled_from([None, True]), st.sampled_from([None, "%d/%m/%Y"]))
 def test_whatever_a_row_holds_it_becomes_a_conversion_or_has_a_reason(fields, delivered, notation):
     found = Mapper(delivered, notation=notation)(row(*fields))

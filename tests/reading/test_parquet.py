@@ -420,7 +420,7 @@ def test_a_footer_that_gives_another_number_of_rows_is_damage(rows):
     assert "as the number of rows, and it holds 500" in why
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(data=st.data())
 def test_whatever_is_spoilt_ends_in_rows_or_in_damage(tmp_path_factory, data):
     """Any byte changed, or cut anywhere: no traceback, no crash, no row of nobody."""

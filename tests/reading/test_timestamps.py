@@ -454,7 +454,7 @@ def each(rules, column):
         return None
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(
     st.lists(
         st.datetimes(datetime(1970, 1, 1), datetime(2068, 1, 1))  # noqa: DTZ001 - of no zone
@@ -527,7 +527,7 @@ def test_a_local_time_is_the_moment_or_the_earlier_one_of_a_fold(moment, zone):
     assert sent == local.replace(fold=0).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=250)
 @given(
     st.text("0123456789-+:.,TZ /\N{ARABIC-INDIC DIGIT SIX}", max_size=30),
     st.sampled_from([UTC, BERLIN]),

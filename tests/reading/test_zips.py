@@ -115,7 +115,7 @@ def test_a_zip_cut_short_has_no_rows_for_what_it_holds_stands_at_its_end(folder,
         read("a.zip")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(data=st.data())
 def test_whatever_is_spoilt_ends_in_rows_or_in_a_sentence(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("spoilt") / "in.zip"

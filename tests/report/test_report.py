@@ -84,7 +84,7 @@ def has_equal_bad_rows(lines):
 
 
 @given(jobs())
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 def test_rows_are_counted_once_by_their_last_outcome(tmp_path_factory, job):
     lines, standing = job
     report = make_report([write(tmp_path_factory.mktemp("r") / "a.jsonl", lines)])
@@ -104,7 +104,7 @@ def test_rows_are_counted_once_by_their_last_outcome(tmp_path_factory, job):
 
 
 @given(jobs())
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 def test_each_run_is_what_its_lines_say(tmp_path_factory, job):
     report = make_report([write(tmp_path_factory.mktemp("r") / "a.jsonl", job[0])])
     runs = defaultdict(list)
@@ -142,7 +142,7 @@ def without_paths(report):
 
 
 @given(results("run"))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 def test_the_same_lines_say_the_same_however_they_are_written(tmp_path_factory, lines):
     """By this program, by another one, with blank lines and Windows' line ends."""
     folder = tmp_path_factory.mktemp("r")

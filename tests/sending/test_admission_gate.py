@@ -109,7 +109,7 @@ def test_with_many_asking_ahead_lateness_does_not_add_up(rate):
     assert within == pytest.approx(rate * 60, rel=0.01, abs=1.001)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     rate=st.floats(0.2, 2000),
     steps=st.lists(
