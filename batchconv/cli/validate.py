@@ -98,8 +98,7 @@ def _counts(findings: Findings, max_age: float | None) -> Iterator[str]:
     if findings.aside:
         yield f"no rows: {findings.aside}"
     if cut:
-        ids = count_of(cut, "id has", "ids have")
-        yield f'{ids} blanks around, or a guard ="…", which is not sent'
+        yield f'{count_of(cut, "id")} will be sent without the blanks or the ="…" around them'
     if same:
         yield f"{count_of(same, 'row is', 'rows are')} equal to an earlier one"
     if old and max_age is not None:

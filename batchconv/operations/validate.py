@@ -10,7 +10,7 @@ from contextlib import closing, nullcontext
 from batchconv.errors import count_of
 from batchconv.journal.deduplication import told
 from batchconv.journal.failed_rows.writer import FailedRows
-from batchconv.model import Conversion, Outcome
+from batchconv.model import Conversion, Outcome, Reason
 from batchconv.operations.distinct import DistinctCounter
 from batchconv.operations.findings import Example, Findings, Suspicion
 from batchconv.operations.invalid_rows import open_invalid
@@ -123,13 +123,15 @@ class _Look:
         findings.without_time, findings.future = times.without, times.future
         findings.too_old = times.too_old
         findings.proposals = self._proposals.all()
+        rewritten = self._proposals.dates.warning
+        if rewritten is not None and times.latest is not None:
+            # With the format, the times that are understood now would no longer be.
+            del findings.proposals[Reason.BAD_TIMESTAMP.value]
+            findings.suspicions.append(Suspicion("rewritten-times", None, rewritten))
         findings.invalid_files = [] if self._rows is None else self._rows.written
         for source, ids in self._ids.items():
             if ids.warning:
                 findings.suspicions.append(Suspicion("leading-zeros", source, ids.warning))
-        rewritten = self._proposals.dates.warning(others=times.latest is not None)
-        if rewritten:
-            findings.suspicions.append(Suspicion("rewritten-times", None, rewritten))
         if times.future:
             text = (
                 f"{count_of(times.future, 'row has', 'rows have')} a time in the future, the "

@@ -89,30 +89,20 @@ class DateNotations:
         """The `--timestamp-format` that fits every such time, or those that fit alike."""
         if not self.count or not self._fitting:
             return None
-        return as_options(self._fitting[:_MOST_TOLD])
+        which = ", whichever the program uses that wrote them" * (len(self._fitting) > 1)
+        return as_options(self._fitting[:_MOST_TOLD]) + which
 
     @property
     def only(self) -> str | None:
         """The one notation that fits every such time; None where there is none, or several."""
         return self._fitting[0] if self.count and len(self._fitting) == 1 else None
 
-    def warning(self, *, others: bool) -> str | None:
-        """A sentence that names the `--timestamp-format`, where there is one.
-
-        Args:
-            others: there are times that are understood as they are.
-        """
-        if not self.count or not self._fitting:
+    @property
+    def warning(self) -> str | None:
+        """A sentence for a file in which other times are understood as they are."""
+        if self.option is None:
             return None
-        what = f"every time that is not understood ({self.count}) fits"
-        if self.count > _MOST_DATES:
-            what = f"each of the first {_MOST_DATES} times that are not understood fits"
-        options = as_options(self._fitting[:_MOST_TOLD])
-        if len(self._fitting) > 1:
-            return f"{what} {options}: check which one the program uses that wrote them"
-        if others:
-            return (
-                f"{what} {options}, and others do not: a spreadsheet may have rewritten some; "
-                f"have these rows written with --invalid, and give {options} for that file alone"
-            )
-        return f"{what} {options}"
+        return (
+            "a spreadsheet may have rewritten some of the times: write those rows to a file with "
+            f"--invalid, and give {self.option}, for that file alone"
+        )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from batchconv.reading.timestamp_formats import compile_format, moment_of
+from batchconv.reading.timestamp_formats import compile_format, moment_of, zone_of
 
 _DATES = (
     "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y-%m-%d",
@@ -26,6 +26,25 @@ _OTHERS = (
     "%d-%b-%y %I.%M.%S.%f %p", "%d-%b-%y %I.%M.%S %p",  # Oracle
     "%d/%m/%Y %H:%M:%S %z", "%m/%d/%Y %H:%M:%S %z", "%d.%m.%Y %H:%M:%S %z",
 )  # fmt: skip
+_MOST_TOLD = 3  # formats in a sentence
+# A time followed by a zone's name: CET, or in Java's notation CET 2026.
+_NAMED_ZONE = re.compile(r".*[0-9]:[0-9]{2}[0-9:.]* ?(?![AaPp][Mm])([A-Za-z]{2,5})(?: [0-9]{4})?")
+_WRONG = (
+    (
+        re.compile(r"[2-6][0-9]{4}(?:[.,][0-9]+)?"),
+        "is a spreadsheet's number of a day; format the column as yyyy-mm-dd hh:mm:ss there, and "
+        "export it again",
+    ),
+    (
+        re.compile(r"[0-9][.,][0-9]+[eE][+]?[0-9]+"),
+        "is a rounded number; export the times again as text",
+    ),
+    (
+        re.compile(r"[0-9]{19}(?:[.,]0*)?"),
+        "is an epoch in nanoseconds; cut off its last 3 digits",
+    ),
+)
+_ANY = "write yyyy-MM-dd HH:mm:ss, ISO 8601 or an epoch, or name its --timestamp-format"
 CANDIDATES = (*(date + time for date in _DATES for time in _TIMES), *_OTHERS)
 
 
@@ -44,6 +63,28 @@ def as_options(formats: Iterable[str]) -> str:
     return " or ".join(f"--timestamp-format '{one}'" for one in formats)
 
 
+def what_is_wrong(text: str) -> str:
+    """What a time is that is not understood, and what to do about it."""
+    for look, why in _WRONG:
+        if look.fullmatch(text.strip()):
+            return why
+    formats = fitting([text])[:_MOST_TOLD]
+    if formats:
+        return f"is an unrecognised timestamp format; give {as_options(formats)}"
+    named = _NAMED_ZONE.fullmatch(text.strip())
+    if named:
+        return unknown_zone(named[1])
+    return f"is an unrecognised timestamp format; {_ANY}"
+
+
+def unknown_zone(name: str) -> str:
+    """What is wrong with a time in a zone that nothing defines."""
+    return (
+        f"has the zone {name!r}, which does not say its offset; write UTC, an offset such as "
+        "+01:00, or a name such as Europe/Berlin"
+    )
+
+
 @lru_cache(maxsize=len(CANDIDATES))
 def _compiled(notation: str) -> re.Pattern[str]:
     return compile_format(notation)
@@ -53,8 +94,11 @@ def _fits(text: str, notation: str) -> bool:
     match = _compiled(notation).fullmatch(text)
     if match is None:
         return False
+    parts = match.groupdict()
     try:
-        moment_of(match.groupdict())
-    except ValueError:
+        moment_of(parts)
+        if parts.get("Z"):
+            zone_of(parts["Z"])
+    except (ValueError, LookupError):
         return False
     return True

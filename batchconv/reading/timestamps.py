@@ -25,7 +25,7 @@ from batchconv.reading.timestamp_formats import (
     moment_of,
     zone_of,
 )
-from batchconv.reading.timestamp_guess import as_options, fitting
+from batchconv.reading.timestamp_guess import unknown_zone, what_is_wrong
 from batchconv.reading.unsendable import NULL_MARKERS, UnsendableError, number_text
 
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
@@ -35,7 +35,6 @@ _PLAIN = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME}(?:[.,][0-9]+)?"
 _ALL_LOCAL = re.compile(rf"(?:{_PLAIN}\n)*")
 _ALL_UTC = re.compile(rf"(?:{_PLAIN}(?:Z|[+]00:00| UTC)\n)*")
 _ALL_EPOCH = re.compile(r"(?:[0-9]{10}(?:[0-9]{3}|[0-9]{6})?\n)*")
-_MOST_TOLD = 3  # formats in a sentence
 _SECOND = timedelta(seconds=1)
 
 _ISO = re.compile(
@@ -172,9 +171,7 @@ class TimestampRules:
                 zone = zone_of(named)
             except LookupError:
                 raise UnsendableError(
-                    Reason.BAD_TIMESTAMP,
-                    f"{show(text)}: the zone {show(named)} does not say its offset; write UTC, "
-                    "an offset such as +01:00, or a name such as Europe/Berlin",
+                    Reason.BAD_TIMESTAMP, f"{show(text)} {unknown_zone(named)}"
                 ) from None
         return local if zone is UTC else _to_utc(local, zone)
 
@@ -188,16 +185,11 @@ class TimestampRules:
         if self._notation is not None:
             raise UnsendableError(
                 Reason.BAD_TIMESTAMP,
-                f"{show(raw)} does not have the --timestamp-format {self._notation!r}",
+                f"{show(raw)} does not have the --timestamp-format {self._notation!r}"
+                + "; it needs no such option" * (isinstance(raw, str) and is_usual(raw)),
             )
-        formats = fitting([raw])[:_MOST_TOLD] if isinstance(raw, str) else []
-        remedy = f"give {as_options(formats)}" if formats else (
-            "write yyyy-MM-dd HH:mm:ss, ISO 8601 with a time of day, or an epoch of 10, 13 or 16 "
-            "digits, or name its --timestamp-format"
-        )  # fmt: skip
-        raise UnsendableError(
-            Reason.BAD_TIMESTAMP, f"{show(raw)} is an unrecognised timestamp format; {remedy}"
-        )
+        text = raw if isinstance(raw, str) else number_text(raw)
+        raise UnsendableError(Reason.BAD_TIMESTAMP, f"{show(raw)} {what_is_wrong(text or '')}")
 
 
 def _to_utc(local: datetime, zone: tzinfo) -> datetime:

@@ -112,12 +112,12 @@ def _bad(raw: Raw) -> UnsendableError:
     if isinstance(raw, str) and is_delivery_state(raw):
         return UnsendableError(
             Reason.BAD_DELIVERED,
-            f"delivered {show(raw)} is a delivery state, and the API asks whether the user did "
-            "what the message asked for: name the column that says it with "
-            "--map delivered=COLUMN, or the words that mean yes and no with --true and --false",
+            f"delivered {show(raw)} is a delivery state; the API asks whether the user did what "
+            "the message asked for: name the column that says so with --map delivered=COLUMN, or "
+            "words that mean so with --true and --false",
         )
     return UnsendableError(
         Reason.BAD_DELIVERED,
-        f"delivered {show(raw)} is neither true nor false; write true/false, 1/0 or yes/no, or "
-        "name the words that mean yes and no with --true and --false",
+        f"delivered {show(raw)} is neither true nor false; write true or false, or name the words "
+        "that mean so with --true and --false",
     )

@@ -78,7 +78,10 @@ class Summary:
     inputs_of_job: list[str] = field(default_factory=list)
     unchanged: int = 0
     all_read: bool = True
-    proposals: Proposals = field(default_factory=Proposals)
+    proposals: Proposals = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.proposals = Proposals(self.options.get("timestamp_format"))
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome that has been written."""

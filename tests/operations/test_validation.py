@@ -101,7 +101,7 @@ def test_the_notation_of_times_is_guessed_where_all_have_one(times, formats):
     dates = DateNotations()
     for text in times:
         dates.add(text)
-    told = dates.warning(others=False) or ""
+    told = dates.option or ""
     assert [one for one in told.split("'") if one.startswith("%")] == formats
 
 
@@ -115,8 +115,7 @@ def test_a_format_that_was_given_is_not_proposed_again():
 async def test_the_guess_is_one_that_works(shell):
     (shell.folder / "in.csv").write_text("message_id,delivered,timestamp\na,1,20/11/2026 10:03\n")
     first = await shell.start("validate", "in.csv", "--json").end()
-    (warning,) = json.loads(first.out)["warnings"]
-    guess = warning["text"].split("'")[1]
+    guess = json.loads(first.out)["reasons"]["bad-timestamp"]["proposal"].split("'")[1]
     second = await shell.start("validate", "in.csv", "--timestamp-format", guess).end()
     assert (first.code, second.code) == (1, 0)
 
@@ -327,7 +326,7 @@ def test_no_option_is_proposed_for_delivery_states(shell, state):
 async def test_what_was_cut_off_is_counted_and_one_row_is_a_row(shell):
     (shell.folder / "in.csv").write_text('delivered,message_id\ntrue, A1\ntrue,="002"\ntrue,B\n')
     told = await shell.start("validate", "in.csv").end()
-    assert 'ids have blanks around, or a guard ="…", which is not sent' in told.out
+    assert 'ids will be sent without the blanks or the ="…" around them' in told.out
     assert "\n2 ids" in told.out
     (shell.folder / "one.csv").write_text("delivered,message_id\ntrue,B\n")
     told = await shell.start("validate", "one.csv").end()

@@ -421,7 +421,8 @@ def test_there_is_no_hour_24_in_any_version_of_python(raw):
         ("20/11/2026 10:03", ["%d/%m/%Y %H:%M"]),
         ("20.11.26 10:03:20", ["%d.%m.%y %H:%M:%S"]),
         ("01/02/2026 11:00", ["%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M"]),
-        ("Fri Nov 20 06:08:15 CET 2026", ["%a %b %d %H:%M:%S %Z %Y"]),
+        ("Fri Nov 20 06:08:15 UTC 2026", ["%a %b %d %H:%M:%S %Z %Y"]),
+        ("Fri Nov 20 06:08:15 CET 2026", []),  # with that format it would be refused again
         ("20/Nov/2026:06:08:15 +0000", ["%d/%b/%Y:%H:%M:%S %z"]),
         ("soon", []),
     ],
@@ -431,6 +432,25 @@ def test_the_format_that_fits_is_named(raw, formats):
         to_api(raw)
     told = caught.value.fault.detail
     assert [one for one in told.split("'") if one.startswith("%")] == formats
+
+
+@pytest.mark.parametrize(
+    ("raw", "notation", "told"),
+    [
+        ("Fri Nov 20 06:08:15 CET 2026", None, "'CET', which does not say its offset"),
+        ("2026-11-20 06:08:15 EST", None, "'EST', which does not say its offset"),
+        ("yesterday 06:08 PM", None, "write yyyy-MM-dd HH:mm:ss"),
+        ("46346.2557", None, "a spreadsheet's number of a day"),
+        (46346.5, None, "a spreadsheet's number of a day"),
+        ("1.7951E+09", None, "a rounded number"),
+        ("1795154895000000000", None, "in nanoseconds; cut off its last 3 digits"),
+        ("2026-11-20 06:08:15.5 UTC", "%Y-%m-%d %H:%M:%S %Z", "it needs no such option"),
+    ],
+)
+def test_it_is_told_what_is_wrong_with_a_time(raw, notation, told):
+    with pytest.raises(UnsendableError) as caught:
+        to_api(raw, UTC, notation)
+    assert told in caught.value.fault.detail
 
 
 numeric = st.sampled_from(

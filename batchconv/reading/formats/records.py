@@ -194,6 +194,6 @@ def _too_long(most: int) -> Fault:
 def _wrong_count(cells: int, width: int) -> Fault:
     return Fault(
         Reason.CELL_COUNT,
-        f"the record has {cells} cell{'s' * (cells != 1)} and the first one of the file has "
-        f"{width}: look for a delimiter that is not quoted, or a line cut short",
+        f"the record has {cells} cell{'s' * (cells != 1)}, and the first one of the file has "
+        f"{width}: look for an unquoted delimiter, or a line that is cut short",
     )
