@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from batchconv.errors import UsageError
+from batchconv.reading.column_hints import Candidates, map_option, plain
 
 FIELDS = ("message_id", "delivered", "timestamp", "channel")
 ADDED_COLUMNS = (
@@ -18,10 +18,6 @@ ADDED_COLUMNS = (
 
 _FIRST_ADDED = re.compile(f'{ADDED_COLUMNS[0]}"?(.)"?{ADDED_COLUMNS[1]}')
 _MOST_SHOWN = 30  # names in an error; a file may have thousands of columns
-_LIKE_IDS = re.compile(r"(?:message|msg|sms|call|event|uu)\w*id|\w*messageid|uuid|(?:^|\.)id\b")
-_LIKE_STATES = re.compile(r"status|state$|^dlr|^stat$|receipt|deliveryre")
-_LIKE_DELIVERED = re.compile(r"deliver|convert|conversion|success|acted|clicked|responded|verified")
-# Case, `-`, `_` and camelCase are one.
 _TAKEN_BY_THEMSELVES = {
     "messageid": "message_id",
     "eventid": "message_id",
@@ -66,10 +62,6 @@ class ColumnError(UsageError):
     """The columns do not say what is what; the text names the `--map` that settles it."""
 
 
-def _plain(name: str) -> str:
-    return name.strip().lower().replace("-", "").replace("_", "").replace(" ", "")
-
-
 def _shown(name: str) -> str:
     """A name for a sentence: one that a terminal can show, and not too long."""
     text = name if name.isprintable() else ascii(name)
@@ -90,14 +82,12 @@ def find_columns(names: Sequence[str], mapped: dict[str, str]) -> ColumnPosition
     """
     found: dict[str, list[int]] = {field: [] for field in FIELDS}
     for index, name in enumerate(names):
-        field = _TAKEN_BY_THEMSELVES.get(_plain(name))
+        field = _TAKEN_BY_THEMSELVES.get(plain(name))
         if field is not None:
             found[field].append(index)
     for field, column in mapped.items():
         exact = [i for i, name in enumerate(names) if name == column]
-        found[field] = exact or [
-            i for i, name in enumerate(names) if _plain(name) == _plain(column)
-        ]
+        found[field] = exact or [i for i, name in enumerate(names) if plain(name) == plain(column)]
     for field, places in found.items():
         if len(places) > 1:
             first = _shown(names[places[0]])
@@ -133,14 +123,26 @@ def recognise(shapes: Iterable[tuple[Sequence[str], ColumnPositions]]) -> Recogn
 
 def count_known(names: Sequence[str], wanted_too: Iterable[str]) -> int:
     """How many of the *names* a field is found by, of themselves or as the user named them."""
-    wanted = {*_TAKEN_BY_THEMSELVES, *map(_plain, wanted_too)}
-    return sum(_plain(name) in wanted for name in names)
+    wanted = {*_TAKEN_BY_THEMSELVES, *map(plain, wanted_too)}
+    return sum(plain(name) in wanted for name in names)
 
 
 def require_columns(
-    places: ColumnPositions, names: Sequence[str], mapped: dict[str, str], *, delivered_given: bool
+    places: ColumnPositions,
+    names: Sequence[str],
+    mapped: dict[str, str],
+    *,
+    delivered_given: bool,
+    records: Sequence[Sequence[object]] = (),
 ) -> None:
     """Refuse columns without which not one row could be sent.
+
+    Args:
+        places: of the fields.
+        names: of the columns.
+        mapped: field → column, as the user named them.
+        delivered_given: rows need not say it.
+        records: the values of a few rows, by which the right columns may be recognised.
 
     Raises:
         ColumnError: a mapped column, the message id, or `delivered` is missing.
@@ -152,40 +154,32 @@ def require_columns(
             near = difflib.get_close_matches(column, map(_shown, names[:1000]), n=1)
             guess = f"did you mean --map {field}={near[0]}?" if near else f"the columns are: {seen}"
             raise ColumnError(f"--map {field}={column}: there is no column {column!r}", hint=guess)
-    if places.message_id is None and places.delivered is None and not delivered_given:
-        raise ColumnError(
-            f"no column holds the message id or the delivered value; the columns are: {seen}",
-            hint=f"name the id with --map message_id={_probable(names, _LIKE_IDS)}; for the "
-            f"delivered value: {_hint_for_delivered(names)}",
-        )
-    if places.message_id is None:
-        raise ColumnError(
-            f"no column holds the message id; the columns are: {seen}",
-            hint=f"name it with --map message_id={_probable(names, _LIKE_IDS)}",
-        )
-    if places.delivered is None and not delivered_given:
-        raise ColumnError(
-            f"no column holds the delivered value; the columns are: {seen}",
-            hint=_hint_for_delivered(names),
-        )
+    missing = [
+        (field, what)
+        for field, what in (("message_id", "the message id"), ("delivered", "the delivered value"))
+        if getattr(places, field) is None and not (field == "delivered" and delivered_given)
+    ]
+    if missing:
+        what = " or ".join(what for _, what in missing)
+        hint = _hint(places, Candidates(names, records), [field for field, _ in missing])
+        raise ColumnError(f"no column holds {what}; the columns are: {seen}", hint=hint)
 
 
-def _probable(names: Sequence[str], like: re.Pattern[str]) -> str:
-    """The one column whose name is like that, quoted for a shell; else the word COLUMN."""
-    found = [name for name in names[:1000] if like.search(_plain(name))]
-    return shlex.quote(found[0]) if len(found) == 1 and found[0].isprintable() else "COLUMN"
-
-
-def _hint_for_delivered(names: Sequence[str]) -> str:
-    states = [name for name in names[:1000] if _LIKE_STATES.search(_plain(name))]
-    if states:  # "--delivered true" would report failed messages as acted upon here
+def _hint(places: ColumnPositions, candidates: Candidates, missing: Sequence[str]) -> str:
+    """The options that name the columns, as far as these can be recognised."""
+    state = candidates.state() if "delivered" in missing else None
+    delivered = None if state is not None else candidates.delivered()
+    columns = {"message_id": candidates.message_id(), "delivered": delivered}
+    maps = [map_option(field, columns[field]) for field in missing]
+    if places.timestamp is None and (time := candidates.timestamp()) is not None:
+        maps.append(map_option("timestamp", time))
+    hint = f"add {' '.join(maps)}"
+    if state is not None:  # "--delivered true" would report failed messages as acted upon here
         return (
-            f"{_shown(states[0])!r} may hold the status of the message; the API asks whether the "
-            "user did what it asked for: name the column that says that with "
-            "--map delivered=COLUMN, and words that mean yes and no with --true and --false"
+            f"{hint}; {_shown(state)!r} may hold the status of the message, and the API asks "
+            "whether the user did what it asked for; words that mean yes and no are named with "
+            "--true and --false"
         )
-    column = _probable(names, _LIKE_DELIVERED)
-    return (
-        f"name it with --map delivered={column}, or say it for all rows with --delivered true "
-        "or false"
-    )
+    if "delivered" in missing and delivered is None:
+        hint += "; or say delivered for all rows with --delivered true or false"
+    return hint

@@ -141,14 +141,14 @@ def require(
             ["id", "delivered"],
             {},
             "no column holds the message id; the columns are: id, delivered",
-            "name it with --map message_id=id",
+            "add --map message_id=id",
         ),
         (
             ["message_id", "ok"],
             {},
             "no column holds the delivered value; the columns are: message_id, ok",
-            "name it with --map delivered=COLUMN, or say it for all rows with --delivered true "
-            "or false",
+            "add --map delivered=COLUMN; or say delivered for all rows with --delivered true or "
+            "false",
         ),
         (
             ["reference", "delivered"],
@@ -204,6 +204,33 @@ def test_a_column_of_delivery_states_is_never_answered_with_delivered_true(name)
     assert "--delivered" not in hint
     assert "--true and --false" in hint
     assert "whether the user did" in hint
+
+
+@pytest.mark.parametrize(
+    ("names", "record", "maps"),
+    [
+        (
+            ["Nachrichten-ID", "Zugestellt", "Zeitpunkt", "Preis"],
+            ["0A00000001", "WAHR", "20.11.2026 06:08", "1,5"],
+            "message_id=Nachrichten-ID delivered=Zugestellt timestamp=Zeitpunkt",
+        ),
+        (
+            ["event.id", "conversion.done", "conversion.delivered_at"],
+            ["0A00000001", False, "2026-11-20T06:08:15Z"],
+            "message_id=event.id delivered=conversion.done timestamp=conversion.delivered_at",
+        ),
+        # Of two that may be meant, none is proposed; nor is a phone number for an id.
+        (["msg_id", "call_uid", "ok", "paid"], ["a1b2c3d4", "f1f2f3f4", "1", "0"], ""),
+        (["phone", "delivered"], ["447700900123", "1"], ""),
+        (["msg_id", "uuid", "delivered"], ["SMS", "0A00000001", "1"], "message_id=uuid"),
+        (["message_id", "sent_at", "seen_at", "ok"], ["A1", "2026-11-20", "2026-11-20", "x"], ""),
+    ],
+)
+def test_of_several_columns_the_values_tell_which_one_is_meant(names, record, maps):
+    with pytest.raises(ColumnError) as caught:
+        require_columns(find_columns(names, {}), names, {}, delivered_given=False, records=[record])
+    told = (caught.value.hint or "").partition(";")[0].split()
+    assert [one for one in told if "=" in one and not one.endswith("=COLUMN")] == maps.split()
 
 
 def test_one_field_mapped_twice_is_an_error_that_names_both():

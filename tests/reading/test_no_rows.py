@@ -1,6 +1,7 @@
 """What stands in files and is not a row: blanks, repeated headers, marks, first lines."""
 
 import gzip
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,39 @@ def test_lines_before_the_header_are_passed_over(read, name):
     }.get(name, f"{HEADER}a,1\n")
     found, _ = read(f'Report of 2026-11-20, "all\n\n{rows}', name=name, skip_lines=2)
     assert found == [(1, 4 if rows.startswith("message") else 3, "a")]
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        (f"Report\n\n{HEADER}a,1\n", "add --skip-lines 2"),
+        (f"# of the tool\n# rows: 1\n{HEADER}a,1\n", "add --skip-lines 2"),
+        ("Report of Müller\nmessage_id;ok;day\na;1;x\n", "add --skip-lines 1 --map delivered=ok"),
+        (
+            "Report;;\n;;\nNachrichten-ID;Zugestellt;Zeit\n0A00000001;ja;20.11.2026\n",
+            "add --skip-lines 2 --map message_id=Nachrichten-ID --map delivered=Zugestellt "
+            "--map timestamp=Zeit",
+        ),
+    ],
+)
+def test_a_title_above_the_header_is_told_with_the_options_that_pass_over_it(read, data, hint):
+    with pytest.raises(ColumnError, match="the header seems to be on line") as caught:
+        read(data)
+    assert caught.value.hint == hint
+
+
+def test_lines_quoted_as_a_whole_are_told_with_the_command_that_unquotes_them(read, tmp_path):
+    with pytest.raises(ColumnError, match="each line is in quotes") as caught:
+        read('"message_id,delivered,note"\n"a,1,""b, c"""\n')
+    unquote = str(caught.value.hint).rpartition(" | ")[0]
+    unquoted = subprocess.run(unquote, shell=True, check=True, capture_output=True, cwd=tmp_path)  # noqa: S602 - it is a line to be pasted
+    assert unquoted.stdout == b'message_id,delivered,note\na,1,"b, c"\n'
+
+
+def test_bytes_in_the_header_that_do_not_decode_are_told_with_an_encoding(read):
+    with pytest.raises(UsageError, match="holds bytes that are not UTF-8") as caught:
+        read("message_id,delivered,été\na,1,x\n".encode("windows-1252"))
+    assert "add --encoding windows-1252" in str(caught.value.hint)
 
 
 # -- no header -------------------------------------------------------------------------------------

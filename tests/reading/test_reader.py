@@ -50,7 +50,7 @@ def test_a_wrong_column_is_told_with_the_input_it_is_missing_in(folder):
     (folder / "2.csv").write_text("id,delivered\n")
     with pytest.raises(ColumnError, match=r"^2\.csv: no column holds the message id") as caught:
         Reader(["1.csv", "2.csv"], ReadOptions()).check()
-    assert caught.value.hint == "name it with --map message_id=id"
+    assert caught.value.hint == "add --map message_id=id"
 
 
 def test_more_inputs_than_a_process_may_have_open_are_checked(folder):

@@ -15,7 +15,7 @@ from itertools import count
 from operator import itemgetter
 
 from batchconv.errors import UsageError
-from batchconv.model import NO_FIELDS, Fields, Row
+from batchconv.model import NO_FIELDS, Fields, Reason, Row
 from batchconv.reading.columns import (
     ColumnError,
     delimiter_of_failed_rows,
@@ -33,6 +33,7 @@ from batchconv.reading.formats.base import (
 from batchconv.reading.formats.dialect import Dialect, guess_delimiter, said_delimiter
 from batchconv.reading.formats.headerless import refuse_missing_header, tell_without_header
 from batchconv.reading.formats.lines import Lines
+from batchconv.reading.formats.preamble import refuse_preamble
 from batchconv.reading.formats.records import Record, Records, is_blank
 from batchconv.reading.sources import ByteStream
 
@@ -131,6 +132,13 @@ class DelimitedRows(LineRows):
             return []
         last, fault = begun[-1], begun[0].fault
         if last.fault is not None and fault is not None:
+            if fault.reason is Reason.UNDECODABLE:
+                raise UsageError(
+                    f"{self._source}: the first record, on line {begun[0].line}, cannot be read: "
+                    f"it holds bytes that are not {self._lines.encoding.upper()}",
+                    hint="add --encoding windows-1252, if a Windows program wrote the file, or "
+                    "name its encoding",
+                )
             raise UsageError(
                 f"{self._source}: the first record, on line {begun[0].line}, cannot be read: "
                 f"{fault.detail}",
@@ -148,13 +156,22 @@ class DelimitedRows(LineRows):
         return [str(number) for number in range(1, len(last.cells) + 1)]
 
     def _require_columns(self, names: list[str]) -> None:
-        options = self._options
-        given = options.delivered_given
+        options, places = self._options, self._places
+        mapped, given = options.mapped, options.delivered_given
         try:
-            require_columns(self._places, names, options.mapped, delivered_given=given)
+            require_columns(places, names, mapped, delivered_given=given)
         except ColumnError as error:
-            if options.header:
-                refuse_missing_header(names, error, delivered_given=given)
+            if not options.header:
+                raise
+            number = self._lines.number
+            # Only what has come: a mistake is reported at once.
+            lines = [] if self._lines.at_edge else self._lines.take_block(_FEW)
+            refuse_preamble(
+                self._source, names, lines, number, mapped=mapped, delivered_given=given
+            )
+            refuse_missing_header(names, error, delivered_given=given)
+            records = [cells for cells in self._plain(lines) if len(cells) == len(names)]
+            require_columns(places, names, mapped, delivered_given=given, records=records)
             raise
 
     def _next_rows(self, *, wait: bool) -> list[Row] | None:

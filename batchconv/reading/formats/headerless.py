@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Callable, Mapping, Sequence
 
 from batchconv.errors import UsageError
+from batchconv.reading.column_hints import IS_DELIVERED, IS_ID, IS_TIME
 from batchconv.reading.columns import FIELDS, ColumnError
 from batchconv.reading.formats.dialect import LOOKS, QUOTED, USUAL
 
 _SAMPLE = 10  # lines from which the delimiter is recognised, at most
-# What no column is called. A time has a date, or is an epoch; an id has four digits.
-_IS_DELIVERED = re.compile(r"\s*(?:true|false|yes|no|[tfyn01])\s*", re.IGNORECASE)
-_IS_TIME = re.compile(r"\s*(?:\d{4}-\d\d-\d\d.*|\d{1,2}[./]\d{1,2}[./]\d{2,4}.*|\d{10}|\d{13})\s*")
+# What no column is called.
 _IS_CHANNEL = LOOKS[3]
-_IS_ID = re.compile(r"\s*(?=(?:[^0-9]*[0-9]){4})[\w.:+-]{6,}\s*", re.ASCII)
 
 
 class _NoHeader:
@@ -106,10 +103,10 @@ def refuse_missing_header(
     ):
         return  # the header of a table whose columns have no names
     kinds = (
-        ("delivered", _IS_DELIVERED),
-        ("timestamp", _IS_TIME),
+        ("delivered", IS_DELIVERED),
+        ("timestamp", IS_TIME),
         ("channel", _IS_CHANNEL),
-        ("message_id", _IS_ID),
+        ("message_id", IS_ID),
     )
     found: dict[str, int] = {}
     for field, look in kinds:

@@ -60,9 +60,15 @@ class Shapes:
         places = self._find(names)
         if isinstance(places, ColumnError):
             return places
-        paths = list(islice(_leaves(found), _MOST_LISTED))
+        leaves = list(islice(_leaves(found), _MOST_LISTED))
         try:
-            require_columns(places, paths, self._mapped, delivered_given=self._delivered_given)
+            require_columns(
+                places,
+                [path for path, _ in leaves],
+                self._mapped,
+                delivered_given=self._delivered_given,
+                records=[[value for _, value in leaves]],
+            )
         except ColumnError as error:
             return error
         return None
@@ -139,13 +145,14 @@ def _is_of_objects(value: object) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
-def _leaves(found: dict[str, Raw]) -> Iterator[str]:
-    """The columns as `--map` names them: where a value is an object, those in it."""
+def _leaves(found: dict[str, Raw]) -> Iterator[tuple[str, object]]:
+    """The columns as `--map` names them, and their values: where one is an object, those in it."""
     for name, value in found.items():
         if isinstance(value, dict) and value:
-            yield from (f"{name}.{inner}" for inner in _leaves(cast("dict[str, Raw]", value)))
+            inside = _leaves(cast("dict[str, Raw]", value))
+            yield from ((f"{name}.{inner}", one) for inner, one in inside)
         else:
-            yield name
+            yield name, value
 
 
 def _lift(found: dict[str, Raw], key: str, path: list[str]) -> None:
