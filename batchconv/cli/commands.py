@@ -16,6 +16,10 @@ def _show_help(ctx: click.Context, _param: click.Parameter, wanted: bool) -> Non
         ctx.exit()
 
 
+PARSED = f"{__name__}.parsed"
+"""Under this name a context keeps the arguments of its command."""
+
+
 class Command(click.Command):
     """Refuses empty values, and fails properly when its help cannot be printed."""
 

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 
 import click
 
+from batchconv.cli.commands import PARSED
 from batchconv.errors import KEY_FROM_ENVIRONMENT, command
 from batchconv.journal.job_files import tells_job
 from batchconv.reading.sources import shown_input
@@ -22,6 +23,8 @@ _PASSING = {
     *("quiet", "verbose", "progress", "log_format", "log_file", "metrics_file", "max_duration"),
 }
 _CALM = "calm"
+_OF_A_FILE = {"format", "compression"}
+_INTO_UPLOAD = "batchconv upload -"  # the end of such hints
 # Failed rows are written as UTF-8 under a name that tells the format.
 _OF_THIS_INPUT = {"encoding", "format", "compression", "delimiter", "max_age"}
 
@@ -30,13 +33,14 @@ class Given:
     """A command line that was understood.
 
     Args:
-        context: of the command.
-        parsed: the command's own arguments, as it takes them apart.
+        context: of the command, which keeps its arguments.
     """
 
-    def __init__(self, context: click.Context, parsed: Sequence[str]) -> None:
+    def __init__(self, context: click.Context) -> None:
         self._command = context.command
-        self._values, _, _ = context.command.make_parser(context).parse_args(list(parsed))
+        self._values, _, _ = context.command.make_parser(context).parse_args(
+            list(context.meta[PARSED])
+        )
         self._inputs: list[str] = []
         for param in self._command.params:
             if isinstance(param, click.Argument):
@@ -68,6 +72,13 @@ class Given:
         # A resend goes on by itself: it sends what has failed in the job, and so far no more.
         flag = ["--resume"] * any(param.name == "resume" for param in self._command.params)
         return command([self._command.name or "", *flag, *options], self.inputs)
+
+    def from_pipe(self, hint: str | None) -> str | None:
+        """A hint that pipes an input into an upload: with this command and its options instead."""
+        if hint is None or not hint.endswith(_INTO_UPLOAD):
+            return hint
+        here = command([self._command.name or "", *self._options(_OF_A_FILE)], ["-"])
+        return f"{hint.removesuffix(_INTO_UPLOAD)}{here}"
 
     def resend(self, results: str) -> str:
         """The command that sends again what failed."""

@@ -11,9 +11,10 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from batchconv.cli.commands import Command
+from batchconv.cli.commands import PARSED, Command
 from batchconv.cli.layers import FLAG, account_of, layers_of, profiles_of, remember, told_of
 from batchconv.cli.say import say_notice, wants_json
+from batchconv.errors import BatchconvError
 from batchconv.settings.layers import Value
 from batchconv.settings.option_types import CONFIGURATION, Option, by_group
 from batchconv.settings.options import Settings
@@ -70,6 +71,7 @@ class GroupedCommand(Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Say of an option without its value what the value should be."""
+        ctx.meta[PARSED] = list(args)
         try:
             return super().parse_args(ctx, args)
         except click.BadOptionUsage as error:
@@ -78,6 +80,16 @@ class GroupedCommand(Command):
             if isinstance(option, click.Option):
                 wanted = f" Write {error.option_name} {option.make_metavar(ctx)}: {option.help}"
             raise click.BadOptionUsage(error.option_name, error.message + wanted, ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; a command that an error proposes has the options that were given here."""
+        try:
+            return super().invoke(ctx)
+        except BatchconvError as error:
+            from batchconv.cli.next_commands import Given  # noqa: PLC0415 - start-up
+
+            error.hint = Given(ctx).from_pipe(error.hint)
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections in the order in which the groups first appear."""

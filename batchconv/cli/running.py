@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from batchconv.journal.outcome_writer import Watch
     from batchconv.pipeline import Run
 
-_PARSED = f"{__name__}.parsed"  # the arguments, under which name the context keeps them
-
 
 class SendingCommand(GroupedCommand):
     """A command with `--simulate[=PROFILE]`."""
@@ -40,7 +38,6 @@ class SendingCommand(GroupedCommand):
             if flag == "--simulate" and behind in PROFILES and not os.path.lexists(behind):
                 ctx.fail(f"There is no file {behind!r}. Did you mean --simulate={behind}?")
         given = ["--simulate=calm" if arg == "--simulate" else arg for arg in args]
-        ctx.meta[_PARSED] = given
         return super().parse_args(ctx, list(given))
 
 
@@ -72,6 +69,7 @@ def run_and_exit(prepare: Callable[[Watch | None], Run], settings: Settings) -> 
                 run = prepare(voice.watch)
             observers = voice.observers(run)
         except BatchconvError as error:
+            error.hint = Given(context).from_pipe(error.hint)
             note_failure(settings, error)
             voice.error(error)
             sys.exit(error.exit_code)
@@ -80,7 +78,7 @@ def run_and_exit(prepare: Callable[[Watch | None], Run], settings: Settings) -> 
         loop = runner.get_loop()
         SIGNALS.ask(lambda number: loop.call_soon_threadsafe(run.interrupt, number))
         summary = runner.run(observed(run, observers))
-        voice.final_summary(summary, Given(context, context.meta[_PARSED]))
+        voice.final_summary(summary, Given(context))
     if summary.stops:
         leave(summary.exit_code)
     runner.close()

@@ -1,13 +1,16 @@
 """Every command that is printed runs as it is in a POSIX shell, whatever files are called."""
 
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 
 import pytest
 
+from batchconv.cli import cli
 from batchconv.cli.next_commands import Given
 from tests.commands import command
 from tests.shells import ROOT
@@ -90,11 +93,27 @@ def test_a_printed_command_has_the_options_that_matter_and_no_others(run):
         assert word not in told
 
 
+@pytest.mark.parametrize("words", ["validate --true ok", "upload --true ok --simulate"])
+def test_an_input_that_has_to_be_piped_is_piped_into_the_same_command(run, words):
+    """Nobody who rehearses gets a command that sends in earnest."""
+    with tarfile.open(run.folder / "my export.tar", "w") as archive:
+        info = tarfile.TarInfo("a.csv")
+        info.size = len(data := b"message_id,delivered\nA1,ok\n")
+        archive.addfile(info, io.BytesIO(data))
+    refused = run(f"batchconv {words} 'my export.tar'")
+    piped = refused.stderr.decode().splitlines()[1].strip()
+    assert piped.endswith(f"| batchconv {words} -")
+    done = run(piped)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_printed_command_shows_no_query_of_a_url_and_takes_the_key_from_the_environment():
     upload = command("upload")
     words = ["--api-key", "abcd1234", "https://host/export.csv?sig=secret#secret"]
-    with upload.make_context("upload", list(words), resilient_parsing=True) as context:
-        told = Given(context, words).resume()
+    # A command keeps the help option of the first context that it gets.
+    settings = cli.context_settings | {"resilient_parsing": True}
+    with upload.make_context("upload", list(words), **settings) as context:
+        told = Given(context).resume()
     assert told == (
         """batchconv upload --resume --api-key "$VONAGE_API_KEY" 'https://host/export.csv?...'"""
     )
