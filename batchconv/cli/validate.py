@@ -133,7 +133,7 @@ def _columns(findings: Findings) -> Iterator[str]:
 
 
 def _name(column: str) -> str:
-    text = column if column.isprintable() else ascii(column)
+    text = column if column.isprintable() and column.strip() else ascii(column)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

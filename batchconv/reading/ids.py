@@ -39,6 +39,14 @@ _THOUSANDS = re.compile(
 # #REF!, #NAME?, in German #BEZUG!, in French #NOM?; a row of ### is a column that was too narrow.
 _SHEET_ERROR = re.compile(r"#[^\s#a-z]{1,20}[!?]|#GETTING_DATA|#{2,}")
 
+# What stands below a table: its totals, and what `sqlcmd`, `psql` and `sqlplus` add.
+_TOTALS = frozenset(
+    form(word)
+    for word in ("total", "totals", "grand total", "sum", "summe", "gesamt", "somme", "suma")
+    for form in (str.lower, str.capitalize, str.upper, str.title)
+)
+_AROUND_TABLE = re.compile(r"-{2,}|\(?[0-9]+ (?:rows?|lignes?|Zeilen?)\b.*", re.IGNORECASE)
+
 _HEADERS = frozenset(
     form(f"{word}{joint}{end}")
     for word in ("message", "event", "call")
@@ -64,7 +72,7 @@ class IdRules:
         self._any = any_id
         self._nulls = frozenset(nulls)
         self._headers = _HEADERS if column is None or column.isdigit() else {*_HEADERS, column}
-        self._not_ids = self._nulls | self._headers
+        self._not_ids = self._nulls | self._headers | _TOTALS
 
     def one(self, raw: Raw) -> str:
         """The id that *raw* is sent as.
@@ -91,8 +99,10 @@ class IdRules:
         """
         if set(map(type, column)) == {str}:
             texts = cast("Sequence[str]", column)
-            together = "".join(texts).replace("-", "").replace("_", "")
-            if together.isalnum() and all(texts) and self._not_ids.isdisjoint(texts):
+            joined = "".join(texts)
+            together = joined.replace("-", "").replace("_", "")
+            sound = together.isalnum() and all(texts) and "--" not in joined
+            if sound and self._not_ids.isdisjoint(texts):
                 return texts
         return list(map(self.one, column))
 
@@ -147,6 +157,12 @@ class IdRules:
                 Reason.BAD_ID,
                 f"message id {show(text)} is the name of a column: the header may be there twice; "
                 "remove the row",
+            )
+        if text in _TOTALS or _AROUND_TABLE.fullmatch(text):
+            raise UnsendableError(
+                Reason.BAD_ID,
+                f"message id {show(text)} looks like a line around a table, such as its totals; "
+                "remove it, or give --any-id if it is right",
             )
         why = _damage(text)
         if why:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, tzinfo
 from typing import TypeVar
@@ -137,8 +138,10 @@ def read_text(text: str) -> str:
 
 
 def read_delimiter(text: str) -> str:
-    """One character, or the word `tab`."""
+    """One character, the word `tab`, or a character's number as Hive has it: `\\001`, `\\x01`."""
     mark = {"tab": "\t", "\\t": "\t"}.get(text, text)
+    if number := re.fullmatch(r"\\(?:([0-7]{3})|x([0-9a-fA-F]{2}))", text):
+        mark = chr(int(number[1], 8) if number[1] else int(number[2], 16))
     if len(mark) != 1 or mark in '"\r\n':
         raise ValueError(f"{text!r} is not a delimiter; write one character, or tab")
     return mark

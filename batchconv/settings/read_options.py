@@ -43,7 +43,7 @@ class ReadSettings:
     )  # fmt: skip
     delimiter: str | None = option(
         None, "--delimiter", group=INPUT, parse=read_delimiter, metavar="CHAR",
-        help="The field delimiter; by default found in the first lines: , ; tab or |.",
+        help="The field delimiter; by default found in the first lines: , ; tab | or \\x01.",
     )  # fmt: skip
     escape: str | None = option(
         None, "--escape", group=INPUT, parse=read_escape, metavar="CHAR",

@@ -44,6 +44,8 @@ def _told(item: Conversion | Outcome) -> str:
         ("message_id;delivered", "a;1"),
         ("message_id\tdelivered", "a\t1"),
         ("message_id|delivered", "a|1"),
+        ("message_id\x01delivered", "a\x011"),
+        ("message_id, delivered, note", 'a, 1, "x, y"'),  # a blank behind each
         # more of another mark in it
         ("message_id;delivered;cost (EUR, net, rounded, total)", "a;1;0,05"),
         ("message_id|delivered|a,b|c,d|e,f,g", "a|1|||"),

@@ -235,6 +235,16 @@ def test_any_id_is_no_id_that_cannot_be_sent(raw, reason):
     assert refused(row(raw), Mapper(any_id=True)) == reason
 
 
+@pytest.mark.parametrize(
+    "text", ["Total", "SUMME", "grand total", "---------", "(12 rows affected)", "12 rows", "1 row"]
+)
+def test_what_stands_around_a_table_is_refused_alone_and_among_others(text):
+    assert refused(row(text)) == "bad-id"
+    found = PLAIN.all([*[row("0A00000001")] * 20, row(text)])
+    assert [one.reason for one in found if isinstance(one, Outcome)] == ["bad-id"]
+    assert sent(row(text), Mapper(any_id=True)).message_id == text
+
+
 def test_a_big_integer_is_sent_once_its_digits_are_said_to_be_right():
     found = sent(row(12345678901234567890123), Mapper(any_id=True))
     assert found.message_id == "12345678901234567890123"

@@ -3,8 +3,8 @@
 Most were written by the programs themselves: pandas 3.1.1, DuckDB 2.0.1, PostgreSQL 15.18, MariaDB
 10.11.19, SQLite 3.40.1, Spark 4.3.0, LibreOffice 7.4.7 in three locales, Polars 2.1.0, Arrow 26.0.1
 and MongoDB's Extended JSON by pymongo's `bson`. Those of BigQuery, Snowflake, Redshift, Athena,
-Salesforce, DynamoDB, Firehose, Kafka Connect, Google Sheets and Excel are as their programs
-document them.
+Hive, Oracle, Elasticsearch, Salesforce, DynamoDB, Firehose, Kafka Connect, Google Sheets and Excel
+are as their programs document them.
 """
 
 import pytest
@@ -352,6 +352,62 @@ ZOO: dict[str, tuple[str, bytes, dict[str, object]]] = {
                 ("timestamp", "payload.at"),
             ),
         },
+    ),
+    "Hive, text": (
+        "000000_0",
+        b"0A00000001\x01447700900001\x01true\x012026-11-20 06:08:15.0\n"
+        b"0A00000002\x01447700900002\x01false\x01\\N\n",
+        {
+            "no_header": True,
+            "map": (("message_id", "1"), ("delivered", "3"), ("timestamp", "4")),
+        },
+    ),
+    "Oracle SQL Developer": (
+        "oracle.csv",
+        b'"MESSAGE_ID","DELIVERED","TIMESTAMP"\n'
+        b'"0A00000001","Y",20-NOV-26 06.08.15.000000000 AM\n"0A00000002","N",\n',
+        {"timestamp_format": "%d-%b-%y %I.%M.%S.%f %p"},
+    ),
+    "Excel, German, a report with a title": (
+        "bericht.csv",
+        "Zustellbericht für Müller;;;\r\n;;;\r\n"
+        "Nachrichten-ID;Zugestellt;Zeitpunkt;Preis (€)\r\n"
+        "0A00000001;WAHR;20.11.2026 06:08:15;0,0333\r\n"
+        "0A00000002;FALSCH;;0,0333\r\n".encode("windows-1252"),
+        {
+            "encoding": "windows-1252",
+            "skip_lines": 2,
+            "map": (
+                ("message_id", "Nachrichten-ID"), ("delivered", "Zugestellt"),
+                ("timestamp", "Zeitpunkt"),
+            ),
+            "true": ("wahr",), "false": ("falsch",), "timestamp_format": "%d.%m.%Y %H:%M:%S",
+        },
+    ),
+    "Python's json, of a DataFrame's records": (
+        "records.json",
+        b'[{"message_id": "0A00000001", "delivered": true, "timestamp": "2026-11-20T06:08:15",'
+        b' "price": NaN}, {"message_id": "0A00000002", "delivered": false, "timestamp": NaN,'
+        b' "price": Infinity}]',
+        {},
+    ),
+    "Elasticsearch, elasticdump": (
+        "elastic.json",
+        b'{"_index":"a","_id":"0A00000001","_source":{"delivered":true,'
+        b'"@timestamp":"2026-11-20T06:08:15.000Z"}}\n'
+        b'{"_index":"a","_id":"0A00000002","_source":{"delivered":false,"@timestamp":null}}\n',
+        {
+            "map": (
+                ("message_id", "_id"), ("delivered", "_source.delivered"),
+                ("timestamp", "_source.@timestamp"),
+            ),
+        },
+    ),
+    "by hand, with a blank behind each comma": (
+        "hand.csv",
+        b'message_id, delivered, timestamp, note\n0A00000001, yes, 2026-11-20 06:08:15, "a, b"\n'
+        b"0A00000002, no, , x\n",
+        {},
     ),
     "Salesforce": (
         "salesforce.csv",

@@ -68,6 +68,8 @@ def test_what_an_option_cannot_have_is_refused_at_once_and_named(wrong):
         ("timezone", UTC, UTC),
         ("delivered", True, True),
         ("delimiter", "tab", "\t"),
+        ("delimiter", "\\001", "\x01"),
+        ("delimiter", "\\x01", "\x01"),
         ("delimiter", "\t", "\t"),
         ("proxy", "env", "env"),
         ("overwrite", 1, True),

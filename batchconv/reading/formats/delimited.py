@@ -30,7 +30,12 @@ from batchconv.reading.formats.base import (
     LineRows,
     ReadOptions,
 )
-from batchconv.reading.formats.dialect import Dialect, guess_delimiter, said_delimiter
+from batchconv.reading.formats.dialect import (
+    Dialect,
+    guess_delimiter,
+    is_spaced,
+    said_delimiter,
+)
 from batchconv.reading.formats.headerless import refuse_missing_header, tell_without_header
 from batchconv.reading.formats.lines import Lines
 from batchconv.reading.formats.preamble import refuse_preamble
@@ -69,7 +74,9 @@ class DelimitedRows(LineRows):
         )
         # The csv module has one limit for the whole process; it is only ever raised.
         csv.field_size_limit(max(csv.field_size_limit(), min(options.max_row_bytes, sys.maxsize)))
-        self._dialect = Dialect(self._find_delimiter(name), options.escape)
+        delimiter = self._find_delimiter(name)
+        spaced = options.header and is_spaced("".join(self._lines.peek()), delimiter)
+        self._dialect = Dialect(delimiter, options.escape, spaced)
         if self._dialect.delimiter == options.escape:
             raise UsageError(
                 f"{self._source}: {options.escape!r} cannot be both escape character and delimiter",

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from batchconv.reading.columns import ColumnPositions, count_known
 
-USUAL = ",;\t|"
+USUAL = ",;\t|\x01"  # the last is Hive's
 QUOTED = re.compile(r'"[^"]*"?')
 _SEP = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
 # What cells of mapped columns look like, in the order of `ColumnPositions`; an id looks like
@@ -25,16 +25,29 @@ _CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0", "Z": "\x1a"}
 
 
 class Dialect(NamedTuple):
-    """The field delimiter, and the character that escapes another one."""
+    """How cells are written.
+
+    Attributes:
+        delimiter: between cells.
+        escape: the character that escapes another one.
+        spaced: a blank stands behind each delimiter, and is not a part of the cell.
+    """
 
     delimiter: str
     escape: str | None = None
+    spaced: bool = False
 
     def records(self, lines: Iterable[str]) -> Iterator[list[str]]:
         """The cells of each record, as a strict `csv.reader` has them."""
         if self.escape is not None:
             lines = map(self._translate, lines)
-        return csv.reader(lines, strict=True, delimiter=self.delimiter, escapechar=self.escape)
+        return csv.reader(
+            lines,
+            strict=True,
+            delimiter=self.delimiter,
+            escapechar=self.escape,
+            skipinitialspace=self.spaced,
+        )
 
     def _translate(self, line: str) -> str:
         r"""The line as `csv` understands it, which takes `\N` for N and `\n` for n."""
@@ -69,6 +82,15 @@ def guess_delimiter(line: str, names_wanted: Iterable[str]) -> str:
         return count_known(names, names_wanted), bare.count(mark)
 
     return max(USUAL, key=sense)
+
+
+def is_spaced(header: str, delimiter: str) -> bool:
+    """Whether a blank stands behind each delimiter of a header: `message_id, delivered`.
+
+    A quote behind such a blank would else be a part of the cell, and quote nothing.
+    """
+    names = next(csv.reader([header], delimiter=delimiter), [])[1:]
+    return bool(names) and all(name.startswith(" ") for name in names)
 
 
 def are_rows(lines: Iterable[str], delimiter: str, width: int, places: ColumnPositions) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from typing import cast
@@ -17,10 +18,6 @@ class BadObjectError(ValueError):
     """The text is not an object that a record may be; the error's text says why."""
 
 
-def _refuse_constant(name: str) -> object:
-    raise BadObjectError(f"{name} is not JSON")
-
-
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -28,7 +25,9 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_object).raw_decode
+# What is not JSON, and what Python's own `json` writes by itself: NaN is a missing value.
+_numbers = {"NaN": None, "Infinity": math.inf, "-Infinity": -math.inf}.__getitem__
+_decode = json.JSONDecoder(parse_constant=_numbers, object_pairs_hook=_object).raw_decode
 _constants = {"NaN": _BETWEEN}.__getitem__
 _decode_flat = json.JSONDecoder(parse_constant=_constants).raw_decode
 _decode_all = json.JSONDecoder(parse_constant=_constants, object_pairs_hook=_object).raw_decode
@@ -38,7 +37,7 @@ def decode_object(text: str, *, max_nesting: int) -> dict[str, Raw]:
     """The object that *text*, which is not empty, consists of.
 
     Raises:
-        BadObjectError: it is none, or one with doubled keys, with NaN, or nested too deeply.
+        BadObjectError: it is none, or one with doubled keys, or nested too deeply.
     """
     if text[0] != "{":
         raise BadObjectError("it is not an object")
@@ -77,9 +76,10 @@ def _is_deeper(text: str, most: int) -> bool:
 def decode_block(lines: list[str], *, max_nesting: int) -> list[dict[str, Raw]] | None:
     """What `decode_object` gives for each line, decoded at once; None where that cannot be said.
 
-    All lines are decoded as one array, with the word NaN between them, which is in none of them
-    and which no JSON text can stand for. When the array is one object and one such mark by turns,
-    no line has run into another, and each object is what its line would give by itself.
+    All lines are decoded as one array, with the word NaN between them, which no JSON text can
+    stand for; where a line holds it, nothing can be said. When the array is one object and one
+    such mark by turns, no line has run into another, and each object is what its line would give
+    by itself.
     """
     count = len(lines)
     text = f"[{',NaN,'.join(lines)}]"
