@@ -109,6 +109,7 @@ class Run:
                 drain=self._drain,
                 keep=client.keep,
                 tell_attempt=tell_attempt,
+                note_most=self._outputs.note_most_in_flight,
                 limits=settings.limits,
                 rate=settings.rate,
                 backoff=Backoff(settings.backoff_base, settings.backoff_max, clock.wall),
@@ -198,7 +199,7 @@ class Run:
         if isinstance(admitted, Outcome):
             self._writer.note(admitted)
             return None
-        if admitted is not None and self._result_unknown and admitted.row.earlier is None:
+        if admitted is not None and self._result_unknown:
             self._result_unknown -= 1
             self.summary.traffic.unknown_repeats += 1
         return admitted
@@ -264,10 +265,11 @@ class Run:
         except OutputError as error:
             summary.stops.append(file_stop(error))
         try:
+            not_reached = 0 if summary.all_read else self._result_unknown
             end = RunEnd(
                 summary.run,
                 summary.as_dict(),
-                pool.traffic.result_unknown,
+                pool.traffic.result_unknown + not_reached,
                 summary.all_read,
                 summary.failed,
             )

@@ -50,7 +50,6 @@ class Run:
     settled: int = 0
     ends: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
-    first_sent: int = 0
     written: int = 0
 
     @property
@@ -169,7 +168,6 @@ class JobModel:
         run.ends[end] += 1
         if isinstance(row, Cells) and sendable(row):
             run.sent[row.id] += 1
-            run.first_sent += was is None
         run.written += end in BAD and (was is None or corrects is not None)
         self.note(row, end, was, corrects)
 

@@ -470,10 +470,11 @@ async def steady(api: Simulator) -> int:
 async def test_a_slow_consumer_slows_the_upload_down(rows, settings):
     """It is not flooded: what waits for it is bounded, and nothing of it is lost."""
     async with Simulator(Behaviour()) as api:
-        async with OpenUpload(rows(1500), settings=settings(api), environment=ACCOUNT) as run:
+        given = settings(api, concurrency=20)
+        async with OpenUpload(rows(1500), settings=given, environment=ACCOUNT) as run:
             outcomes = aiter(run)
             seen = [await anext(outcomes)]
-            assert 1000 <= await steady(api) <= 1000 + 2 * Settings().concurrency
+            assert 1000 <= await steady(api) <= 1000 + 2 * 20
             seen += [outcome async for outcome in outcomes]
         assert api.stats.requests == 1500
     assert sorted(outcome.row.number for outcome in seen) == list(range(1, 1501))

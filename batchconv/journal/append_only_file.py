@@ -134,7 +134,7 @@ class AppendOnlyFile:
                 os.ftruncate(self._fd, size)
                 self.size = size
         except OSError as error:
-            raise _cannot(self.path, error) from None
+            raise unwritten(self.path, error) from None
 
     def discard(self) -> None:
         """Close it, and remove it if this run made it and wrote nothing."""
@@ -151,7 +151,7 @@ class AppendOnlyFile:
     def write(self, lines: bytes) -> None:
         """Add whole lines, or none of them."""
         if self._broken is not None:
-            raise _cannot(self.path, self._broken)
+            raise unwritten(self.path, self._broken)
         left = memoryview(lines)
         self._synced = False
         try:
@@ -159,7 +159,7 @@ class AppendOnlyFile:
                 left = left[os.write(self._fd, left) :]
         except OSError as error:
             self._cut_back(error)
-            raise _cannot(self.path, error) from None
+            raise unwritten(self.path, error) from None
         self.size += len(lines)
 
     def _cut_back(self, error: OSError) -> None:
@@ -181,7 +181,7 @@ class AppendOnlyFile:
                     if error.errno not in _NOT_A_DISK:
                         self._lost = error
         if self._lost is not None:
-            raise _cannot(self.path, self._lost)
+            raise unwritten(self.path, self._lost)
 
     def close(self) -> None:
         """Push to the disk and close."""
@@ -203,7 +203,8 @@ def unopened(path: str, error: OSError | ValueError, option: str) -> BatchconvEr
     return UsageError(told, hint=f"name another file with {option}, in a folder that exists")
 
 
-def _cannot(path: str, error: OSError) -> OutputError:
+def unwritten(path: str, error: OSError) -> OutputError:
+    """The error for an output that was open and cannot be written any more."""
     return OutputError(
         f"{path} cannot be written: {error.strerror or 'unknown error'}",
         hint="free some space or fix the permissions; what was written so far is good",

@@ -166,6 +166,11 @@ class Outputs:
         self._sink = self._open()
         old.close()
 
+    def note_most_in_flight(self, rows: int) -> None:
+        """So many rows are in flight, the most of this run; raises OutputError."""
+        if self._runs is not None:
+            self._runs.note_most_in_flight(rows)
+
     def write(self, outcomes: Sequence[Outcome]) -> None:
         """Write the lines that settle rows, all or none; raises OutputError."""
         self._results.write(outcomes)

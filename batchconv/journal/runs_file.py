@@ -2,6 +2,10 @@
 
 A start without an end is a crash. What cannot be read of it is passed over: it proves nothing
 about rows, for which the journal alone counts.
+
+A row is in flight from when it is first sent until its outcome is written. How many there were at
+most stands in the start line and is raised there, in its place, before more are sent: for after a
+crash nobody knows the outcome of those, and a resume sends them again.
 """
 
 from __future__ import annotations
@@ -14,10 +18,11 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from batchconv.errors import BatchconvError
-from batchconv.journal.append_only_file import AppendOnlyFile
+from batchconv.journal.append_only_file import AppendOnlyFile, unwritten
 from batchconv.journal.reader import end_of_lines
 
 _LONGEST = 1 << 26  # bytes of a file that is read
+_DIGITS = 9  # that most_in_flight has space for
 
 
 class RunStart(NamedTuple):
@@ -28,6 +33,7 @@ class RunStart(NamedTuple):
         command: `upload`, `resend`, `dismiss`.
         inputs: as they were named.
         options: by name; no secrets.
+        most_in_flight: rows; raised in the file while the run goes on.
     """
 
     run: str
@@ -36,6 +42,7 @@ class RunStart(NamedTuple):
     inputs: list[str]
     target: str
     options: dict[str, Any]
+    most_in_flight: int = 0
 
 
 class RunEnd(NamedTuple):
@@ -43,7 +50,7 @@ class RunEnd(NamedTuple):
 
     Attributes:
         summary: as `--summary` writes it.
-        result_unknown: rows left unsent that the API may have accepted all the same.
+        result_unknown: rows without an outcome that the API may have accepted all the same.
         all_read: it came to the end of its input.
         failed_rows: the failed-rows files that it has written.
     """
@@ -72,6 +79,8 @@ class RunsFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self._before: int | None = None  # bytes that were there when a run began
+        self._file: int | None = None  # of the run that has begun
+        self._most_at = 0  # where its most_in_flight stands
 
     def read(self) -> list[JobRun]:
         """All runs, in the order in which they started; none where there is no such file."""
@@ -101,13 +110,29 @@ class RunsFile:
                         _texts(found.get("failed_rows")),
                     )
                 else:
-                    yield RunStart(*(found[name] for name in RunStart._fields))
+                    start = RunStart(*(found[name] for name in RunStart._fields))
+                    yield start._replace(most_in_flight=int(start.most_in_flight))
             except (ValueError, KeyError, TypeError, RecursionError):
                 continue
 
     def begin(self, start: RunStart) -> None:
         """Write that a run starts; raises OutputError."""
-        self._write(start._asdict())
+        told, most = start._asdict(), start.most_in_flight
+        line = json.dumps(told).removesuffix(f"{most}}}") + f"{most:{_DIGITS}}}}"
+        self._most_at = self._write(line) - len("}\n") - _DIGITS
+        try:
+            self._file = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise unwritten(self.path, error) from None
+
+    def note_most_in_flight(self, rows: int) -> None:
+        """So many rows are in flight, the most of this run; raises OutputError."""
+        if self._file is None:
+            return
+        try:
+            os.pwrite(self._file, f"{rows:{_DIGITS}}".encode(), self._most_at)
+        except OSError as error:
+            raise unwritten(self.path, error) from None
 
     def end(self, end: RunEnd) -> None:
         """Write that a run has ended; raises OutputError."""
@@ -116,10 +141,12 @@ class RunsFile:
             "all_read": end.all_read,
             "failed_rows": [*end.failed_rows],
         }
-        self._write({**end.summary, **more})
+        self._close()
+        self._write(json.dumps({**end.summary, **more}))
 
     def take_back(self) -> None:
         """Remove the start of a run that does not take place, and the file if that began it."""
+        self._close()
         if self._before is None:
             return
         # Why the run does not take place is what has to be shown, not that this fails as well.
@@ -132,13 +159,20 @@ class RunsFile:
             if not self._before:
                 os.unlink(self.path)  # noqa: PTH108 - a path may be any text here
 
-    def _write(self, line: Mapping[str, Any]) -> None:
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _write(self, line: str) -> int:
+        """Add a line; the size of the file with it."""
         file = AppendOnlyFile(self.path)
         try:
             file.cut(self._end_of_lines())  # a crash may have torn the last one
             if self._before is None:
                 self._before = file.size
-            file.write(json.dumps(line).encode() + b"\n")
+            file.write(line.encode() + b"\n")
+            return file.size
         finally:
             file.close()
 

@@ -24,7 +24,6 @@ from batchconv.reading.columns import Recognised
 from batchconv.reading.formats import Aside
 from batchconv.reading.sources import shown_input
 from batchconv.sending.open_files import check_concurrency
-from batchconv.sending.traffic import MOST_FOUND
 from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport
 from batchconv.settings.options import Settings
 from batchconv.telemetry.events import AsAsked
@@ -185,15 +184,14 @@ def check_target(journal: Journal, path: str, name: str) -> None:
 def rows_of_unknown_result(runs: Iterable[JobRun]) -> int:
     """Rows that earlier runs may have sent with an unknown result, at most.
 
-    A run that ended has counted them; one that crashed had no more than were in flight.
+    A run that ended has counted them; one that crashed may have sent all that were in flight.
     """
     result_unknown = 0
     for run in runs:
         if run.end is not None:
             result_unknown = run.end.result_unknown
         else:
-            in_flight = run.start.options.get("concurrency")
-            result_unknown += in_flight if isinstance(in_flight, int) else MOST_FOUND
+            result_unknown += run.start.most_in_flight
     return result_unknown
 
 

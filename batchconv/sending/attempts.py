@@ -56,6 +56,7 @@ class Attempts:
             not to be sent any more.
         stop: called when the account or the address refuses.
         tell_attempt: called with every exchange that was not accepted.
+        note_most: called with how many rows are in flight when they are to be more than ever
 
     Attributes:
         stopping: what is waiting for a retry is left as it is.
@@ -72,6 +73,7 @@ class Attempts:
         turn_away: TurnAway,
         stop: Callable[[Stop], None],
         tell_attempt: TellAttempt,
+        note_most: Callable[[int], None],
     ) -> None:
         self.stopping = False
         self.exchanging: set[asyncio.Task[Any] | None] = set()
@@ -82,6 +84,8 @@ class Attempts:
         self._tell_attempt = tell_attempt
         self._judge = judge
         self._turn_away = turn_away
+        self._note_most = note_most
+        self._rows = self._most_rows = 0  # in flight
 
     async def make(self, delivery: Delivery, *, probe: bool = False) -> Judged | None:
         """One attempt; None when the row has to wait until an outage is over.
@@ -151,7 +155,16 @@ class Attempts:
         )
         return judged
 
+    def settled(self, delivery: Delivery) -> None:
+        """The outcome of a row is written."""
+        self._rows -= delivery.exchanges > 0
+
     def _count(self, delivery: Delivery) -> None:
+        if not delivery.exchanges:
+            if self._rows == self._most_rows:
+                self._note_most(self._rows + 1)
+                self._most_rows += 1
+            self._rows += 1
         self._traffic.requests += 1
         self._traffic.retries += delivery.exchanges > 0
         delivery.exchanges += 1

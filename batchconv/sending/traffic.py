@@ -25,7 +25,7 @@ class Limits:
         most_found: what may be found to be best, at most.
     """
 
-    concurrency: int | None = 20
+    concurrency: int | None = None
     max_attempts: int = 5
     patience: float = 900.0
     most_found: int = MOST_FOUND
@@ -35,10 +35,10 @@ class Limits:
         """Requests in flight at once, at most."""
         return self.most_found if self.concurrency is None else self.concurrency
 
-    @property
-    def most_waiting(self) -> int:
-        """Rows that may wait for a retry before reading pauses."""
-        return max(1_000, 10 * (self.concurrency or 0))
+
+def most_waiting(width: int) -> int:
+    """Rows that may wait for a retry before reading pauses, with so many requests in flight."""
+    return max(1_000, 10 * width)
 
 
 MOST_PAUSES = 1_000

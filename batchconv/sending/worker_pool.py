@@ -24,7 +24,7 @@ from batchconv.sending.limits.circuit_breaker import probe_waits
 from batchconv.sending.retry import Backoff, retry_loop
 from batchconv.sending.stops import Stop, error_stop
 from batchconv.sending.task_set import TaskSet
-from batchconv.sending.traffic import Limits, Traffic
+from batchconv.sending.traffic import Limits, Traffic, most_waiting
 from batchconv.vonage.verdicts import Judged, Verdict
 
 GRACE = 5.0
@@ -43,11 +43,11 @@ class Pool:
             not to be sent any more.
         drain: asked after each outcome what to wait for before more is taken, if anything.
         tell_attempt: called with every exchange that was not accepted.
+        note_most: called with how many rows are in flight when they are to be more than ever
         keep: called with how many connections are of use whenever that changes.
         rate: requests a second, retries counted in; None for no limit.
         backoff: how long a retry waits.
-        clock: monotonic seconds.
-        wall: Unix seconds, for a `Retry-After` that is a date.
+        clock, wall: monotonic seconds; Unix seconds, for a `Retry-After` that is a date.
 
     Attributes:
         gate: what all requests pass.
@@ -66,15 +66,14 @@ class Pool:
         drain: Callable[[], Awaitable[None] | None] = lambda: None,
         keep: Callable[[int], None] = lambda _: None,
         tell_attempt: TellAttempt = lambda *_: None,
+        note_most: Callable[[int], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.traffic = Traffic()
         self.stops: list[Stop] = []
-        self._settle = settle
-        self._drain = drain
-        self._limits = limits
-        self._backoff = backoff
+        self._settle, self._drain = settle, drain
+        self._limits, self._backoff = limits, backoff
         self.gate = AdmissionGate(
             limits, rate, self.traffic, self.stop, keep=keep, clock=clock, wall=wall
         )
@@ -86,13 +85,13 @@ class Pool:
             turn_away=turn_away,
             stop=self.stop,
             tell_attempt=tell_attempt,
+            note_most=note_most,
         )
         self._workers = 0
         self._retrying = 0  # tasks, one for each row that is waiting for a retry
         self._orders = count()
         self._held = HeldRows()
-        self._probing = False
-        self._exhausted = False
+        self._probing = self._exhausted = False
         self._room = asyncio.Event()  # set while fewer rows wait for a retry than may
         self._room.set()
         self._tasks = TaskSet(lambda error: self.stop(error_stop(error)))
@@ -180,7 +179,7 @@ class Pool:
         In an outage rows are read on and kept, up to a bound: its probes want them fresh.
         """
         while not self._attempts.stopping:
-            full = len(self._held.fresh) + self.traffic.waiting >= self._limits.most_waiting
+            full = len(self._held.fresh) + self.traffic.waiting >= most_waiting(self.gate.width)
             if self._exhausted or (self.gate.outage and full):
                 return None
             conversion = await self._take()
@@ -260,7 +259,7 @@ class Pool:
 
     def _count_waiting(self) -> None:
         self.traffic.waiting = self._retrying + len(self._held.tried)
-        if self.traffic.waiting < self._limits.most_waiting:
+        if self.traffic.waiting < most_waiting(self.gate.width):
             self._room.set()
         else:
             self._room.clear()
@@ -298,3 +297,4 @@ class Pool:
         finally:
             self._settling.discard(delivery.task)
         delivery.settled = True
+        self._attempts.settled(delivery)

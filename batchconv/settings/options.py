@@ -166,7 +166,7 @@ class Settings(ReadSettings):
         help="Requests per second, including retries; none for no limit.",
     )  # fmt: skip
     concurrency: int | None = option(
-        20, "--concurrency", group=RATE, parse=read_concurrency, metavar="N|auto", shown="20",
+        None, "--concurrency", group=RATE, parse=read_concurrency, metavar="N|auto", shown="auto",
         help="Requests in flight at the same time; auto finds the best number.",
     )  # fmt: skip
     workers: int | None = option(

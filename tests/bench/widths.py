@@ -1,4 +1,4 @@
-"""`--concurrency auto` beside the best of fixed numbers, on a virtual clock, in two minutes."""
+"""`--concurrency auto` beside the best of fixed numbers, on a virtual clock, in some minutes."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from itertools import pairwise
 import pytest
 
 from batchconv.model import Reply
-from batchconv.sending.limits.adaptive_concurrency import START, AdaptiveConcurrency
+from batchconv.sending.limits.adaptive_concurrency import START, START_AGAIN, AdaptiveConcurrency
+from batchconv.sending.limits.throttling import Throttling
 from batchconv.sending.traffic import MOST_FOUND, Limits
 from tests.models import Sending, Server
 
@@ -112,9 +113,15 @@ def window(width: AdaptiveConcurrency, now: float, latency: float, *, trouble: i
     return moments[-1] + latency
 
 
+def begun_again() -> AdaptiveConcurrency:
+    width = AdaptiveConcurrency(MOST_FOUND)
+    width.refused(0.0, 0.0, 0.0)
+    return width
+
+
 def grown(windows: int, latency: float = 0.05) -> tuple[AdaptiveConcurrency, float]:
-    """A limit that has doubled so often, and when it had."""
-    width, now = AdaptiveConcurrency(MOST_FOUND), 0.0
+    """A limit that has doubled so often since it began again, and when it had."""
+    width, now = begun_again(), 0.0
     for _ in range(windows):
         now = window(width, now, latency)
     return width, now
@@ -207,15 +214,15 @@ def test_a_refusal_during_a_look_is_about_the_limit_that_is_kept():
 
 def test_refusals_that_tell_nothing_of_latency_do_not_hold_it_up():
     """Of each three requests one is answered, and two are refused for the pace alone."""
-    width, now = AdaptiveConcurrency(MOST_FOUND), 0.0
+    width, now = begun_again(), 0.0
     for number in range(300):
         now += 0.01
-        width.entered(now, START)
+        width.entered(now, START_AGAIN)
         if number % 3:
             width.overlook(now, now + 0.05)
         else:
             width.reply(now, now + 0.05, trouble=False)
-    assert width.limit > START
+    assert width.limit > START_AGAIN
 
 
 def test_what_leaves_at_once_after_growth_does_not_count():
@@ -227,3 +234,32 @@ def test_what_leaves_at_once_after_growth_does_not_count():
         assert not width.reply(now, now + 1.0, trouble=False)
     window(width, now + 0.001, 0.05)
     assert width.limit == 64
+
+
+@pytest.mark.parametrize("rate", [None, 20.0])
+@pytest.mark.parametrize("latency", [0.05, 5.0])
+@pytest.mark.parametrize("rows", [10, 50, 200])
+def test_it_takes_no_longer_than_twenty_in_flight_from_the_first_row_on(rows, latency, rate):
+    fixed, found = (
+        Sending(Server(latency=latency), Limits(limit), rate=rate, rows=rows).run().ended
+        for limit in (20, None)
+    )
+    assert found <= fixed + 0.001
+
+
+@pytest.mark.parametrize("refusal", [Reply(429, 0.0), Reply(503, 0.0)])
+def test_when_the_first_are_refused_it_begins_again_with_fewer(refusal):
+    server = Server(latency=0.2, most_at_once=8, refusal=refusal)
+    widths: list[int] = []
+    look = (0.1, lambda pool: widths.append(pool.gate.width))
+    Sending(server, Limits(None), seconds=0.3, events=[look]).run()
+    assert widths == [START_AGAIN]
+
+
+def test_refusals_of_a_rate_that_needs_few_in_flight_are_not_blamed_on_their_number():
+    width = AdaptiveConcurrency(MOST_FOUND)
+    throttling = Throttling(max)
+    throttling.refused(0.1, 0.2, None, START_AGAIN, width)
+    assert width.limit == START
+    throttling.refused(0.1, 0.2, None, START_AGAIN + 1, width)
+    assert width.limit == START_AGAIN

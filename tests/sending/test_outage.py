@@ -176,7 +176,7 @@ def test_a_resume_after_an_outage_sends_what_was_left(tmp_path):
 def test_the_run_says_what_the_last_replies_were(tmp_path, replies, said):
     replies = [replies[0], replies[-1]]
     job = Job(tmp_path, lambda *_: replies[len(job.sent) % 2]).write(ids("300 good"))
-    (stop,) = job.upload(give_up_after=600.0).stops
+    (stop,) = job.upload(give_up_after=600.0, concurrency=20).stops
     assert stop.why == f"no row got a final answer for 10 min; {said}"
 
 

@@ -308,7 +308,8 @@ def test_a_defect_stops_the_run_and_tells_where_but_not_what():
 
 
 def test_requests_leave_at_the_rate_retries_counted_in():
-    bench = Bench(100, {n: [again(wait="1"), OK] for n in range(1, 101, 2)}, rate=10.0).run()
+    script = {n: [again(wait="1"), OK] for n in range(1, 101, 2)}
+    bench = Bench(100, script, Limits(20), rate=10.0).run()
     times = sorted(at for at, _ in bench.sent)
     assert len(times) == 150
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]

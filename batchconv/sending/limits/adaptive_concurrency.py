@@ -6,7 +6,8 @@ from math import inf, sqrt
 
 from batchconv.sending.limits.latency_sample import Latency, LatencySample
 
-START = 4
+START, START_AGAIN = 20, 4
+"""What it begins with, and what with when those were too many."""
 
 _TROUBLE_AT_LEAST = 3  # replies in trouble before they are believed
 _TROUBLE = 0.1  # more of them than usual, as a share
@@ -26,6 +27,7 @@ _FEW, _SOME, _MANY = 15, 30, 30  # requests of a sample: doubling, otherwise, in
 class AdaptiveConcurrency:
     """An adaptive limit, in the manner of Vector's controller and Netflix' limits.
 
+    It begins with twenty, and begins again with four when some of the first are refused or fail.
     The limit grows only when it was reached without pressure: it doubles until latency rises,
     and goes up by a twentieth from then on, by more and more while that does no harm. It shrinks
     when more replies than usual are refusals or errors, or when latency has risen. A size that
@@ -43,12 +45,14 @@ class AdaptiveConcurrency:
 
     Attributes:
         limit: requests that may be in flight now.
+        new: it has just begun, and nothing has proved right yet.
     """
 
     def __init__(self, most: int) -> None:
         self.limit = min(START, most)
         self._most = most
         self._growth = _DOUBLING
+        self.new = True
         self._good = 0  # the limit before it grew the last time; 0 when that has proved right
         self._kept = 0  # the limit that is to be again after a look; 0 when this is none
         self._peak = 0  # the largest limit since the last look
@@ -104,7 +108,7 @@ class AdaptiveConcurrency:
         if trouble:
             self._in_trouble += 1
             if self._too_much_trouble():
-                self._step_back(now, 0.0, least=START)
+                self._step_back(now, 0.0, least=START_AGAIN)
                 return True
         return self._sample.answered(left, now, trouble=trouble) and self._judge(now)
 
@@ -124,7 +128,7 @@ class AdaptiveConcurrency:
         if self._in_trouble < _TROUBLE_AT_LEAST:
             return False
         # A limit that has just grown is the likely cause; otherwise it may be mere chance.
-        chance = (1 if self._good else 2) / sqrt(self._replies)
+        chance = (1 if self._good else 2) * (1 + 2 * self._usual_trouble) / sqrt(self._replies)
         return self._in_trouble / self._replies > self._usual_trouble + _TROUBLE + chance
 
     def _note_trouble(self) -> None:
@@ -134,6 +138,10 @@ class AdaptiveConcurrency:
 
     def _step_back(self, now: float, pause: float, least: int = 1) -> None:
         self._note_trouble()
+        if self.new:
+            self.new = False
+            self._set(min(START_AGAIN, self.limit), now)
+            return
         self._growth = _CAREFUL
         self._hold_until = now + pause + max(_HOLD, _COST * pause)
         before = self.lasting
@@ -154,6 +162,7 @@ class AdaptiveConcurrency:
 
     def _judge(self, now: float) -> bool:
         """Close the window; True when the limit has changed by it."""
+        self.new = False
         self._note_trouble()
         sample, reached, before = self._sample, self._reached, self.limit
         self._good = 0
@@ -169,7 +178,7 @@ class AdaptiveConcurrency:
         if recent <= near:
             self._quiet_at = now  # there is no queue now
         if self._is_doubtful(now, slow=recent > slower):
-            self._set(min(before, max(START, before // _LOOK)), now, kept=before)
+            self._set(min(before, max(START_AGAIN, before // _LOOK)), now, kept=before)
         elif recent > slower:
             self._shrink(near / recent, now)
         elif recent > near:
@@ -185,7 +194,7 @@ class AdaptiveConcurrency:
             self._recent = Latency()  # what was true of half the limit
         self._recent.add(sample)
         lower = self._recent.seconds < self._quiet.seconds * (1 if doubling else 0.8)
-        if self.limit <= START or lower:
+        if self.limit <= START_AGAIN or lower:
             self._quiet.add(sample)
             self._quiet_at = now
 

@@ -43,11 +43,10 @@ class LatencySample:
 
     def answered(self, left: float, now: float, *, trouble: bool) -> bool:
         """The request that left at *left* was answered *now*; True when the sample is done."""
-        if not self._first <= left <= self._last:
-            return False
-        self._answered += 1
-        if not trouble:
-            self._latencies.append(now - left)
+        if self._first <= left <= self._last:
+            self._answered += 1
+            if not trouble:
+                self._latencies.append(now - left)
         return self._last < inf and self._answered >= _ANSWERED * self._count
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
-from batchconv.sending.limits.adaptive_concurrency import AdaptiveConcurrency
+from batchconv.sending.limits.adaptive_concurrency import START_AGAIN, AdaptiveConcurrency
 from batchconv.sending.limits.chance import Chance, Finding
 from batchconv.sending.limits.pace_search import ENOUGH, LONG, PaceSearch, Refusal
 
@@ -153,8 +153,10 @@ class Throttling:
             if left < self._reopened:
                 return 0.0, False  # it left before the last refusal was heard of
             if concurrency is not None and self._too_many_at_once(beside, concurrency):
+                if not concurrency.new:
+                    self._opened, self._accepted = now, 0
                 concurrency.refused(left, now, asked or 0.0)
-                self._opened, self._reopened, self._accepted = now, now, 0
+                self._reopened = now
                 self._until = now + (asked or 0.0)
                 return asked or 0.0, False
             if self._is_chance(left, now, asked):
@@ -193,10 +195,12 @@ class Throttling:
                 self.search = PaceSearch()
 
     def _too_many_at_once(self, beside: int, concurrency: AdaptiveConcurrency) -> bool:
-        """Whether the limit has just grown, or more are in flight than ever got through.
+        """Whether the limit is new, or has just grown, or more are in flight than ever got through.
 
         And there is no pace that explains it.
         """
+        if concurrency.new:
+            return beside > START_AGAIN
         if self.search.pace is not None or self._known < _KNOWN:
             return False
         return concurrency.on_trial or beside > self._most_beside

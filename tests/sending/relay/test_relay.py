@@ -395,7 +395,7 @@ def test_a_run_without_workers_for_too_long_stops_and_the_server_is_not_blamed(t
             link.kill()
 
     job = Job(tmp_path).write(ids(500)).through(launcher, patience=120.0)
-    summary = job.upload(events=[(1.0, kill_all)], give_up_after=120.0)
+    summary = job.upload(events=[(1.0, kill_all)], give_up_after=120.0, concurrency=20)
     assert summary.exit_code == ExitCode.LIMIT
     (stop,) = summary.stops
     assert stop.why.startswith("no worker could be started for 2 min")
