@@ -109,10 +109,12 @@ def _counts(findings: Findings, max_age: float | None) -> Iterator[str]:
 def _reasons(findings: Findings) -> Iterator[str]:
     for reason, count in findings.reasons.most_common():
         yield f"{count} invalid: {reason}"
-        if reason in findings.proposals:
-            yield f"  try {findings.proposals[reason]}"
+        proposal = findings.proposals.get(reason)
+        if proposal is not None:
+            yield f"  try {proposal}"
         for example in findings.examples[reason]:
-            yield f"  {example}"
+            # What to do, which follows, has been said.
+            yield f"  {example}" if proposal is None else f"  {str(example).partition('; ')[0]}"
 
 
 def _columns(findings: Findings) -> Iterator[str]:

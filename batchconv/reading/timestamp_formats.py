@@ -25,7 +25,8 @@ _DAY_OF = {name[:3]: number for number, name in enumerate(_DAYS)}
 
 SHORT_MONTH, SHORT_DAY = "|".join(_MONTH_OF), "|".join(_DAY_OF)
 OFFSET = r"[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2})?)?"
-_ZONE = rf"{OFFSET}|[A-Za-z][A-Za-z_]*(?:[/+-][A-Za-z0-9_:+/-]*)?"
+# JavaScript has the zone's name behind it, in parentheses: it says nothing more.
+_ZONE = rf"(?:{OFFSET}|[A-Za-z][A-Za-z_]*(?:[/+-][A-Za-z0-9_:+/-]*)?)(?: \([^()]*\))?"
 
 # Directive → what it tells, and what it looks like. Digits: how many, at least and at most.
 _DIGITS = {
@@ -218,6 +219,7 @@ def zone_of(text: str) -> tzinfo:
         LookupError: it names no zone, or leaves open which.
         ValueError: the offset is none that a zone can have.
     """
+    text = text.partition(" (")[0]
     if text.upper() in ("UTC", "GMT", "UT", "Z"):
         return UTC
     match = _OFFSET.fullmatch(text) or _NAMED_OFFSET.fullmatch(text)

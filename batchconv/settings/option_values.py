@@ -142,7 +142,8 @@ def read_delimiter(text: str) -> str:
     mark = {"tab": "\t", "\\t": "\t"}.get(text, text)
     if number := re.fullmatch(r"\\(?:([0-7]{3})|x([0-9a-fA-F]{2}))", text):
         mark = chr(int(number[1], 8) if number[1] else int(number[2], 16))
-    if len(mark) != 1 or mark in '"\r\n':
+    # With NUL between one-letter names, a header would look like UTF-16.
+    if len(mark) != 1 or mark in '"\r\n\0':
         raise ValueError(f"{text!r} is not a delimiter; write one character, or tab")
     return mark
 

@@ -160,6 +160,12 @@ def test_lines_quoted_as_a_whole_are_told_with_the_command_that_unquotes_them(re
     assert unquoted.stdout == b'message_id,delivered,note\na,1,"b, c"\n'
 
 
+def test_cells_in_single_quotes_are_told_with_the_command_that_reads_them(read):
+    with pytest.raises(ColumnError, match="single quotes") as caught:
+        read("'message_id','delivered'\n'a',1\n")
+    assert str(caught.value.hint).startswith("tr \"'\" '\"' < ")
+
+
 def test_bytes_in_the_header_that_do_not_decode_are_told_with_an_encoding(read):
     with pytest.raises(UsageError, match="holds bytes that are not UTF-8") as caught:
         read("message_id,delivered,été\na,1,x\n".encode("windows-1252"))

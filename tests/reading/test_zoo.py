@@ -403,6 +403,25 @@ ZOO: dict[str, tuple[str, bytes, dict[str, object]]] = {
             ),
         },
     ),
+    "Elasticsearch, the answer to a search": (
+        "answer.json",
+        b'{"took":3,"hits":{"total":{"value":2},"hits":[{"_id":"a1b2c3d4","_source":{"message_id":'
+        b'"0A00000001","delivered":true,"timestamp":"2026-11-20T06:08:15Z"}},{"_id":"a1b2c3d5",'
+        b'"_source":{"message_id":"0A00000002","delivered":false,"timestamp":null}}]}}',
+        {
+            "map": (
+                ("message_id", "hits.hits._source.message_id"),
+                ("delivered", "hits.hits._source.delivered"),
+                ("timestamp", "hits.hits._source.timestamp"),
+            ),
+        },
+    ),
+    "JavaScript's Date, as text": (
+        "node.csv",
+        b"message_id,delivered,timestamp\n0A00000001,true,"
+        b"Fri Nov 20 2026 07:08:15 GMT+0100 (Central European Standard Time)\n0A00000002,false,\n",
+        {"timestamp_format": "%a %b %d %Y %H:%M:%S %Z"},
+    ),
     "by hand, with a blank behind each comma": (
         "hand.csv",
         b'message_id, delivered, timestamp, note\n0A00000001, yes, 2026-11-20 06:08:15, "a, b"\n'
@@ -468,6 +487,20 @@ def test_other_shapes_of_pandas_are_named_as_well(tmp_path, text):
     path = tmp_path / "pandas.json"
     path.write_text(text)
     assert "orient='records', lines=True" in told(str(path), ReadSettings())
+
+
+def test_the_columns_of_rows_within_objects_are_named_from_the_outermost_on(tmp_path):
+    """Each command that is named leads to the next one, and the last one reads it."""
+    name, data, needed = ZOO["Elasticsearch, the answer to a search"]
+    (tmp_path / name).write_bytes(data)
+    maps: dict[str, str] = {}
+    while "no column holds" in (said := told(str(tmp_path / name), ReadSettings(map=maps))) or (
+        "name a column" in said
+    ):
+        new = dict(word.split("=") for word in said.split() if word.count("=") == 1)
+        assert new
+        maps |= new
+    assert tuple(maps.items()) == needed["map"]
 
 
 def test_the_place_of_an_id_within_objects_is_filled_in(tmp_path):

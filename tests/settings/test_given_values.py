@@ -36,6 +36,7 @@ from batchconv.settings.options import options_of
         {"map": {"id": "x"}},
         {"map": [("message_id",)]},
         {"delimiter": ";;"},
+        {"delimiter": "\0"},
         {"timezone": "Nowhere/Town"},
         {"results": ""},
         {"ledger": True},

@@ -246,7 +246,9 @@ class JsonRows(ObjectRows):
             mapped = {
                 field: column.removeprefix(around) for field, column in self._options.mapped.items()
             }
-            self._shapes = Shapes(mapped, delivered_given=self._options.delivered_given)
+            self._shapes = Shapes(
+                mapped, delivered_given=self._options.delivered_given, around=around
+            )
         return None if value is None else [self._row(value)]
 
     def _row(self, value: Value) -> Row:

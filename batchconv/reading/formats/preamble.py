@@ -11,6 +11,8 @@ from batchconv.errors import shell_line
 from batchconv.reading.columns import ColumnError, count_known, find_columns, require_columns
 from batchconv.reading.formats.dialect import USUAL, guess_delimiter
 
+_UNQUOTE = """sed 's/^"//; s/"$//; s/""/"/g'"""
+
 
 def refuse_preamble(
     source: str,
@@ -37,7 +39,12 @@ def refuse_preamble(
     if count_known(names, mapped.values()):
         return
     if len(names) == 1 and _known_within(names[0], mapped):
-        raise ColumnError("each line is in quotes, as if it were one cell", hint=_unquote(source))
+        raise ColumnError(
+            "each line is in quotes, as if it were one cell",
+            hint=_piped(source, "tr -d '\\r'", _UNQUOTE),
+        )
+    if all(name.strip().startswith("'") and name.strip().endswith("'") for name in names):
+        raise ColumnError("cells are in single quotes", hint=_piped(source, """tr "'" '"'"""))
     alone = sum(map(bool, map(str.strip, names))) <= 1
     for at, line in enumerate(lines):
         delimiter = guess_delimiter(line, mapped.values())
@@ -74,9 +81,8 @@ def _known_within(name: str, mapped: Mapping[str, str]) -> bool:
     )
 
 
-def _unquote(source: str) -> str:
-    """The command that takes the outer quotes off."""
-    if source == "-":
-        return "take the outer quotes off"
-    remove = """sed 's/^"//; s/"$//; s/""/"/g'"""
-    return shell_line(f"tr -d '\\r' < {shlex.quote(source)} | {remove} | batchconv upload -")
+def _piped(source: str, *programs: str) -> str:
+    """The command that reads an input through others."""
+    first, *others = programs
+    name = "FILE" if source == "-" else shlex.quote(source)
+    return shell_line(" | ".join([f"{first} < {name}", *others, "batchconv upload -"]))

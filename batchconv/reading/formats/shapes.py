@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
-from typing import cast
+from typing import TypeGuard, cast
 
 from batchconv.model import NO_FIELDS, Fault, Fields, Raw, Reason
+from batchconv.reading.column_hints import Candidates, map_option
 from batchconv.reading.columns import (
     ColumnError,
     ColumnPositions,
@@ -26,9 +27,12 @@ class Shapes:
     Args:
         mapped: field → key, as the user named them; a dotted one is a path into objects.
         delivered_given: objects without `delivered` are fine.
+        around: what a user has to write before a key, with a dot, where an array within objects
+            holds the rows.
     """
 
-    def __init__(self, mapped: dict[str, str], *, delivered_given: bool) -> None:
+    def __init__(self, mapped: dict[str, str], *, delivered_given: bool, around: str = "") -> None:
+        self._around = around
         self._mapped = mapped
         self._delivered_given = delivered_given
         self._paths = [(key, key.split(".")) for key in mapped.values() if "." in key]
@@ -52,8 +56,11 @@ class Shapes:
                 hint="write it with to_json(..., orient='records', lines=True)",
             )
         problem = self._problem_of_keys(found)
-        arrays = [key for key, value in found.items() if _is_of_objects(value)]
-        return wrapped(arrays[0]) if problem is not None and len(arrays) == 1 else problem
+        if problem is None:
+            return None
+        leaves = islice(_leaves(found), _MOST_LISTED)
+        arrays = [(path, value[0]) for path, value in leaves if _is_of_objects(value)]
+        return wrapped(*arrays[0]) if len(arrays) == 1 else problem
 
     def _problem_of_keys(self, found: dict[str, Raw]) -> ColumnError | None:
         names = self._names(found)
@@ -64,7 +71,7 @@ class Shapes:
         try:
             require_columns(
                 places,
-                [path for path, _ in leaves],
+                [self._around + path for path, _ in leaves],
                 self._mapped,
                 delivered_given=self._delivered_given,
                 records=[[value for _, value in leaves]],
@@ -133,15 +140,20 @@ def _is_of_pandas(found: Mapping[str, object]) -> bool:
     return by_column or ("0" in found and all(isinstance(one, dict) for one in inner))
 
 
-def wrapped(key: str) -> ColumnError:
-    """The rows stand in an array under *key* in an object."""
+def wrapped(path: str, row: Mapping[str, Raw] | None = None) -> ColumnError:
+    """The rows stand in an array at a *path* in an object; *row* is the first one, if known."""
+    leaves = list(islice(_leaves(dict(row or {})), _MOST_LISTED))
+    names = [name for name, _ in leaves]
+    called = [name for name in names if find_columns([name.rpartition(".")[2]], {}).message_id == 0]
+    candidates = Candidates(names, [[value for _, value in leaves]])
+    column = called[0] if called else candidates.message_id() or "message_id"
     return ColumnError(
-        f"the rows are in an array under {key!r} in an object",
-        hint=f"name a column in it, such as --map message_id={key}.message_id",
+        f"the rows are in an array under {path!r} in an object",
+        hint=f"name a column in it, such as {map_option('message_id', f'{path}.{column}')}",
     )
 
 
-def _is_of_objects(value: object) -> bool:
+def _is_of_objects(value: object) -> TypeGuard[list[dict[str, Raw]]]:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
