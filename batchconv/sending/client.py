@@ -93,7 +93,12 @@ class _Request(aiohttp.ClientRequest):
     It is not written to a connection on which an answer is already waiting. That answer belongs
     to none of our requests; it would be taken for the answer to this one, and every later answer
     for the one before it.
+
+    It has no headers but ours and those that HTTP wants.
     """
+
+    DEFAULT_HEADERS = {}  # noqa: RUF012 - nobody changes it
+    POST_METHODS = set()  # noqa: RUF012 - nobody changes it; those that get a Content-Type
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         """Write the request."""
@@ -164,7 +169,6 @@ class HttpClient:
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._ssl),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             headers={"User-Agent": f"batchconv/{__version__}", **own},
-            skip_auto_headers=("Content-Type", "Accept", "Accept-Encoding"),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,

@@ -155,23 +155,19 @@ class Pool:
 
     async def _work(self) -> None:
         try:
-            while await self._send_next():
+            while (delivery := await self._next()) is not None:
+                await self._send_one(delivery)
+                del delivery  # one that waits for its next row holds none
                 if self._workers < self.gate.width:
                     self._staff()
                 elif self._workers > self.gate.width:
                     return  # there are fewer places now: one less to queue for them
                 if (waiting := self._drain()) is not None:
                     await waiting
-                await self._room.wait()
+                if not self._room.is_set():
+                    await self._room.wait()
         finally:
             self._workers -= 1
-
-    async def _send_next(self) -> bool:
-        """One row; False when there is none. A worker that waits for its next row holds none."""
-        delivery = await self._next()
-        if delivery is not None:
-            await self._send_one(delivery)
-        return delivery is not None
 
     async def _next(self) -> Delivery | None:
         """The next row that has not been tried; None when there is nothing to do for a worker.
@@ -179,8 +175,7 @@ class Pool:
         In an outage rows are read on and kept, up to a bound: its probes want them fresh.
         """
         while not self._attempts.stopping:
-            full = len(self._held.fresh) + self.traffic.waiting >= most_waiting(self.gate.width)
-            if self._exhausted or (self.gate.outage and full):
+            if self._exhausted or (self.gate.outage and self._keeps_enough):
                 return None
             conversion = await self._take()
             if conversion is None:
@@ -192,6 +187,10 @@ class Pool:
             if not self._hold(delivery):
                 self._let_go(delivery)
         return None
+
+    @property
+    def _keeps_enough(self) -> bool:
+        return len(self._held.fresh) + self.traffic.waiting >= most_waiting(self.gate.width)
 
     async def _send_one(self, delivery: Delivery, *, probe: bool = False) -> None:
         """The first attempt, or a probe; what it comes to is settled or handed over."""

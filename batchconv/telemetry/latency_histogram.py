@@ -26,7 +26,7 @@ class LatencyHistogram:
 
     def add(self, seconds: float, times: int = 1) -> None:
         """Count a duration."""
-        self._buckets[math.floor(math.log(max(seconds, 1e-6)) * _STEPS)] += times
+        self._buckets[math.floor(math.log(seconds or 1e-6) * _STEPS)] += times
         self.count += times
         self.longest = max(self.longest, seconds)
 

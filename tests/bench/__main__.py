@@ -18,6 +18,7 @@ import click
 from tests.bench.bombs import bombs
 from tests.bench.columnar import columnar
 from tests.bench.figures import Figure, Scale, heading, write_json
+from tests.bench.instructions import instructions
 from tests.bench.limiters import limiters
 from tests.bench.pacing import auto, outage, throttled
 from tests.bench.peers import peers
@@ -37,6 +38,7 @@ BENCHES: dict[str, Bench] = {
     "retries": retries,
     "hiding": hiding,
     "cpu": cpu,
+    "instructions": instructions,
     "reading": reading,
     "columnar": columnar,
     "first": first,

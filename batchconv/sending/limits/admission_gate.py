@@ -170,7 +170,7 @@ class AdmissionGate:
             self._throttling.ended(admission.written)
             self._told.set()
         self._places.give_back()
-        if self._idle:
+        if self._budget.awaited and self._idle:
             self._budget.let_one_go()
 
     @property

@@ -21,6 +21,11 @@ class RetryBudget:
         self._left = _MOST
         self._queue: deque[asyncio.Future[None]] = deque()
 
+    @property
+    def awaited(self) -> bool:
+        """Whether a retry waits for it."""
+        return bool(self._queue)
+
     async def spend(self, *, idle: bool) -> None:
         """Wait until one more retry may leave; *idle* when hardly any is in flight."""
         if not self._queue and (self._left >= 1 or idle):
