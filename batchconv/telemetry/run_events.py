@@ -41,6 +41,8 @@ class Turns:
         if not self._started:
             self._started = True
             tell(logging.INFO, "run-started", "the run has started", **self._about)
+        if self._pause is not None and self._pause.why == snapshot.ended_in:
+            self._pause = None  # it is not over because the run is
         self._look_at_pause(snapshot.pause)
         if snapshot.workers is not None:
             self._look_at_workers(snapshot.workers)
@@ -50,8 +52,6 @@ class Turns:
         self._stops = max(self._stops, len(snapshot.stops))
 
     def end(self, snapshot: RunSnapshot) -> None:
-        if self._pause is not None and self._pause.why == snapshot.ended_in:
-            self._pause = None  # it is not over because the run is
         self.see(snapshot._replace(pause=None))
 
     def _look_at_pause(self, pause: Pause | None) -> None:

@@ -4,6 +4,7 @@ Servers are calculations and time is a clock that jumps, so that minutes pass at
 alike; all usual limiters are met in `python -m tests.bench --only limiters`.
 """
 
+import asyncio
 import random
 
 import pytest
@@ -149,3 +150,20 @@ def test_a_few_refusals_are_about_their_rows_and_many_silence_the_run():
         meanings.append(throttling.refused(number / 10, number / 10, None, 1, None))
     assert meanings[:11] == [(0.0, True)] * 11
     assert meanings[11] == (pytest.approx(0.1), False)
+
+
+@pytest.mark.parametrize("concurrency", [20, None])
+@pytest.mark.parametrize("rate", [None, 20.0])
+def test_a_proxy_that_refuses_every_connection_with_429_is_asked_less_and_less(rate, concurrency):
+    """Nothing is ever written then: what is refused is the way to the server."""
+    server, asked = Server(), []
+
+    async def refuse(*_: object, **__: object) -> Reply:
+        asked.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.01)
+        return Reply(429, 0.0, proxy=True, written=False)
+
+    server.send = refuse
+    Sending(server, Limits(concurrency, patience=120), rate=rate, rows=100).run()
+    assert sum(moment < 20 for moment in asked) < 400
+    assert sum(moment >= 20 for moment in asked) < 200

@@ -48,6 +48,20 @@ def test_an_outage_that_the_run_ends_in_is_not_told_as_over(tmp_path, told, even
     assert told()[0] == PAUSED
 
 
+class Often(Turns):
+    """Looks once more when the run has ended, and its files are not closed yet."""
+
+    def end(self, snapshot):
+        self.see(snapshot)
+        super().end(snapshot)
+
+
+def test_a_look_while_the_files_of_an_ended_run_are_closed_takes_no_outage_for_over(tmp_path, told):
+    job = Job(tmp_path, lambda *_: DOWN).write(f"m{n}" for n in range(100))
+    job.upload(Often(), give_up_after=30.0)
+    assert [event for event, _ in told()] == ["paused", "stopping"]
+
+
 def test_an_outage_that_is_over_is_told_as_over_also_when_the_run_ends_with_it(tmp_path, told):
     job = Job(tmp_path, lambda _, now: DOWN if now < 20 else OK).write(f"m{n}" for n in range(10))
     job.upload(Turns())

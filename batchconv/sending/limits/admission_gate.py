@@ -262,6 +262,8 @@ class AdmissionGate:
             )
         wall, left, beside = self._wall(), admission.left, admission.beside
         asked = retry_after(reply.retry_after, wall)
+        if admission.written is None:
+            self._throttling.never_written(left)
         meaning = self._throttling.refused(left, now, asked, beside, self._width)
         silence, admission.row_waits = meaning
         if silence:

@@ -43,6 +43,7 @@ class Throttling:
         # The pause, and what ends it.
         self._until = -inf
         self._times = 0  # refusals in a row, those in flight together counted once
+        self._heard = 0.0  # when the last of them was heard of
         self._pause = 0.0
         self._probe: float | None = None  # when the request left that finds out
         self._refused = 0.0  # when the first that was refused had left
@@ -79,6 +80,14 @@ class Throttling:
         self._sent += 1
         if self._times:
             self._probe, self._until = now, -inf
+
+    def never_written(self, left: float) -> None:
+        """A proxy refused a connection, and so a request that began to leave at that moment.
+
+        It finds out no less than one that was written; a refusal follows.
+        """
+        if self._times and left >= self._heard:
+            self._probe = left
 
     def pace(self, now: float) -> float | None:
         """Requests a second; None when nothing is known to be too much."""
@@ -168,6 +177,7 @@ class Throttling:
         else:
             self._still_silent = left
         self._times += 1
+        self._heard = now
         self._probe = None
         self._pause = self._next_pause(asked)
         self._until = now + self._pause
