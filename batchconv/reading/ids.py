@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Sequence
 from typing import cast
 
-from batchconv.model import Raw, Reason, show
-from batchconv.reading.unsendable import UnsendableError, number_text
+from batchconv.model import Fault, Raw, Reason, show
+from batchconv.reading.unsendable import UnsendableError, each, number_text
 
 # The blanks of Unicode (category Zs), and those that text editors and databases put at line ends.
 _BLANKS = " \t\r\n\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -91,11 +91,10 @@ class IdRules:
             )
         return self._number(raw)
 
-    def all(self, column: Sequence[Raw]) -> Sequence[str]:
+    def all(self, column: Sequence[Raw], refused: dict[int, Fault]) -> Sequence[str | None]:
         """The same for each of *column*, without leaving C where all is usual.
 
-        Raises:
-            UnsendableError: `one` refuses one of them.
+        What `one` refuses is None here, and its fault in *refused*.
         """
         if set(map(type, column)) == {str}:
             texts = cast("Sequence[str]", column)
@@ -104,7 +103,7 @@ class IdRules:
             sound = together.isalnum() and all(texts) and "--" not in joined
             if sound and self._not_ids.isdisjoint(texts):
                 return texts
-        return list(map(self.one, column))
+        return each(self.one, column, refused)
 
     def _number(self, raw: Raw) -> str:
         text = number_text(raw)

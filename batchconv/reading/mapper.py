@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from operator import attrgetter
@@ -22,7 +22,7 @@ from batchconv.model import (
 from batchconv.reading.ids import IdRules
 from batchconv.reading.timestamps import TimestampRules
 from batchconv.reading.truth import TruthRules
-from batchconv.reading.unsendable import NULL_MARKERS, UnsendableError
+from batchconv.reading.unsendable import NULL_MARKERS, UnsendableError, each
 
 _CHANNELS: dict[str, Channel] = {"sms": "sms", "voice": "voice"}
 _FIELDS, _FAULT = attrgetter("fields"), attrgetter("fault")
@@ -83,8 +83,8 @@ class Mapper:
                 row,
                 self._ids.one(message_id),
                 self._truth.one(delivered),
-                None if timestamp is None else self._timestamp(timestamp),
-                self.channel if channel is None else self._channel(channel),
+                self._timestamp(timestamp),
+                self._channel(channel),
             )
         except UnsendableError as problem:
             return _invalid(row, problem.fault)
@@ -94,31 +94,28 @@ class Mapper:
 
         Values are looked at by columns, and a column in which all is usual without leaving C.
         """
+        if any(map(_FAULT, rows)):
+            sound = iter(self.all([row for row in rows if row.fault is None]))
+            return [next(sound) if row.fault is None else _invalid(row, row.fault) for row in rows]
         if len(rows) < _MANY:
             return list(map(self, rows))
-        if any(map(_FAULT, rows)):
-            return self._halves(rows)
         ids, delivered, timestamps, channels = zip(*map(_FIELDS, rows), strict=True)
-        try:
-            columns = (
-                self._ids.all(ids),
-                self._truth.all(delivered),
-                self._all_timestamps(timestamps),
-                self._all_channels(channels),
-            )
-        except UnsendableError:
-            return self._halves(rows)  # one is invalid, and is looked for
-        return [*make_all(Conversion, zip(rows, *columns, strict=True))]
-
-    def _halves(self, rows: list[Row]) -> list[Conversion | Outcome]:
-        """So a few odd rows cost a look at some of their neighbours, and not at all of them."""
-        middle = len(rows) // 2
-        return self.all(rows[:middle]) + self.all(rows[middle:])
+        refused: dict[int, Fault] = {}
+        columns = (
+            self._ids.all(ids, refused),
+            self._truth.all(delivered, refused),
+            self._times.all(timestamps, refused)
+            if self.timestamps
+            else each(self._timestamp, timestamps, refused),
+            each(self._channel, channels, refused),
+        )
+        made: list[Conversion | Outcome] = [*make_all(Conversion, zip(rows, *columns, strict=True))]
+        for place, fault in refused.items():
+            made[place] = _invalid(rows[place], fault)
+        return made
 
     def _timestamp(self, raw: Raw) -> str | None:
-        return self._sendable(self._times.one(raw))
-
-    def _sendable(self, timestamp: str | None) -> str | None:
+        timestamp = self._times.one(raw)
         if timestamp is not None and not self.timestamps:
             raise UnsendableError(
                 Reason.TIMESTAMP_NOT_SENDABLE,
@@ -127,14 +124,9 @@ class Mapper:
             )
         return timestamp
 
-    def _all_timestamps(self, column: Sequence[Raw]) -> Sequence[str | None]:
-        found = self._times.all(column)
-        return found if self.timestamps else list(map(self._sendable, found))
-
-    def _all_channels(self, column: Sequence[Raw]) -> Sequence[Channel]:
-        return [self.channel if raw is None else self._channel(raw) for raw in column]
-
     def _channel(self, raw: Raw) -> Channel:
+        if raw is None:
+            return self.channel
         if isinstance(raw, str):
             text = raw.strip()
             if not text or text in self._nulls:

@@ -10,12 +10,11 @@ hour may lack their leading zero where no other digit stands beside them, as spr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 
 from batchconv.errors import UsageError
+from batchconv.reading.timezones import OFFSET
 
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august",
            "september", "october", "november", "december")  # fmt: skip
@@ -24,7 +23,6 @@ _MONTH_OF = {name[:3]: number for number, name in enumerate(_MONTHS, 1)}
 _DAY_OF = {name[:3]: number for number, name in enumerate(_DAYS)}
 
 SHORT_MONTH, SHORT_DAY = "|".join(_MONTH_OF), "|".join(_DAY_OF)
-OFFSET = r"[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2})?)?"
 # JavaScript has the zone's name behind it, in parentheses: it says nothing more.
 _ZONE = rf"(?:{OFFSET}|[A-Za-z][A-Za-z_]*(?:[/+-][A-Za-z0-9_:+/-]*)?)(?: \([^()]*\))?"
 
@@ -156,82 +154,8 @@ def moment_of(parts: Mapping[str, str | None]) -> datetime:
     return local
 
 
-class ManyTimes:
-    """Reads the times of a column that all have one format without an offset.
-
-    Of the hours in a column there are few: each is read once, by `moment_of`.
-
-    Args:
-        pattern: as `compile_format` gives it.
-    """
-
-    def __init__(self, pattern: re.Pattern[str]) -> None:
-        self._match = pattern.fullmatch
-        names = pattern.groupindex
-        self._of_hour = [name for name in names if name not in "MSf"]
-        self._below = [name for name in "MS" if name in names]
-        self._rest = ":00" * (2 - len(self._below))
-        self._hour = lru_cache(maxsize=1 << 14)(self._read_hour)  # a year and a half
-
-    def read(self, texts: Iterable[str]) -> list[str]:
-        """Each time as `yyyy-MM-dd HH:mm:ss`, in whatever zone it is.
-
-        Raises:
-            ValueError: one does not have the format, or is impossible.
-        """
-        return list(map(self._one, texts))
-
-    def _one(self, text: str) -> str:
-        match = self._match(text)
-        if match is None:
-            raise ValueError(text)
-        told = self._hour(match.group(*self._of_hour))
-        for name in self._below:
-            number = match[name]
-            if number > "59":
-                raise ValueError(text)
-            told += f":{number}"
-        return told + self._rest
-
-    def _read_hour(self, parts: tuple[str, ...]) -> str:
-        moment = moment_of(dict(zip(self._of_hour, parts, strict=True)))
-        return moment.isoformat(" ", "hours")
-
-
 def _day_of_year(year: int, day: int) -> date:
     found = date(year, 1, 1) + timedelta(days=day - 1)
     if found.year != year:
         raise ValueError(day)
     return found
-
-
-_NAMED_OFFSET = re.compile(r"(?:UTC|GMT)([+-])([0-9]{1,2})(?::?([0-9]{2}))?", re.IGNORECASE)
-_OFFSET = re.compile(r"([+-])([0-9]{2})(?::?([0-9]{2})(?::?([0-9]{2}))?)?")
-
-
-@lru_cache(maxsize=1024)
-def zone_of(text: str) -> tzinfo:
-    """The zone that a text names: an offset, UTC, GMT, `UTC+2`, or a place such as Europe/Berlin.
-
-    Abbreviations are none: CST alone is three zones, and none of them says so.
-
-    Raises:
-        LookupError: it names no zone, or leaves open which.
-        ValueError: the offset is none that a zone can have.
-    """
-    text = text.partition(" (")[0]
-    if text.upper() in ("UTC", "GMT", "UT", "Z"):
-        return UTC
-    match = _OFFSET.fullmatch(text) or _NAMED_OFFSET.fullmatch(text)
-    if match:
-        hours, minutes, *rest = (int(each or 0) for each in match.groups()[1:])
-        if minutes > 59 or any(each > 59 for each in rest):
-            raise ValueError(text)
-        offset = timedelta(hours=hours, minutes=minutes, seconds=sum(rest))
-        return timezone(-offset if match[1] == "-" else offset)
-    if "/" not in text:
-        raise LookupError(text)
-    try:
-        return ZoneInfo(text)
-    except (ValueError, OSError):
-        raise LookupError(text) from None

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from batchconv.reading.timestamp_formats import compile_format, moment_of, zone_of
+from batchconv.reading.timestamp_formats import compile_format, moment_of
+from batchconv.reading.timezones import zone_of
 
 _DATES = (
     "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y-%m-%d",
@@ -45,6 +46,7 @@ _WRONG = (
     ),
 )
 _ANY = "write yyyy-MM-dd HH:mm:ss, ISO 8601 or an epoch, or name its --timestamp-format"
+_DIGIT = re.compile("[0-9]")
 CANDIDATES = (*(date + time for date in _DATES for time in _TIMES), *_OTHERS)
 
 
@@ -52,7 +54,8 @@ def fitting(texts: Iterable[str], among: Iterable[str] = CANDIDATES) -> list[str
     """The formats in which every one of *texts* is a time, the likeliest first."""
     left = list(among)
     for text in texts:
-        left = [one for one in left if _fits(text.strip(), one)]
+        alike = _alike(_DIGIT.sub("0", text.strip()))
+        left = [one for one in left if one in alike and _is_possible(text.strip(), one)]
         if not left:
             break
     return left
@@ -90,7 +93,13 @@ def _compiled(notation: str) -> re.Pattern[str]:
     return compile_format(notation)
 
 
-def _fits(text: str, notation: str) -> bool:
+@lru_cache(maxsize=1024)
+def _alike(zeros: str) -> frozenset[str]:
+    """The formats that a text looks like, whose digits are all written as zeros here."""
+    return frozenset(one for one in CANDIDATES if _compiled(one).fullmatch(zeros))
+
+
+def _is_possible(text: str, notation: str) -> bool:
     match = _compiled(notation).fullmatch(text)
     if match is None:
         return False

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import cast
 
 from batchconv.errors import UsageError
-from batchconv.model import Raw, Reason, show
-from batchconv.reading.unsendable import UnsendableError, number_text
+from batchconv.model import Fault, Raw, Reason, show
+from batchconv.reading.unsendable import UnsendableError, each, number_text
 
 _TRUE = ("true", "1", "1.0", "yes", "y", "t")
 _FALSE = ("false", "0", "0.0", "no", "n", "f")
@@ -83,11 +83,10 @@ class TruthRules:
             "delivered is blank; fill it in, or give --delivered true or false for such rows",
         )
 
-    def all(self, column: Sequence[Raw]) -> Sequence[bool]:
+    def all(self, column: Sequence[Raw], refused: dict[int, Fault]) -> Sequence[bool | None]:
         """The same for each of *column*, without leaving C where all is usual.
 
-        Raises:
-            UnsendableError: `one` refuses one of them.
+        What `one` refuses is None here, and its fault in *refused*.
         """
         kinds = set(map(type, column))
         if kinds == {bool}:
@@ -96,7 +95,7 @@ class TruthRules:
             found = list(map(self._spelled.get, column))
             if None not in found:
                 return cast("list[bool]", found)
-        return list(map(self.one, column))
+        return each(self.one, column, refused)
 
 
 def _plain(text: str) -> str:

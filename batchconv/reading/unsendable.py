@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 from batchconv.model import Fault, Raw, Reason
+
+T = TypeVar("T")
 
 NULL_MARKERS = frozenset(
     {
@@ -32,3 +37,20 @@ def number_text(raw: Raw) -> str | None:
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         return repr(raw)
     return None
+
+
+def each(
+    one: Callable[[Raw], T], column: Sequence[Raw], refused: dict[int, Fault]
+) -> list[T | None]:
+    """What *one* makes of each value.
+
+    Of one that it refuses, None; its fault is added to *refused*, unless one is there already.
+    """
+    found: list[T | None] = []
+    for place, raw in enumerate(column):
+        try:
+            found.append(one(raw))
+        except UnsendableError as error:
+            found.append(None)
+            refused.setdefault(place, error.fault)
+    return found

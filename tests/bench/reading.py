@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.bench.data import rows, write_csv, write_jsonl
 from tests.bench.figures import Figure, Scale, least
+from tests.bench.oddities import ODDITIES, Oddity
 from tests.bench.processes import (
     BATCHCONV,
     PLAIN_READ,
@@ -22,6 +23,8 @@ from tests.bench.processes import (
 
 _CSV_BAR = 12.0
 _JSON_BAR = 2.0
+_ODD_BAR = 2.0
+_READ_AT_ALL = 0.5  # of what plain rows take; less is a file that was refused
 _TIMES_THE_REFERENCE = 4
 _SETTLING = 1.5  # seconds until a started upload surely waits for its first row
 _BETWEEN_ROWS = 0.05
@@ -57,13 +60,39 @@ def reading(folder: Path, scale: Scale) -> list[Figure]:
                 bar=bar,
             )
         )
-    return figures
+    return figures + [_beside_plain(odd, folder, scale) for odd in ODDITIES]
+
+
+def _beside_plain(odd: Oddity, folder: Path, scale: Scale) -> Figure:
+    """An input that is not plain beside one that is, each measured right after the other."""
+    count = 200_000 // scale.divisor
+    write = write_csv if odd.suffix == "csv" else write_jsonl
+    plain, path, tiny = write(folder, count), odd.write(folder, count), write(folder, 1)
+    ours: list[float] = []
+    theirs: list[float] = []
+    command = [*BATCHCONV, "validate"]
+    for _ in range(scale.long_samples):
+        theirs.append(_seconds(command, plain, tiny))
+        ours.append(_seconds([*command, *odd.options], path, tiny))
+    return least(
+        f"{odd.suffix.upper()}: {odd.name}",
+        ours,
+        "s",
+        reference=min(theirs),
+        against="s plain rows",
+        bar=_ODD_BAR,
+        floor=_READ_AT_ALL,
+    )
 
 
 def _seconds(command: Sequence[str], path: Path, tiny: Path) -> float:
     """CPU seconds of a command on *path*, without those it takes on *tiny*."""
-    start = min(run([*command, str(tiny)], folder=tiny.parent).cpu for _ in range(2))
-    return run([*command, str(path)], folder=tiny.parent).cpu - start
+    start = min(_run([*command, str(tiny)], tiny.parent) for _ in range(2))
+    return _run([*command, str(path)], tiny.parent) - start
+
+
+def _run(command: Sequence[str], folder: Path) -> float:
+    return run(command, folder=folder, exits=None).cpu
 
 
 def first(folder: Path, scale: Scale) -> list[Figure]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from batchconv.errors import UsageError
 from batchconv.model import Raw
+from batchconv.reading.timestamp_formats import moment_of
 from batchconv.reading.timestamps import TimestampRules
 from batchconv.reading.unsendable import UnsendableError
 
@@ -411,8 +412,9 @@ def test_a_zone_is_what_it_says_whatever_the_zone_of_the_machine(zone, sent, mac
 )
 def test_there_is_no_hour_24_in_any_version_of_python(raw):
     assert reason(raw) == "bad-timestamp"
-    with pytest.raises(UnsendableError):
-        TimestampRules().all([raw] * 20)
+    refused = {}
+    TimestampRules().all([raw] * 20, refused)
+    assert list(refused) == list(range(20))
 
 
 @pytest.mark.parametrize(
@@ -466,12 +468,23 @@ def test_what_a_format_writes_it_reads(moment, notation):
     assert to_api(moment.strftime(notation), UTC, notation) == expected
 
 
-def each(rules, column):
-    """What becomes of each value by itself; None where one is refused."""
-    try:
-        return [rules.one(raw) for raw in column]
-    except UnsendableError:
-        return None
+def each(zone, notation, column):
+    """What becomes of each value, no other known: the time, or why it is refused."""
+
+    def one(raw):
+        try:
+            return to_api(raw, zone, notation)
+        except UnsendableError as error:
+            return error.fault
+
+    return list(map(one, column))
+
+
+def together(rules, column):
+    """The same, of the whole column."""
+    refused = {}
+    times = rules.all(column, refused)
+    return [refused.get(at, time) for at, time in enumerate(times)]
 
 
 @settings(deadline=None, max_examples=150)
@@ -490,22 +503,61 @@ def test_a_column_in_a_named_format_is_read_as_each_value_by_itself(values, nota
         value if value is None or isinstance(value, str) else value.strftime(notation) + end
         for value in values
     ]
-    rules = TimestampRules(zone, notation)
-    wanted = each(rules, column)
-    if wanted is None:
-        with pytest.raises(UnsendableError):
-            rules.all(column)
-    else:
-        assert list(rules.all(column)) == wanted
+    assert together(TimestampRules(zone, notation), column) == each(zone, notation, column)
+
+
+hours = st.sampled_from(
+    ["2026-03-29T02", "2026-03-29T03", "2026-10-25 02", "2026-11-20T10", "9999-12-31T23"]
+)
+sixty = st.sampled_from(["00", "01", "15", "29", "30", "45", "59", "60", "5", "+5", "\u0665\u0665"])
+usual = st.builds(
+    "{}{}{}{}{}{}{}".format,
+    hours, st.sampled_from([":", ":", ""]), sixty, st.sampled_from([":", ":", "", "."]), sixty,
+    st.sampled_from(["", ".5", ",25", ".123456", ".x", ".\u0665"]),
+    st.sampled_from(["", "Z", "+01:00", "-05:30", "+05:45", "[Europe/Berlin]", "+00:00:30"]),
+)  # fmt: skip
+as_mail = st.builds(
+    "{}, 20 Nov 2026 10:{}:{} {}".format,
+    st.sampled_from(["Fri", "Mon"]), sixty, sixty, st.sampled_from(["EST", "+0530", "GMT"]),
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(usual | as_mail, max_size=40), st.sampled_from([UTC, BERLIN, LORD_HOWE]))
+def test_a_time_is_the_same_whatever_hours_are_known_from_others(column, zone):
+    assert together(TimestampRules(zone), column) == each(zone, None, column)
+
+
+def test_a_column_of_one_hour_is_looked_at_closely_once(monkeypatch):
+    looks = []
+    monkeypatch.setattr(
+        "batchconv.reading.timestamps.moment_of",
+        lambda parts: looks.append(parts) or moment_of(parts),
+    )
+    for notation, form in (
+        (None, "2026-11-20T10:{:02}:{:02}.{:03}+05:30"),
+        (None, "Fri, 20 Nov 2026 10:{:02}:{:02} +0530"),
+        ("%d/%b/%Y:%H:%M:%S %z", "20/Nov/2026:10:{:02}:{:02} +0530"),
+        ("%a %b %d %I:%M:%S %p %Z %Y", "Fri Nov 20 10:{:02}:{:02} AM UTC 2026"),
+    ):
+        rules, column = (
+            TimestampRules(UTC, notation),
+            [form.format(n % 60, n // 60, n) for n in range(999)],
+        )
+        looks.clear()
+        assert None not in together(rules, column)
+        assert len(looks) == 1
 
 
 @pytest.mark.parametrize(
     "bad", ["20/11/2026 10:60:00", "20/11/2026 10:00:60", "20/11/2026 24:00:00"]
 )
-def test_a_column_with_an_impossible_time_in_a_named_format_is_refused(bad):
+def test_an_impossible_time_in_a_named_format_is_refused_and_no_other(bad):
     rules = TimestampRules(UTC, "%d/%m/%Y %H:%M:%S")
-    with pytest.raises(UnsendableError):
-        rules.all(["20/11/2026 10:00:00"] * 10 + [bad])
+    refused = {}
+    times = rules.all(["20/11/2026 10:00:00"] * 10 + [bad, "20/11/2026 10:00:00"], refused)
+    assert list(refused) == [10]
+    assert times == ["2026-11-20 10:00:00"] * 10 + [None, "2026-11-20 10:00:00"]
 
 
 # -- property --------------------------------------------------------------------------------------

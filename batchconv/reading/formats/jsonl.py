@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 from batchconv.errors import InputError
@@ -21,6 +21,7 @@ from batchconv.reading.sources import ByteStream, can_reopen, damaged
 _SPACE = " \t\r\n\x1a"  # the last is the mark by which DOS ends a file
 _SAMPLE = 100  # records looked at for their keys before the first request
 _SAMPLE_SIZE = 1 << 20  # characters of them; few records are so long
+_FEW = 16  # lines that are looked at together where some are odd
 _ENDS = re.compile("[\r\n]+")
 _WRAPPED = re.compile(r'\s*\{\s*"((?:[^"\\]|\\.)*)"\s*:\s*\[\s*\{')
 
@@ -157,24 +158,26 @@ class JsonLinesRows(ObjectRows):
         if not block:
             return self._next_row(wait=wait)
         first = self._lines.number - len(block) + 1
-        numbers: Iterable[int] = range(first, first + len(block))
-        if rows := self._plain(block, numbers):
-            return rows
-        if any(not line.strip(_SPACE) for line in block):
-            told = [(line, number) for line, number in zip(block, numbers, strict=True)
-                    if line.strip(_SPACE)]  # fmt: skip
-            self.aside.blank += len(block) - len(told)
-            if not told:
-                return []
-            block, numbers = map(list, zip(*told, strict=True))
-            if rows := self._plain(block, numbers):
-                return rows
+        numbers = range(first, first + len(block))
+        return self._plain(block, numbers) or self._by_pieces(block, numbers)
+
+    def _by_pieces(self, block: Sequence[str], numbers: Sequence[int]) -> list[Row]:
+        """The rows of lines of which some are odd: each costs a few of its neighbours."""
+        told = [pair for pair in zip(block, numbers, strict=True) if pair[0].strip(_SPACE)]
+        self.aside.blank += len(block) - len(told)
+        rows: list[Row] = []
+        for begin in range(0, len(told), _FEW):
+            lines, those = zip(*told[begin : begin + _FEW], strict=True)
+            rows += self._plain(lines, those) or self._one_by_one(lines, those)
+        return rows
+
+    def _one_by_one(self, block: Sequence[str], numbers: Sequence[int]) -> list[Row]:
         fields, faults = zip(
             *(self._read_record(line.strip(_SPACE)) for line in block), strict=True
         )
         return self._make_rows(zip(*fields, strict=True), numbers, raw=block, faults=faults)
 
-    def _plain(self, block: list[str], numbers: Iterable[int]) -> list[Row] | None:
+    def _plain(self, block: Sequence[str], numbers: Sequence[int]) -> list[Row] | None:
         """The rows of lines that are each a sound object; None if one is not."""
         found = decode_block(block, max_nesting=self._options.max_nesting)
         if found is None or max(map(len, found)) > self._options.max_columns:

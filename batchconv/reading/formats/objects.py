@@ -6,6 +6,7 @@ import json
 import math
 import re
 import sys
+from collections.abc import Sequence
 from typing import cast
 
 from batchconv.model import Raw
@@ -73,7 +74,7 @@ def _is_deeper(text: str, most: int) -> bool:
     return False
 
 
-def decode_block(lines: list[str], *, max_nesting: int) -> list[dict[str, Raw]] | None:
+def decode_block(lines: Sequence[str], *, max_nesting: int) -> list[dict[str, Raw]] | None:
     """What `decode_object` gives for each line, decoded at once; None where that cannot be said.
 
     All lines are decoded as one array, with the word NaN between them, which no JSON text can
