@@ -114,8 +114,9 @@ class TimestampRules:
         kinds = set(map(type, column))
         if kinds == {NoneType}:
             return cast("Sequence[None]", column)
-        if kinds == {str} and self._notation is None:
-            plain = _all_plain(cast("Sequence[str]", column), local=self._zone is UTC)
+        if kinds in ({str}, {int}) and self._notation is None:
+            texts = cast("Sequence[str]", column) if str in kinds else list(map(repr, column))
+            plain = _all_plain(texts, local=self._zone is UTC)
             if plain is not None:
                 return plain
         return each(self.one, column, refused)
