@@ -30,7 +30,7 @@ def make_all(kind: type[T], values: Iterable[tuple[object, ...]]) -> list[T]:
 
 def show(raw: Raw) -> str:
     """A raw value for a sentence to people: printable, and cut short when it is long."""
-    text = ascii(raw)
+    text = repr(raw)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -17,6 +17,7 @@ from batchconv.cli.options import (
 )
 from batchconv.cli.say import exit_with, say, say_aside
 from batchconv.errors import count_of
+from batchconv.reading.column_hints import map_option, time_column
 from batchconv.sending.durations import show_duration
 from batchconv.settings.option_types import FILES, OUTPUT, options_of
 from batchconv.settings.options import Settings
@@ -69,6 +70,8 @@ def validate(
             say_aside(findings.note)
     for damage in findings.damages:
         say_aside(f"batchconv: {damage}")
+        if damage.hint:
+            say_aside(f"  {damage.hint}")
     exit_with(findings.exit_code, quiet=as_json)
 
 
@@ -146,3 +149,6 @@ def _times(findings: Findings) -> Iterator[str]:
         yield f"times from {findings.earliest} to {findings.latest} UTC{end}"
     elif without:
         yield "no row has a timestamp: the API uses the time of the request"
+        time = time_column([name for one in findings.columns.values() for name in one.ignored])
+        if time is not None:
+            yield f"  try {map_option('timestamp', time)}, if that column has it"

@@ -24,6 +24,7 @@ _LIKE_DELIVERED = re.compile(
     r"entreg|consegnat"
 )
 _LIKE_TIMES = re.compile(r"time|date|zeit|datum|heure|horodat|fecha|hora$|data$|at$|created|sent")
+_CALLED_TIMES = re.compile(r"time|stamp|(?:^|[^p])date|zeit|datum|heure|horodat|fecha")
 # Yes and no as spreadsheets and people write them, beside those that are known.
 _WORDS = {
     *("wahr", "falsch", "vrai", "faux", "verdadero", "falso", "vero", "verdadeiro", "waar"),
@@ -88,6 +89,12 @@ def map_option(field: str, column: str | None) -> str:
     """`--map FIELD=COLUMN`, to be pasted where the column is known and can be shown."""
     known = column is not None and column.isprintable()
     return f"--map {field}={shlex.quote(column) if known and column else 'COLUMN'}"
+
+
+def time_column(names: Sequence[str]) -> str | None:
+    """The one column that is called like a time, where none is called `timestamp`."""
+    found = [name for name in names[:_MOST_NAMES] if _CALLED_TIMES.search(name.lower())]
+    return found[0] if len(found) == 1 else None
 
 
 def _text(value: object) -> str:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 from batchconv.errors import count_of, printable
+from batchconv.reading.column_hints import map_option, time_column
 from batchconv.reading.columns import ADDED_COLUMNS, FIELDS, Recognised
 from batchconv.settings.options import Settings
 from batchconv.telemetry.events import tell
@@ -77,8 +78,10 @@ def _sentences(columns: Recognised, settings: Settings) -> Iterator[str]:
             blank = f"; {value} where it is blank" if value is not None else ""
             yield f"{field}: {_place(column)}{blank}"
         elif field == "timestamp":
-            none = f"none of the columns ({_names(columns)})"
-            yield f"timestamp: {none}; the API uses the time of the request"
+            none = f"none of the columns ({names})" if (names := _names(columns)) else "no column"
+            time = time_column(columns.ignored)
+            add = "" if time is None else f"; add {map_option('timestamp', time)} if that has it"
+            yield f"timestamp: {none}; the API uses the time of the request{add}"
         else:
             yield f"{field}: no column" + (f"; {value} for every row" if value else "")
 

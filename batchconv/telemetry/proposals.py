@@ -16,12 +16,12 @@ _FIXED = {
     Reason.UNDECODABLE: "--encoding windows-1252, if the file comes from a Windows program",
     Reason.BAD_CHANNEL: "--map channel=COLUMN, if another column holds it",
 }
-# As spreadsheets in German, French, Spanish, Italian, Portuguese and Dutch write booleans, and as
-# people answer a question.
+# As spreadsheets write booleans in several languages, and as people answer a question.
 _WORDS = (
     ("wahr", "falsch"), ("vrai", "faux"), ("verdadero", "falso"), ("vero", "falso"),
     ("verdadeiro", "falso"), ("waar", "onwaar"), ("ja", "nein"), ("ja", "nee"), ("oui", "non"),
-    ("si", "no"), ("sí", "no"), ("sim", "não"), ("on", "off"), ("x", "-"),
+    ("si", "no"), ("sí", "no"), ("sim", "não"), ("tak", "nie"), ("да", "нет"),
+    ("evet", "hay\u0131r"), ("истина", "ложь"), ("prawda", "fałsz"), ("on", "off"), ("x", "-"),
 )  # fmt: skip
 _MOST_WORDS = 20  # different ones that are looked at
 

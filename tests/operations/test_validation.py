@@ -323,6 +323,21 @@ def test_no_option_is_proposed_for_delivery_states(shell, state):
     assert "bad-delivered" not in findings.proposals
 
 
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("message_id,delivered,Horodatage", "try --map timestamp=Horodatage, if"),
+        ("message_id,delivered,updated", ""),
+    ],
+)
+async def test_a_column_that_is_called_like_a_time_is_pointed_at(shell, header, told):
+    (shell.folder / "in.csv").write_text(f"{header}\na,1,20/11/2026 10:03\n")
+    looked = await shell.start("validate", "in.csv").end()
+    assert ("--map timestamp" in looked.out, told in looked.out) == (bool(told), True)
+    sent = await shell.start("upload", "in.csv", "--simulate").end()
+    assert ("add --map timestamp=Horodatage if" in sent.err) == bool(told)
+
+
 async def test_what_was_cut_off_is_counted_and_one_row_is_a_row(shell):
     (shell.folder / "in.csv").write_text('delivered,message_id\ntrue, A1\ntrue,="002"\ntrue,B\n')
     told = await shell.start("validate", "in.csv").end()

@@ -203,6 +203,7 @@ def test_too_few_or_too_many_cells_are_a_fault(read, body):
     row = read(HEADER + body)[-1]
     assert row.fault is not None
     assert row.fault.reason == "cell-count"
+    assert ("end the header in one" in row.fault.detail) == (body == "a,true,\n")
     assert row.cells is None
     assert row.raw == body.splitlines(keepends=True)[-1]
 

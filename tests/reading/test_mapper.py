@@ -397,8 +397,14 @@ def test_a_detail_is_short_and_printable(value):
         if isinstance(found, Outcome):
             assert found.detail is not None
             assert len(found.detail) < 300
-            assert found.detail.isascii()
             assert found.detail.isprintable()
+            found.detail.encode()
+
+
+def test_a_detail_shows_letters_of_all_languages():
+    found = PLAIN(row(delivered="нет\u202f\ud800"))
+    assert isinstance(found, Outcome)
+    assert "delivered 'нет\\u202f\\ud800' is neither" in str(found.detail)
 
 
 values: st.SearchStrategy[Raw] = st.recursive(

@@ -148,7 +148,7 @@ class Records:
             self.width = len(cells)
         line, fault = lines.number - lines.count + 1, None
         if len(cells) != self.width:
-            fault = _wrong_count(len(cells), self.width)
+            fault = _wrong_count(cells, self.width)
         elif lines.dirty and UNDECODED.search("\0".join(cells)):
             fault = _UNDECODABLE
         return Record(line, cells, "" if fault is None else "".join(lines.taken), fault)
@@ -191,9 +191,13 @@ def _too_long(most: int) -> Fault:
     )
 
 
-def _wrong_count(cells: int, width: int) -> Fault:
+def _wrong_count(cells: list[str], width: int) -> Fault:
+    why = "look for an unquoted delimiter, or a line that is cut short"
+    if len(cells) == width + 1 and not cells[-1].strip():
+        why = "where each row ends in a delimiter, end the header in one; else look for an "
+        why += "unquoted delimiter"
     return Fault(
         Reason.CELL_COUNT,
-        f"the record has {cells} cell{'s' * (cells != 1)}, and the first one of the file has "
-        f"{width}: look for an unquoted delimiter, or a line that is cut short",
+        f"the record has {len(cells)} cell{'s' * (len(cells) != 1)}, and the first one of the "
+        f"file has {width}: {why}",
     )
