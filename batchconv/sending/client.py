@@ -22,7 +22,7 @@ from batchconv import __version__
 from batchconv.errors import UsageError
 from batchconv.model import Conversion, Reason, Reply
 from batchconv.sending.deadlines import Deadlines, this_task
-from batchconv.sending.head_first import expect_reply
+from batchconv.sending.head_first import HeadFirst, expect_reply
 from batchconv.sending.proxy import Proxy
 from batchconv.sending.transport import Turn, at_once
 from batchconv.sending.troubles import timed_out, trouble
@@ -54,6 +54,7 @@ class _Exchange:
     def __init__(self, turn: Turn, deadlines: Deadlines, *, fresh: bool) -> None:
         self.fresh = fresh
         self.written = False
+        self.head: HeadFirst | None = None
         self._turn = turn
         self._deadlines = deadlines
         self._began = time.perf_counter()
@@ -73,6 +74,11 @@ class _Exchange:
         """Seconds since it began, or since its turn came."""
         return time.perf_counter() - self._began
 
+    def reply(self) -> Reply | None:
+        """What the head of a reply says that aiohttp would not read; None where there is none."""
+        status = self.head.status if self.head is not None else None
+        return None if status is None else Reply(status, self.elapsed)
+
     def expired(self) -> bool:
         """Whether it was cancelled because its time was up."""
         return self._deadlines.expired(self._task)
@@ -81,6 +87,7 @@ class _Exchange:
         """It is over, however it ended; its connection keeps this, but none of what was sent."""
         self._deadlines.end(self._task)
         self._turn = at_once
+        self.head = None
 
 
 _exchange: ContextVar[_Exchange] = ContextVar("_exchange")
@@ -111,7 +118,7 @@ class _Request(aiohttp.ClientRequest):
         exchange = _exchange.get()
         await exchange.wait_for_turn(usable)
         if conn.protocol is not None and conn.transport is not None:
-            expect_reply(conn.transport, conn.protocol)
+            exchange.head = expect_reply(conn.transport, conn.protocol)
             if exchange.fresh:
                 conn.protocol.force_close()  # afterwards, whatever the server says
         return await super().send(conn)
@@ -238,6 +245,7 @@ class HttpClient:
             reply = reply or timed_out(exchange.elapsed, self._proxy, written=exchange.written)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             # Once there is a status it decides, however the body ended.
+            reply = reply or exchange.reply()
             reply = reply or trouble(error, exchange.elapsed, self._proxy, written=exchange.written)
         finally:
             exchange.end()

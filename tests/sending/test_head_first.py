@@ -82,6 +82,12 @@ def exchanges(answer, loop_factory, *, times=2, timeout=5.0, authority=None):
         (OK + b"Content-Length: 2\r\n\r\nOK" + OK + b"Content-Length: 2\r\n\r\nOK", 200),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 2\r\n\r\nOK and junk", 200),
         (b"HTTP/1.1 103 Hints\r\nLink: </x>\r\n\r\n" * 3 + OK + b"Content-Length: 0\r\n\r\n?", 200),
+        (OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nOK", 200),
+        (OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n0\r\n\r\n", 200),
+        pytest.param(OK + b"X: " + b"a" * 100_000 + b"\r\n\r\n", 200, id="a long field"),
+        (OK + b"Content-Length: -5\r\n\r\nOK", 200),
+        (OK + b"no field at all\r\n\r\nOK", 200),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 420 No\r\nContent-Length: x\r\n\r\n", 420),
         (b"HTTP/1.1 503 No\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\njunk", 503),
     ],
 )
