@@ -94,6 +94,11 @@ class BatchconvError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    @property
+    def told(self) -> str:
+        """What happened and what to do next, in one line."""
+        return f"{self}; {self.hint}" if self.hint else str(self)
+
 
 class UsageError(BatchconvError):
     """The command, the configuration or a column is wrong; nothing was sent."""

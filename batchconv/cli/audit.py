@@ -56,7 +56,7 @@ def audit(
         for line in _lines(found):
             say(printable(line))
     for damage in found.damages:
-        say_aside(f"batchconv: {damage}")
+        say_aside(f"batchconv: {damage.told}")
     exit_with(found.exit_code, quiet=as_json)
 
 

@@ -32,7 +32,7 @@ def run_dry(
         for line in _lines(found, settings):
             say(printable(line))
     for damage in found.damages:
-        say_aside(f"batchconv: {damage}")
+        say_aside(f"batchconv: {damage.told}")
     return found.exit_code
 
 

@@ -66,5 +66,5 @@ def failed(results: str, inputs: Sequence[str], named: str | None, **values: Any
         more = count_of(written.missing, "more is", "more are")
         speak(f"{more} outstanding in the job, and not in these inputs")
     for damage in written.damages:
-        say_aside(f"batchconv: {damage}")
+        say_aside(f"batchconv: {damage.told}")
     exit_with(5 if written.damages else 0)

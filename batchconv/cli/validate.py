@@ -69,9 +69,7 @@ def validate(
         if findings.note:
             say_aside(findings.note)
     for damage in findings.damages:
-        say_aside(f"batchconv: {damage}")
-        if damage.hint:
-            say_aside(f"  {damage.hint}")
+        say_aside(f"batchconv: {damage.told}")
     exit_with(findings.exit_code, quiet=as_json)
 
 

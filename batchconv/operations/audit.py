@@ -76,7 +76,7 @@ class Audit:
             "gone": self.gone,
             "gone_rows": [place._asdict() for place in self.gone_rows],
             "superseded": self.superseded,
-            "damages": [str(damage) for damage in self.damages],
+            "damages": [damage.told for damage in self.damages],
             "exit_code": self.exit_code,
         }
 

@@ -78,7 +78,7 @@ class DryRun(RowsLookedAt):
             "outstanding": self.outstanding,
             "rate": rate,
             "seconds": self.seconds(rate),
-            "damages": [str(damage) for damage in self.damages],
+            "damages": [damage.told for damage in self.damages],
             "exit_code": self.exit_code,
         }
 

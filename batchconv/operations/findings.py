@@ -157,7 +157,7 @@ class Findings(RowsLookedAt):
             "seconds": self.seconds(rate),
             "warnings": [suspicion._asdict() for suspicion in self.suspicions],
             "invalid_files": self.invalid_files,
-            "damages": [str(damage) for damage in self.damages],
+            "damages": [damage.told for damage in self.damages],
             "no_rows": {"blank": self.aside.blank, "headers": self.aside.headers},
             "note": self.note,
             "exit_code": self.exit_code,

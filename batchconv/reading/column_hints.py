@@ -61,7 +61,13 @@ class Candidates(NamedTuple):
 
     def _called(self, like: re.Pattern[str]) -> list[int]:
         names = self.names[:_MOST_NAMES]
-        return [at for at, name in enumerate(names) if like.search(plain(name))]
+        # Of a change of a row, `before` is how it was.
+        earlier = {
+            name for name in names if name.replace("before.", "after.", 1) in set(names) - {name}
+        }
+        return [
+            at for at, name in enumerate(names) if name not in earlier and like.search(plain(name))
+        ]
 
     def _one(self, like: re.Pattern[str], look: re.Pattern[str]) -> str | None:
         places = self._called(like)

@@ -180,7 +180,7 @@ class Summary:
         self.finished = now
         self.traffic = traffic
         self.stops = stops
-        self.damages = [str(damage) for damage in damages]
+        self.damages = [damage.told for damage in damages]
         self.books.unsent += traffic.unsent
         try:
             self.books.check()

@@ -112,3 +112,17 @@ async def test_an_input_without_a_whole_row_is_told_before_anything_is_sent(fold
     assert ended.code == 5
     assert "1.csv is damaged: the compressed data end too early" in ended.err
     assert not list(folder.glob("*.results.jsonl"))
+
+
+async def test_what_to_do_about_a_file_of_a_folder_is_said_by_every_command(folder):
+    (folder / "in").mkdir()
+    (folder / "in/1.csv").write_bytes(GOOD)
+    (folder / "in/2.csv").write_text("msgid,delivered\nA1,true\n")
+    async with Simulator(Behaviour()) as simulator:
+        shell = Shell(folder, simulator.base_url)
+        ended = [await shell.uploaded("in"), await shell.uploaded("in", "--resume", "--dry-run")]
+        ended.append(await shell.start("validate", "in").end())
+    assert [one.code for one in ended] == [5, 5, 5]
+    for one in ended:
+        assert "in/2.csv: no column holds the message id" in one.err
+        assert "add --map message_id=msgid" in one.err

@@ -103,6 +103,18 @@ def test_a_row_that_says_something_else_than_its_folder_is_not_sent():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("value", ["__HIVE_DEFAULT_PARTITION__", "NULL", "none-given"])
+def test_a_folder_without_a_value_leaves_it_to_the_file_and_to_the_options(value):
+    given = {"nulls": ("none-given",)}
+    name = write(
+        f"export/channel={value}/1.csv", "message_id,delivered,channel\nA1,1,voice\nA2,1,\n"
+    )
+    reader = Reader(expand([name]).inputs, ReadOptions(**given))
+    reader.check()
+    made = list(map(Mapper(nulls=given["nulls"]), reader))
+    assert [one.channel for one in made if isinstance(one, Conversion)] == ["voice", "sms"]
+
+
 def test_a_null_marker_in_the_file_leaves_it_to_the_folder():
     write("channel=voice/a.csv", "message_id,delivered,channel\nA1,true,NULL\nA2,true,\\N\n")
     assert sent(".") == [("A1", True, None, "voice"), ("A2", True, None, "voice")]

@@ -182,6 +182,37 @@ def test_rows_in_an_array_in_an_object_are_told_with_the_option_that_reads_them(
     assert "--map message_id=data.message_id" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        (f'{{"result": {{"rows": [{A}]}}}}', "--map message_id=result.rows.message_id"),
+        # pandas: orient="table"
+        (f'{{"schema": {{"fields": [{{"name": "x"}}]}}, "data": [{A}]}}', "--map message_id=data."),
+        (
+            f'{{"payload": {{"before": null, "after": {A}}}}}',
+            "--map message_id=payload.after.message_id --map delivered=payload.after.delivered",
+        ),
+        (
+            f'{{"payload": {{"before": {B}, "after": {A}}}}}',
+            "--map message_id=payload.after.message_id --map delivered=payload.after.delivered",
+        ),
+        (f'{{"a": {A}, "b": {B}}}', "--map message_id=COLUMN"),
+        ('[["A1", true], ["A2", false]]', "orient='records'"),  # pandas: orient="values"
+        ('["A1", true]\n["A2", false]\n', "orient='records'"),
+        ('{"columns": ["message_id"], "index": [0], "data": [["A1"]]}', "orient='records'"),
+    ],
+)
+def test_what_makes_rows_of_wrapped_json_is_said_where_it_is_clear(read, data, hint):
+    with pytest.raises(ColumnError) as caught:
+        read(data)
+    assert hint in str(caught.value.hint)
+
+
+def test_candidates_for_a_wrapped_id_are_named(read):
+    with pytest.raises(ColumnError, match=r"a\.message_id, a\.delivered, b\.message_id"):
+        read(f'{{"a": {A}, "b": {B}}}')
+
+
 # -- a file and a pipe -----------------------------------------------------------------------------
 
 

@@ -254,6 +254,9 @@ def test_a_few_odd_bytes_in_a_table_cost_their_rows_only(folder, text):
         (b"+----+----+\n| message_id | delivered |\n", "a table drawn for a terminal"),
         (b"*************************** 1. row ***************************\n", "a table drawn"),
         ("┌────────────┬───────────┐\n".encode(), "a table drawn for a terminal"),
+        (b" message_id | delivered\n------------+-----------\n", "a table drawn for a terminal"),
+        (b"| message_id | delivered |\r\n|:---|---:|\r\n", "a table drawn for a terminal"),
+        (b"message_id delivered\n---------- ---------\n", "a table drawn for a terminal"),
         (b"PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00", "COPY's binary format of PostgreSQL"),
     ],
 )

@@ -15,7 +15,7 @@ from batchconv.reading.formats.decoding import UNDECODED
 from batchconv.reading.formats.json_values import BrokenOff, Value, Values
 from batchconv.reading.formats.lines import Lines, TooLong
 from batchconv.reading.formats.objects import BadObjectError, decode_block, decode_object
-from batchconv.reading.formats.shapes import Shapes, wrapped
+from batchconv.reading.formats.shapes import Shapes, no_objects, wrapped
 from batchconv.reading.sources import ByteStream, can_reopen, damaged
 
 _SPACE = " \t\r\n\x1a"  # the last is the mark by which DOS ends a file
@@ -102,7 +102,9 @@ class ObjectRows(LineRows):
         text = row.raw or ""
         if row.fault is not None and row.fault.reason is not Reason.AMBIGUOUS_COLUMNS:
             found = _WRAPPED.match(text) if row.fault.reason is Reason.TOO_LONG else None
-            return wrapped(found[1]) if found else None
+            if found:
+                return wrapped(found[1])
+            return None if text.lstrip(_SPACE).startswith("{") else no_objects(text)
         found_object = decode_object(text.strip(_SPACE), max_nesting=self._options.max_nesting)
         if isinstance(found_object.get("_raw"), str):
             return None  # of failed rows, one that could not be parsed: its keys are not there

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import TypeGuard, cast
 
-from batchconv.model import NO_FIELDS, Fault, Fields, Raw, Reason
+from batchconv.model import NO_FIELDS, Fault, Fields, Raw, Reason, show
 from batchconv.reading.column_hints import Candidates, map_option
 from batchconv.reading.columns import (
     ColumnError,
@@ -60,6 +60,8 @@ class Shapes:
             return None
         leaves = islice(_leaves(found), _MOST_LISTED)
         arrays = [(path, value[0]) for path, value in leaves if _is_of_objects(value)]
+        if len(arrays) > 1:  # one of them may hold ids
+            arrays = [(path, row) for path, row in arrays if _id_column(row)]
         return wrapped(*arrays[0]) if len(arrays) == 1 else problem
 
     def _problem_of_keys(self, found: dict[str, Raw]) -> ColumnError | None:
@@ -140,17 +142,31 @@ def _is_of_pandas(found: Mapping[str, object]) -> bool:
     return by_column or ("0" in found and all(isinstance(one, dict) for one in inner))
 
 
+def no_objects(text: str) -> ColumnError:
+    """The rows are arrays or single values; *text* is the first one."""
+    return ColumnError(
+        f"its rows are no JSON objects, so nothing names their columns; the first: {show(text)}",
+        hint="write each row as an object; pandas does with to_json(..., orient='records', "
+        "lines=True)",
+    )
+
+
 def wrapped(path: str, row: Mapping[str, Raw] | None = None) -> ColumnError:
     """The rows stand in an array at a *path* in an object; *row* is the first one, if known."""
-    leaves = list(islice(_leaves(dict(row or {})), _MOST_LISTED))
-    names = [name for name, _ in leaves]
-    called = [name for name in names if find_columns([name.rpartition(".")[2]], {}).message_id == 0]
-    candidates = Candidates(names, [[value for _, value in leaves]])
-    column = called[0] if called else candidates.message_id() or "message_id"
+    column = _id_column(row or {}) or "message_id"
     return ColumnError(
         f"the rows are in an array under {path!r} in an object",
         hint=f"name a column in it, such as {map_option('message_id', f'{path}.{column}')}",
     )
+
+
+def _id_column(row: Mapping[str, Raw]) -> str | None:
+    """The column of a row that holds the message id, or seems to."""
+    leaves = list(islice(_leaves(dict(row)), _MOST_LISTED))
+    names = [name for name, _ in leaves]
+    called = [name for name in names if find_columns([name.rpartition(".")[2]], {}).message_id == 0]
+    candidates = Candidates(names, [[value for _, value in leaves]])
+    return called[0] if called else candidates.message_id()
 
 
 def _is_of_objects(value: object) -> TypeGuard[list[dict[str, Raw]]]:

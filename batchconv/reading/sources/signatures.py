@@ -129,7 +129,9 @@ SIGNATURES = (
         "a script of SQL statements", hint=_FROM_SQL,
     ),
     _no_table(
-        rb"\+(?:-+\+)+\s*\n\||\*{9,} 1\. row \*|" + "[┌╭]".encode(),
+        # A line of dashes below the header is psql's, sqlcmd's and Markdown's.
+        rb"\+(?:-+\+)+\s*\n\||\*{9,} 1\. row \*|-\[ RECORD 1 \]"
+        rb"|[^\n]+\n[| ]*:?-{2,}[-+|: ]*\r?\n|" + "[┌╭]".encode(),
         "a table drawn for a terminal", hint=_FROM_SQL,
     ),
     _no_table(
