@@ -122,11 +122,10 @@ class _Look:
         findings.earliest, findings.latest = times.earliest, times.latest
         findings.without_time, findings.future = times.without, times.future
         findings.too_old = times.too_old
-        findings.proposals = self._proposals.all()
+        others = times.latest is not None
+        findings.proposals = self._proposals.all(other_times=others)
         rewritten = self._proposals.dates.warning
-        if rewritten is not None and times.latest is not None:
-            # With the format, the times that are understood now would no longer be.
-            del findings.proposals[Reason.BAD_TIMESTAMP.value]
+        if rewritten is not None and others and Reason.BAD_TIMESTAMP.value in findings.reasons:
             findings.suspicions.append(Suspicion("rewritten-times", None, rewritten))
         findings.invalid_files = [] if self._rows is None else self._rows.written
         for source, ids in self._ids.items():

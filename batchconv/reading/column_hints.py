@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
+_LONGEST_NAME = 60  # characters; what is longer is a line and not a name
 _MOST_NAMES = 1000  # a file may have more columns
 # An id has four digits; a time has a date, or is an epoch.
 IS_DELIVERED = re.compile(r"\s*(?:true|false|yes|no|[tfyn01])\s*", re.IGNORECASE)
@@ -66,7 +67,9 @@ class Candidates(NamedTuple):
             name for name in names if name.replace("before.", "after.", 1) in set(names) - {name}
         }
         return [
-            at for at, name in enumerate(names) if name not in earlier and like.search(plain(name))
+            at
+            for at, name in enumerate(names)
+            if len(name) <= _LONGEST_NAME and name not in earlier and like.search(plain(name))
         ]
 
     def _one(self, like: re.Pattern[str], look: re.Pattern[str]) -> str | None:

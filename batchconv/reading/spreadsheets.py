@@ -76,13 +76,14 @@ class DateNotations:
         self.count = 0
         self._fitting = [one for one in CANDIDATES if one != given]
 
-    def add(self, text: str) -> None:
-        """Take in a time that is bad: of a notation that is not known, or an impossible one."""
+    def add(self, text: str) -> bool:
+        """Take in a time; whether it has a notation that is not known."""
         if is_usual(text):
-            return
+            return False
         self.count += 1
         if self._fitting and self.count <= _MOST_DATES:
             self._fitting = fitting([text], self._fitting)
+        return True
 
     @property
     def option(self) -> str | None:

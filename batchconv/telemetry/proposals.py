@@ -6,10 +6,11 @@ from collections import Counter
 
 from batchconv.model import Outcome, Reason
 from batchconv.reading.spreadsheets import DateNotations
+from batchconv.reading.unsendable import NULL_MARKERS
 
 _FIXED = {
     Reason.MISSING_DELIVERED: "--delivered true, or --delivered false, for rows without a value",
-    Reason.DAMAGED_ID: "--any-id, if the ids are correct",
+    Reason.DAMAGED_ID: "an export with the ids as text; or --any-id, if ids really look like that",
     Reason.INVISIBLE_CHARACTER: "--any-id, if the character belongs to the ids",
     Reason.TIME_IN_GAP: "--timezone UTC, if the times are in UTC",
     Reason.TOO_LONG: "--max-row-bytes N, if records are meant to be so long",
@@ -23,6 +24,7 @@ _WORDS = (
     ("si", "no"), ("sí", "no"), ("sim", "não"), ("tak", "nie"), ("да", "нет"),
     ("evet", "hay\u0131r"), ("истина", "ложь"), ("prawda", "fałsz"), ("on", "off"), ("x", "-"),
 )  # fmt: skip
+_BLANK = {"", *NULL_MARKERS}
 _MOST_WORDS = 20  # different ones that are looked at
 
 
@@ -38,6 +40,8 @@ class Proposals:
         self._words: set[str] = set()
         self._reasons: Counter[Reason] = Counter()
         self._rows = 0
+        self._odd_times = 0  # rows that are invalid for their time, which has another notation
+        self._usual_times = False  # of rows that are invalid for something else
 
     def add(self, outcome: Outcome) -> None:
         """Take in one row that is invalid."""
@@ -49,29 +53,46 @@ class Proposals:
         if outcome.reason is Reason.BAD_DELIVERED and len(self._words) < _MOST_WORDS:
             self._words.add(str(word).strip().lower())
         time = outcome.row.fields.timestamp
-        if outcome.reason is Reason.BAD_TIMESTAMP and isinstance(time, str):
-            self.dates.add(time)
+        # A row is invalid for one thing, and the next one may stand behind it.
+        looked_at = outcome.reason in (Reason.BAD_DELIVERED, Reason.BAD_TIMESTAMP)
+        if not looked_at or not isinstance(time, str) or time.strip() in _BLANK:
+            return
+        odd = self.dates.add(time)
+        if outcome.reason is Reason.BAD_TIMESTAMP:
+            self._odd_times += odd
+        elif not odd:
+            self._usual_times = True
 
-    def all(self) -> dict[str, str]:
-        """Reason → option; reasons for which no option helps are left out."""
+    def all(self, *, other_times: bool = False) -> dict[str, str]:
+        """Reason → option; reasons for which no option helps are left out.
+
+        Args:
+            other_times: some rows have times that are understood; a format would make them
+                invalid, and none is proposed.
+        """
         found = {reason.value: _FIXED[reason] for reason in self._reasons if reason in _FIXED}
         pair = self._pair()
         if pair is not None:
-            found[Reason.BAD_DELIVERED.value] = f"--true {pair[0]} --false {pair[1]}"
+            words = f"--true {pair[0]} --false {pair[1]}"
+            behind = self.dates.only is not None and not (other_times or self._usual_times)
+            found[Reason.BAD_DELIVERED.value] = f"{words} {self.dates.option}" if behind else words
         if self.dates.option is not None and Reason.BAD_TIMESTAMP in self._reasons:
             found[Reason.BAD_TIMESTAMP.value] = self.dates.option
+        if other_times:
+            found.pop(Reason.BAD_TIMESTAMP.value, None)
         return found
 
     def options(self) -> dict[str, str]:
         """Option → value that take every row that came; empty where a person has to judge."""
         taken = 0
         options: dict[str, str] = {}
-        pair, notation = self._pair(), self.dates.only
+        pair = self._pair()
+        notation = None if self._usual_times else self.dates.only
         if pair is not None:
             taken += self._reasons[Reason.BAD_DELIVERED]
             options |= {"--true": pair[0], "--false": pair[1]}
-        if notation is not None and self.dates.count == self._reasons[Reason.BAD_TIMESTAMP]:
-            taken += self.dates.count
+        if notation is not None:
+            taken += self._odd_times
             options["--timestamp-format"] = notation
         return options if taken == self._rows else {}
 

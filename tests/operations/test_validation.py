@@ -305,6 +305,11 @@ async def test_json_holds_all_that_the_report_says_and_nothing_else_is_printed(s
     [
         ("a,WAHR,\nb,FALSCH,", "--true wahr --false falsch"),
         ("a,ja,\nb,Nein,", "--true ja --false nein"),
+        ("a,ja,2026-11-20 10:03:00\nb,Nein,NULL", "--true ja --false nein"),
+        (  # each row is invalid for one thing, and the other is looked at all the same
+            "a,ja,20/11/2026 10:03\nb,Nein,NULL",
+            "--true ja --false nein --timestamp-format '%d/%m/%Y %H:%M'",
+        ),
         ("a,1,20/11/2026 10:03\nb,1,20/12/2026 11:00", "--timestamp-format '%d/%m/%Y %H:%M'"),
     ],
 )

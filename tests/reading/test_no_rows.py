@@ -167,9 +167,10 @@ def test_cells_in_single_quotes_are_told_with_the_command_that_reads_them(read):
 
 
 def test_bytes_in_the_header_that_do_not_decode_are_told_with_an_encoding(read):
-    with pytest.raises(UsageError, match="holds bytes that are not UTF-8") as caught:
-        read("message_id,delivered,été\na,1,x\n".encode("windows-1252"))
-    assert "add --encoding windows-1252" in str(caught.value.hint)
+    for name, encoding in (("été", "windows-1252"), ("время", "windows-1251")):
+        with pytest.raises(UsageError, match="holds bytes that are not UTF-8") as caught:
+            read(f"message_id,delivered,{name}\na,1,x\n".encode(encoding))
+        assert f"add --encoding {encoding}," in str(caught.value.hint)
 
 
 # -- no header -------------------------------------------------------------------------------------

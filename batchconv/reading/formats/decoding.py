@@ -55,6 +55,11 @@ UNDECODED = re.compile("[\ud800-\udfff]")
 codecs.register_error(_ESCAPE, _escape)
 
 
+def likely_encoding(text: str) -> str:
+    """Which of Windows' encodings it may be, where bytes did not decode: by whole words of them."""
+    return "windows-1251" if re.search("[\udcc0-\udcff]{4}", text) else "windows-1252"
+
+
 def to_bytes(text: str, encoding: str) -> bytes:
     """The bytes that *text* was decoded from, those that did not decode included."""
     # An error handler of the codec cannot do it: UTF-16's takes no odd number of bytes.

@@ -30,6 +30,7 @@ from batchconv.reading.formats.base import (
     LineRows,
     ReadOptions,
 )
+from batchconv.reading.formats.decoding import likely_encoding
 from batchconv.reading.formats.dialect import (
     Dialect,
     guess_delimiter,
@@ -143,8 +144,8 @@ class DelimitedRows(LineRows):
                 raise UsageError(
                     f"{self._source}: the first record, on line {begun[0].line}, cannot be read: "
                     f"it holds bytes that are not {self._lines.encoding.upper()}",
-                    hint="add --encoding windows-1252, if a Windows program wrote the file, or "
-                    "name its encoding",
+                    hint=f"add --encoding {likely_encoding(begun[0].raw)}, if a Windows program "
+                    "wrote the file, or name its encoding",
                 )
             raise UsageError(
                 f"{self._source}: the first record, on line {begun[0].line}, cannot be read: "
