@@ -145,7 +145,7 @@ def _is_of_pandas(found: Mapping[str, object]) -> bool:
 def no_objects(text: str) -> ColumnError:
     """The rows are arrays or single values; *text* is the first one."""
     return ColumnError(
-        f"its rows are no JSON objects, so nothing names their columns; the first: {show(text)}",
+        f"its rows are not JSON objects, so nothing names their columns; the first: {show(text)}",
         hint="write each row as an object; pandas does with to_json(..., orient='records', "
         "lines=True)",
     )
