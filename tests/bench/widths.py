@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
+from typing import NamedTuple
 
 from tests.bench.figures import Figure, Scale
 from tests.bench.limiters import TokenBucket, worst_first
@@ -74,10 +75,22 @@ SERVERS: dict[str, Callable[[random.Random], Server]] = {
 }
 
 
-def meet_server(name: str, concurrency: int | None, seed: int = 1) -> tuple[float, float]:
-    """Requests a second that were accepted, and the share that was refused.
+class Met(NamedTuple):
+    """How a server was met.
 
-    From ten seconds on, or from ten seconds after a change.
+    Attributes:
+        accepted: requests a second, from ten seconds on, or from ten seconds after a change.
+        refused: the share of requests, from then on.
+        at_first: requests a second that were accepted in the first ten seconds.
+    """
+
+    accepted: float
+    refused: float
+    at_first: float
+
+
+def meet_server(name: str, concurrency: int | None, seed: int = 1) -> Met:
+    """Send to a server as much as it takes.
 
     Args:
         name: one of `SERVERS`.
@@ -90,7 +103,8 @@ def meet_server(name: str, concurrency: int | None, seed: int = 1) -> tuple[floa
         begin += _CHANGE
         events = [(_CHANGE, change)]
     sender = Sender(server, concurrency, seed).run(begin + _LONG, *events)
-    return sender.accepted(begin, begin + _LONG), sender.refused(begin, begin + _LONG)
+    end = begin + _LONG
+    return Met(sender.accepted(begin, end), sender.refused(begin, end), sender.accepted(0, _FOUND))
 
 
 def _change(name: str, server: Server) -> Callable[[], None] | None:
@@ -102,31 +116,34 @@ def _change(name: str, server: Server) -> Callable[[], None] | None:
     return None
 
 
-def _takes(name: str, concurrency: int | None, seeds: range) -> tuple[list[float], float]:
-    found = [meet_server(name, concurrency, seed) for seed in seeds]
-    return [one[0] for one in found], mean(one[1] for one in found)
-
-
 def widths(folder: Path, scale: Scale) -> list[Figure]:
     """`--concurrency auto` on all kinds of servers, beside the best number; worst first."""
     del folder
     seeds = range(1, 1 + min(_SEEDS, scale.samples))
-    figures, beside = [], []
+    figures, beside, at_first = [], [], []
     for name, make in SERVERS.items():
         at_once = make(random.Random()).at_once
+        met = {
+            number: [meet_server(name, number, seed) for seed in seeds]
+            for number in (*_FIXED, None)
+            # beyond it nearly all are refused
+            if number is None or number <= max(_DEFAULT, at_once)
+        }
         fixed = {
-            number: mean(_takes(name, number, seeds)[0])
-            for number in _FIXED
-            if number <= max(_DEFAULT, at_once)  # beyond it nearly all are refused
+            number: mean(one.accepted for one in found)
+            for number, found in met.items()
+            if number is not None
         }
         best = max(fixed, key=lambda number: fixed[number])
-        taken, refused = _takes(name, None, seeds)
+        taken = [one.accepted for one in met[None]]
+        early = [one.at_first for one in met[None]]
         limited = "then" in name or "leaky" in name
         figures.append(
             Figure(
                 name, mean(taken), "rows/s", fixed[best], f"with {best} in flight",
                 floor=_FLOOR, samples=taken,
-                refused=refused if limited else None, most_refused=_REFUSED,
+                refused=mean(one.refused for one in met[None]) if limited else None,
+                most_refused=_REFUSED,
             )
         )  # fmt: skip
         beside.append(
@@ -135,4 +152,11 @@ def widths(folder: Path, scale: Scale) -> list[Figure]:
                 floor=_AS_GOOD, samples=taken,
             )
         )  # fmt: skip
-    return [*worst_first(figures), *worst_first(beside)]
+        at_first.append(
+            Figure(
+                f"{name}, first 10 s", mean(early), "rows/s",
+                mean(one.at_first for one in met[_DEFAULT]), f"with {_DEFAULT} in flight",
+                floor=_FLOOR, samples=early,
+            )
+        )  # fmt: skip
+    return [*worst_first(figures), *worst_first(beside), *worst_first(at_first)]
