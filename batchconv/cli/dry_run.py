@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from batchconv.cli.invalid_lines import invalid_lines
 from batchconv.cli.say import say, say_aside
 from batchconv.errors import count_of, printable
 from batchconv.sending.durations import show_duration
@@ -55,11 +56,3 @@ def _lines(found: DryRun, settings: Settings) -> Iterator[str]:
         yield f"results would go to {found.results}"
     if found.outstanding:
         yield f"outstanding in the job before: {count_of(found.outstanding, 'row')}"
-
-
-def invalid_lines(found: DryRun) -> Iterator[str]:
-    """Why rows are invalid, with the first few of each kind."""
-    for reason, count in found.reasons.most_common():
-        yield f"{count} invalid: {reason}"
-        for example in found.examples[reason]:
-            yield f"  {example}"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from batchconv.cli.dry_run import invalid_lines, run_dry
+from batchconv.cli.dry_run import run_dry
+from batchconv.cli.invalid_lines import invalid_lines
 from batchconv.cli.layers import FLAG, told_of
 from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_settings

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from batchconv.cli.invalid_lines import invalid_lines
 from batchconv.cli.options import (
     FileName,
     GroupedCommand,
@@ -78,7 +79,7 @@ def _lines(findings: Findings, pace: float | None, max_age: float | None) -> Ite
     yield from _counts(findings, max_age)
     yield from _columns(findings)
     yield from _times(findings)
-    yield from _reasons(findings)
+    yield from invalid_lines(findings)
     seconds = findings.seconds(pace)
     if seconds:
         yield f"an upload at --rate {pace:g} would take {show_duration(seconds)}"
@@ -105,17 +106,6 @@ def _counts(findings: Findings, max_age: float | None) -> Iterator[str]:
     if old and max_age is not None:
         rows = count_of(old, "row is", "rows are")
         yield f"{rows} older than --max-age {show_duration(max_age)}, and skipped"
-
-
-def _reasons(findings: Findings) -> Iterator[str]:
-    for reason, count in findings.reasons.most_common():
-        yield f"{count} invalid: {reason}"
-        proposal = findings.proposals.get(reason)
-        if proposal is not None:
-            yield f"  try {proposal}"
-        for example in findings.examples[reason]:
-            # What to do, which follows, has been said.
-            yield f"  {example}" if proposal is None else f"  {str(example).partition('; ')[0]}"
 
 
 def _columns(findings: Findings) -> Iterator[str]:

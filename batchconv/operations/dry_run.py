@@ -28,6 +28,7 @@ from batchconv.reading.columns import Recognised
 from batchconv.reading.sources import can_reopen, is_stdin
 from batchconv.sending.age_limit import age_limit, was_too_old
 from batchconv.settings.options import Settings
+from batchconv.telemetry.proposals import Proposals
 
 _EXAMPLES = 5
 
@@ -70,6 +71,7 @@ class DryRun(RowsLookedAt):
                 reason: {
                     "rows": count,
                     "examples": [example._asdict() for example in self.examples[reason]],
+                    "proposal": self.proposals.get(reason),
                 }
                 for reason, count in self.reasons.most_common()
             },
@@ -135,16 +137,18 @@ def dry_run(
     )
     turn_away = age_limit(settings.max_age, clock)
     deduplicator = _deduplicator(settings, target, files.results if known else None)
+    proposals = Proposals(settings.timestamp_format)
     try:
         for batch in source.batches:
             heed()
             for item in batch:
-                _count(found, item, turn_away, deduplicator)
+                _count(found, item, turn_away, deduplicator, proposals)
     finally:
         if deduplicator is not None:
             deduplicator.close()
     found.columns, found.damages = source.columns, source.damages
     found.aside = source.aside
+    found.proposals = proposals.all()
     return found
 
 
@@ -233,6 +237,7 @@ def _count(
     item: Item,
     turn_away: Callable[[Conversion], Outcome | None],
     deduplicator: Deduplicator | None,
+    proposals: Proposals,
 ) -> None:
     if isinstance(item, Settled):
         found.read += item.rows
@@ -255,11 +260,13 @@ def _count(
                 _assume_accepted(deduplicator, admitted)
     if outcome is None:
         found.to_send += 1
+        proposals.other_times |= isinstance(item, Conversion) and item.timestamp is not None
         return
     reason = outcome.reason or Reason.DUPLICATE
     if outcome.result is not Result.INVALID:
         found.skipped[reason.value] += 1
         return
+    proposals.add(outcome)
     found.reasons[reason.value] += 1
     examples = found.examples.setdefault(reason.value, [])
     if len(examples) < _EXAMPLES:

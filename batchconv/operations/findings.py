@@ -49,6 +49,7 @@ class RowsLookedAt:
         read: rows.
         reasons: reason → how many rows are invalid for it.
         examples: reason → the first few of them.
+        proposals: reason → the option that may take those rows.
         damages: inputs that broke off half-way.
         aside: what stands in the inputs and is not a row.
     """
@@ -56,6 +57,7 @@ class RowsLookedAt:
     read: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[Example]] = field(default_factory=dict)
+    proposals: dict[str, str] = field(default_factory=dict)
     damages: list[BatchconvError] = field(default_factory=list)
     aside: Aside = field(default_factory=Aside)
 
@@ -78,7 +80,6 @@ class Findings(RowsLookedAt):
         sendable: rows that an upload would send.
         duplicates: those equal to an earlier one in channel, id, delivered and timestamp.
         too_old: rows that `--max-age` would skip.
-        proposals: reason → the option that may take those rows.
         trimmed_ids: rows from whose id blanks or a spreadsheet's guard were taken off.
         earliest, latest: between them are the times of all rows that are not invalid, in the
             API's notation and UTC; None where no row has a time.
@@ -93,7 +94,6 @@ class Findings(RowsLookedAt):
     sendable: int = 0
     duplicates: int = 0
     too_old: int = 0
-    proposals: dict[str, str] = field(default_factory=dict)
     trimmed_ids: int = 0
     earliest: str | None = None
     latest: str | None = None

@@ -122,8 +122,8 @@ class _Look:
         findings.earliest, findings.latest = times.earliest, times.latest
         findings.without_time, findings.future = times.without, times.future
         findings.too_old = times.too_old
-        others = times.latest is not None
-        findings.proposals = self._proposals.all(other_times=others)
+        others = self._proposals.other_times = times.latest is not None
+        findings.proposals = self._proposals.all()
         rewritten = self._proposals.dates.warning
         if rewritten is not None and others and Reason.BAD_TIMESTAMP.value in findings.reasons:
             findings.suspicions.append(Suspicion("rewritten-times", None, rewritten))

@@ -33,12 +33,16 @@ class Proposals:
 
     Args:
         timestamp_format: that the rows were read with, where it is known.
+
+    Attributes:
+        other_times: rows that are not invalid have times; a format would make them invalid.
     """
 
     def __init__(self, timestamp_format: str | None = None) -> None:
         self.dates = DateNotations(timestamp_format)
         self._words: set[str] = set()
         self._reasons: Counter[Reason] = Counter()
+        self.other_times = False
         self._rows = 0
         self._odd_times = 0  # rows that are invalid for their time, which has another notation
         self._usual_times = False  # of rows that are invalid for something else
@@ -63,22 +67,17 @@ class Proposals:
         elif not odd:
             self._usual_times = True
 
-    def all(self, *, other_times: bool = False) -> dict[str, str]:
-        """Reason → option; reasons for which no option helps are left out.
-
-        Args:
-            other_times: some rows have times that are understood; a format would make them
-                invalid, and none is proposed.
-        """
+    def all(self) -> dict[str, str]:
+        """Reason → option; reasons for which no option helps are left out."""
         found = {reason.value: _FIXED[reason] for reason in self._reasons if reason in _FIXED}
         pair = self._pair()
         if pair is not None:
             words = f"--true {pair[0]} --false {pair[1]}"
-            behind = self.dates.only is not None and not (other_times or self._usual_times)
+            behind = self.dates.only is not None and not (self.other_times or self._usual_times)
             found[Reason.BAD_DELIVERED.value] = f"{words} {self.dates.option}" if behind else words
         if self.dates.option is not None and Reason.BAD_TIMESTAMP in self._reasons:
             found[Reason.BAD_TIMESTAMP.value] = self.dates.option
-        if other_times:
+        if self.other_times:
             found.pop(Reason.BAD_TIMESTAMP.value, None)
         return found
 

@@ -318,6 +318,8 @@ async def test_the_option_that_is_proposed_takes_the_rows(shell, cells, proposal
     first = await shell.start("validate", "in.csv").end()
     assert first.code == 1
     assert f"  try {proposal}\n" in first.out
+    rehearsed = await shell.start("upload", "--dry-run", "in.csv").end()
+    assert (rehearsed.code, f"  try {proposal}\n" in rehearsed.out) == (1, True)
     second = await shell.start("validate", "in.csv", *shlex.split(proposal)).end()
     assert (second.code, "2 rows read, 2 can be sent" in second.out) == (0, True)
 
