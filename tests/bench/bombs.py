@@ -119,6 +119,16 @@ def _dictionary(size: int, count: int = 400) -> pa.Table:
     return pa.table({"message_id": ids, "delivered": [True] * count, "note": notes})
 
 
+def _dictionaries(texts: list[str], columns: int) -> pa.Table:
+    codes = pa.array([number % len(texts) for number in range(400)], pa.int32())
+    notes = pa.DictionaryArray.from_arrays(codes, pa.array(texts))
+    ids = [f"id{number}" for number in range(400)]
+    return pa.table(
+        {"message_id": ids, "delivered": [True] * 400}
+        | {f"note{number}": notes for number in range(columns)}
+    )
+
+
 def _nested(depth: int) -> object:
     value: object = 1
     for _ in range(depth):
@@ -151,5 +161,11 @@ _BOMBS: dict[str, Callable[[Path], None]] = {
     "wide.parquet: texts of 0.5 MB in a dictionary": _parquet(lambda: _dictionary(500_000)),
     "wider.parquet: texts of 4 MB in a dictionary": _parquet(lambda: _dictionary(4 * _MB)),
     "widest.parquet: texts of 16 MB in a dictionary": _parquet(lambda: _dictionary(16 * _MB, 100)),
+    "many.parquet: ten dictionaries of 20 MB": _parquet(
+        lambda: _dictionaries(["x" * 1000 + f"{n:05}" for n in range(20_000)], 10)
+    ),
+    "texts.parquet: three dictionaries of 500,000": _parquet(
+        lambda: _dictionaries([f"{n:05x}" for n in range(500_000)], 3)
+    ),
     "narrow.parquet: a million rows of 2 KB": _parquet(lambda: _dictionary(2_000, 1_000_000)),
 }  # fmt: skip

@@ -92,6 +92,15 @@ def coded(text: str, count: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), pa.array([text]))
 
 
+def many_dictionaries(texts: list[str], count: int) -> pa.Table:
+    codes = pa.array([at % len(texts) for at in range(400)], pa.int32())
+    notes = {
+        f"n{number}": pa.DictionaryArray.from_arrays(codes, pa.array(texts))
+        for number in range(count)
+    }
+    return pa.table({"message_id": IDS, "delivered": [True] * 400, **notes})
+
+
 @pytest.mark.parametrize(
     ("make", "how", "code", "words"),
     [
@@ -106,8 +115,12 @@ def coded(text: str, count: int) -> pa.DictionaryArray:
         (lambda: in_lists(coded("x" * 100_000, 10_000)), {}, 5, "are too large"),
         (lambda: pa.table({"message_id": ["a"], "delivered": [True], "note": ["x" * (120 * MB)]}),
          {"use_dictionary": False}, 5, "a page of column 'note' has 120 MB"),
+        (lambda: many_dictionaries(["x", "y" * 15 * MB], 4), {}, 5, "the dictionaries of"),
+        (lambda: many_dictionaries([f"{n:05x}" for n in range(1 << 20)], 4), {}, 5,
+         "the dictionaries of its columns take 1"),
     ],
-    ids=["dictionary", "stored", "wide", "long", "one", "dense", "huge", "list", "texts", "page"],
+    ids=["dictionary", "stored", "wide", "long", "one", "dense", "huge", "list", "texts", "page",
+         "dictionaries", "entries"],
 )  # fmt: skip
 def test_parquet_is_measured_by_what_it_decodes_to(
     make: Callable[[], pa.Table], how: dict[str, Any], code: int, words: str
@@ -115,9 +128,42 @@ def test_parquet_is_measured_by_what_it_decodes_to(
     pq.write_table(make(), "bomb.parquet", **{
         "compression": "zstd", "store_schema": False, "dictionary_pagesize_limit": 1 << 30, **how
     })  # fmt: skip
-    assert Path("bomb.parquet").stat().st_size < MB
+    assert Path("bomb.parquet").stat().st_size < 4 * MB
     found, told, peak = run("validate", "bomb.parquet")
     assert (found, words in told) == (code, True), told
+    assert peak < 200, told
+
+
+def varint(number: int, width: int = 1) -> bytes:
+    """A number as Thrift writes it, in as many bytes as that at least."""
+    number *= 2  # zigzag
+    digits = [
+        number >> 7 * place & 0x7F for place in range(max(width, -(-number.bit_length() // 7)))
+    ]
+    return bytes([*(digit | 0x80 for digit in digits[:-1]), digits[-1]])
+
+
+def test_a_footer_that_lies_about_the_size_of_a_page_is_not_believed():
+    table = one_among_many(300_000, 300_000)
+    pq.write_table(
+        table,
+        "bomb.parquet",
+        compression="zstd",
+        use_dictionary=False,
+        store_schema=False,
+        data_page_size=1 << 30,
+        write_batch_size=1 << 20,
+    )
+    size = pq.ParquetFile("bomb.parquet").metadata.row_group(0).column(2).total_uncompressed_size
+    data = Path("bomb.parquet").read_bytes()
+    true = varint(size)
+    footer = data.rindex(true)
+    lie = varint(5_000, len(true))
+    Path("bomb.parquet").write_bytes(data[:footer] + lie + data[footer + len(true) :])
+    told = pq.ParquetFile("bomb.parquet").metadata.row_group(0).column(2)
+    assert (size > 100 * MB, told.total_uncompressed_size) == (True, 5_000)
+    code, told, peak = run("validate", "bomb.parquet")
+    assert (code, "a page of column 'note' has 114 MB" in told) == (5, True), told
     assert peak < 200, told
 
 

@@ -22,7 +22,7 @@ from batchconv.model import Conversion, Reason, Row
 from batchconv.reading.columns import ColumnError
 from batchconv.reading.formats import ReadOptions
 from batchconv.reading.formats.arrow import json_record
-from batchconv.reading.formats.parquet_pages import first_page, longest_text
+from batchconv.reading.formats.parquet_pages import longest_text, pages
 from batchconv.reading.mapper import Mapper
 from batchconv.reading.reader import Reader
 from batchconv.simulator import Behaviour, Simulator
@@ -589,6 +589,6 @@ def test_the_longest_text_of_a_dictionary_is_known(codec, checksum):
     pq.write_table(table, "in.parquet", compression=codec, write_page_checksum=checksum)
     with Path("in.parquet").open("rb") as file:
         column = pq.ParquetFile(file).metadata.row_group(0).column(0)
-        page = first_page(file, column)
+        page = next(pages(file, column))
         assert page.is_dictionary
         assert longest_text(file, page, column.compression) == 1400

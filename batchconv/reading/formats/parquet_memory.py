@@ -7,9 +7,10 @@ dictionary. So that is looked at before rows are read, wherever it could matter.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, BinaryIO
 
-from batchconv.reading.formats.parquet_pages import first_page, longest_text, pages
+from batchconv.reading.formats.parquet_pages import longest_text, pages
 
 MOST_ROW = 8 << 20
 """Bytes that a single row may have, unless longer ones are asked for: several are held at once."""
@@ -19,7 +20,9 @@ _BATCH = 1 << 20  # bytes in a batch, as far as the footer tells
 _DECODED = 1 << 20  # bytes in a batch, at most, once it is decoded
 _MOST_IN_LISTS = 4096  # bytes of a text in a list that is there often
 _PAGE = 24 << 20  # bytes of the largest page, which is decoded whole; usual ones have 1 MB
-_DICTIONARY = 24 << 20  # bytes of a dictionary, which is held twice for a moment
+_DICTIONARIES = 80 << 20  # bytes in memory of all dictionaries of a row group, as measured:
+_COPIES, _PER_ENTRY = 2, 20  # each is held twice, and each entry has its place and length
+_LEAST_ENTRY = 4  # bytes in a page
 _DENSE = 20  # times: data that compress better than this are looked at page by page
 _DICTIONARY_ENCODINGS = {"RLE_DICTIONARY", "PLAIN_DICTIONARY"}
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}  # bytes
@@ -53,6 +56,7 @@ def rows_at_once(file: Any, raw: BinaryIO, group: int, max_row_bytes: int) -> in
     columns = [told.column(at) for at in range(told.num_columns)]
     for column in columns:
         _refuse_large_pages(raw, column)
+    _refuse_many_dictionaries(raw, columns)
     rows = max(1, int(told.num_rows))
     per_row = int(told.total_byte_size) // rows
     fit = min(max(1, _BATCH // max(1, per_row)), _ROWS)
@@ -100,28 +104,51 @@ def _per_row(column: Any, rows: int) -> int:
 
 def _longest_text(raw: BinaryIO, column: Any) -> int:
     """Bytes of the longest text in the column's dictionary."""
-    page = first_page(raw, column)
-    if not page.is_dictionary:
+    page = next(pages(raw, column), None)
+    if page is None or not page.is_dictionary:
         return 0
-    _refuse(column, page.size, _DICTIONARY)
     return longest_text(raw, page, column.compression)
 
 
 def _refuse_large_pages(raw: BinaryIO, column: Any) -> None:
-    size = column.total_uncompressed_size
-    if size <= _DICTIONARY:
-        return
-    first = first_page(raw, column)
-    if first.is_dictionary:
-        _refuse(column, first.size, _DICTIONARY)
-    if size > max(_PAGE, _DENSE * column.total_compressed_size):
-        for page in pages(raw, column):
-            _refuse(column, page.size, _PAGE)
+    """Look at the column's pages: at all of a local file, for its footer may say anything.
+
+    Elsewhere each look is a request of its own: there it is as the footer makes necessary.
+    """
+    size, local = column.total_uncompressed_size, _is_local(raw)
+    dense = size > max(_PAGE, _DENSE * column.total_compressed_size)
+    if size > _PAGE or local:
+        for page in islice(pages(raw, column), None if dense or local else 1):
+            if page.size > _PAGE:
+                raise TooLargeError(
+                    f"a page of column {column.path_in_schema!r} has {page.size >> 20} MB, and "
+                    f"{_PAGE >> 20} MB are allowed; write it again with smaller pages, as JSON "
+                    "Lines or as CSV"
+                )
 
 
-def _refuse(column: Any, size: int, most: int) -> None:
-    if size > most:
+def _is_local(raw: BinaryIO) -> bool:
+    try:
+        return raw.fileno() >= 0
+    except OSError:
+        return False
+
+
+def _refuse_many_dictionaries(raw: BinaryIO, columns: list[Any]) -> None:
+    """All columns are read side by side, so all their dictionaries are held at once."""
+    encoded = sorted(columns, key=lambda one: int(one.total_uncompressed_size))
+    unseen = sum(int(one.total_uncompressed_size) for one in encoded)
+    most = _COPIES + _PER_ENTRY / _LEAST_ENTRY  # times the bytes of a page
+    local, used = _is_local(raw), 0
+    while encoded and (local or used + most * unseen > _DICTIONARIES):
+        column = encoded.pop()
+        unseen -= int(column.total_uncompressed_size)
+        page = next(pages(raw, column), None)
+        if page is not None and page.is_dictionary:
+            used += _COPIES * page.size + _PER_ENTRY * page.entries
+    if used > _DICTIONARIES:
         raise TooLargeError(
-            f"a page of column {column.path_in_schema!r} has {size >> 20} MB, and {most >> 20} MB "
-            "are allowed; write it again with smaller pages, as JSON Lines or as CSV"
+            f"the dictionaries of its columns take {used >> 20} MB in memory, and "
+            f"{_DICTIONARIES >> 20} MB are allowed; write it again without dictionaries "
+            "(use_dictionary=False), with fewer columns, as JSON Lines or as CSV"
         )

@@ -14,9 +14,15 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-_MOST_HEADER = 1 << 16  # bytes: mostly some twenty, and more with the least and greatest text
+# Bytes of a header: mostly some twenty, more with the least and greatest text, at most as many as
+# pyarrow reads.
+_HEADERS = (1 << 16, 16 << 20)
+# Fields of the format's PageHeader, and of the DictionaryPageHeader in it.
+_TYPE, _SIZE, _COMPRESSED, _OF_DICTIONARY, _ENTRIES = 1, 2, 3, 7, 1
 _DICTIONARY_PAGE = 2  # in the format's enumeration of pages
-_NUMBERS, _TEXT, _STRUCT = (3, 4, 5, 6), 8, 12  # types of fields in Thrift's compact protocol
+# Types of fields in Thrift's compact protocol: https://github.com/apache/thrift, its specification.
+_BOOLEANS, _BYTE, _INTEGERS, _DOUBLE, _TEXT, _STRUCT = (1, 2), 3, (4, 5, 6), 7, 8, 12
+_DEEPEST = 4  # structs within each other; pages have three
 _LENGTH = Struct("<I")  # before each text
 _HADOOP_SIZES = 8  # bytes that Hadoop puts before what it compresses by LZ4
 
@@ -30,33 +36,26 @@ class Page:
         compressed: bytes of its data in the file.
         size: bytes of its data.
         is_dictionary: whether it is the column's dictionary.
+        entries: how many values the dictionary has.
     """
 
     begin: int
     compressed: int
     size: int
     is_dictionary: bool
-
-
-def first_page(raw: BinaryIO, column: Any) -> Page:
-    """The page at which pyarrow begins to read a column.
-
-    Raises:
-        OSError: its header makes no sense.
-    """
-    data = column.data_page_offset
-    return page_at(raw, min(column.dictionary_page_offset or data, data))
+    entries: int
 
 
 def pages(raw: BinaryIO, column: Any) -> Iterator[Page]:
-    """All pages of a column, as far as their headers make sense."""
-    page = first_page(raw, column)
-    end = page.begin + column.total_compressed_size
-    yield page
-    with contextlib.suppress(OSError):  # pyarrow tells what is damaged
-        while (begin := page.begin + page.compressed) < end:
+    """All pages of a column in order, as far as their headers make sense: pyarrow tells more."""
+    data = column.data_page_offset
+    begin = min(column.dictionary_page_offset or data, data)  # as pyarrow has it
+    end = begin + column.total_compressed_size
+    with contextlib.suppress(OSError):
+        while begin < end:
             page = page_at(raw, begin)
             yield page
+            begin = page.begin + page.compressed
 
 
 def page_at(raw: BinaryIO, begin: int) -> Page:
@@ -65,16 +64,22 @@ def page_at(raw: BinaryIO, begin: int) -> Page:
     Raises:
         OSError: it makes no sense.
     """
-    raw.seek(begin)
-    head = raw.read(_MOST_HEADER)
-    try:
-        kind, at = _number(head, 1)
-        size, at = _number(head, at + 1)
-        compressed, at = _number(head, at + 1)
-        end = _end_of_struct(head, at)
-    except IndexError:
-        raise OSError("no header of a page") from None
-    return Page(begin + end, compressed >> 1, size >> 1, kind >> 1 == _DICTIONARY_PAGE)
+    for most in _HEADERS:
+        raw.seek(begin)
+        with contextlib.suppress(IndexError):  # it may be longer
+            fields, end = _struct(raw.read(most), 0)
+            return _page(begin + end, fields)
+    raise OSError("no header of a page")
+
+
+def _page(begin: int, fields: dict[int, Any]) -> Page:
+    size, compressed = fields.get(_SIZE), fields.get(_COMPRESSED)
+    of_dictionary = fields.get(_OF_DICTIONARY)
+    entries = of_dictionary.get(_ENTRIES) if isinstance(of_dictionary, dict) else 0
+    numbers = size, compressed, entries
+    if not all(isinstance(one, int) and 0 <= one < 1 << 31 for one in numbers):
+        raise OSError("a page without a size")
+    return Page(begin, compressed, size, fields.get(_TYPE) == _DICTIONARY_PAGE, entries)  # type: ignore[arg-type]  # they are numbers, as was just seen
 
 
 def longest_text(raw: BinaryIO, page: Page, compression: str) -> int:
@@ -85,7 +90,7 @@ def longest_text(raw: BinaryIO, page: Page, compression: str) -> int:
         pyarrow.ArrowException: the same.
     """
     # A header may say anything, and no compression makes data much longer.
-    most = min(page.compressed, 2 * page.size + _MOST_HEADER)
+    most = min(page.compressed, 2 * page.size + _HEADERS[0])
     raw.seek(page.begin)
     data = memoryview(_decompressed(raw.read(most), page.size, compression))
     longest = at = 0
@@ -108,32 +113,47 @@ def _decompressed(data: bytes, size: int, compression: str) -> Any:
     return pa.decompress(data[_HADOOP_SIZES:], size, codec="lz4_raw")
 
 
-def _number(data: bytes, at: int) -> tuple[int, int]:
-    """A number and where it ends, seven bits a byte. Signed ones are doubled: zigzag notation."""
-    number = shift = 0
-    while True:
-        number |= (data[at] & 0x7F) << shift
-        shift += 7
-        at += 1
-        if data[at - 1] < 0x80:
-            return number, at
+def _struct(data: bytes, at: int, depth: int = 1) -> tuple[dict[int, Any], int]:
+    """The fields of a struct by their numbers, numbers and structs with their value; its end.
 
-
-def _end_of_struct(data: bytes, at: int) -> int:
-    """Where a struct ends of which a field begins at *at*; it holds numbers, texts and structs."""
-    depth = 1
-    while depth:
-        field = data[at]
+    Raises:
+        IndexError: it goes on behind the data.
+        OSError: it is none that a page has.
+    """
+    fields: dict[int, Any] = {}
+    number = 0
+    while head := data[at]:
         at += 1
-        if field == 0:
-            depth -= 1
-            continue
-        if field < 1 << 4:  # the number of the field follows
-            _, at = _number(data, at)
-        if field & 0xF in _NUMBERS:
-            _, at = _number(data, at)
-        if field & 0xF == _TEXT:
-            size, at = _number(data, at)
+        more, kind = divmod(head, 16)
+        number, at = (number + more, at) if more else _integer(data, at)
+        value: Any = None
+        if kind in _INTEGERS:
+            value, at = _integer(data, at)
+        elif kind == _TEXT:
+            size, at = _varint(data, at)
             at += size
-        depth += field & 0xF == _STRUCT
-    return at
+        elif kind == _STRUCT and depth < _DEEPEST:
+            value, at = _struct(data, at, depth + 1)
+        elif kind in (_BYTE, _DOUBLE):
+            at += 1 if kind == _BYTE else 8
+        elif kind not in _BOOLEANS:
+            raise OSError("no header of a page")
+        fields[number] = value
+    return fields, at + 1
+
+
+def _integer(data: bytes, at: int) -> tuple[int, int]:
+    """A signed number in zigzag notation, and where it ends."""
+    number, at = _varint(data, at)
+    return (number >> 1) ^ -(number & 1), at
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """A number of seven bits a byte, and where it ends."""
+    number = 0
+    for place in range(10):
+        byte = data[at + place]
+        number |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            return number, at + place + 1
+    raise OSError("no header of a page")
