@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import mean
 
 from tests.bench.figures import Figure, Scale
+from tests.bench.reachable import why_not
 from tests.bench.virtual import Sender, Server
 
 
@@ -158,10 +159,22 @@ def meet(
         sender.run(end)
     else:
         change = (end, lambda: setattr(made, "rate", changed * rate))
-        begin = end + max(_CHANGED, 2 * window)
-        end = begin + max(_LONG / 2, window)
+        deadline, lasts = _after_change(window)
+        begin = end + deadline
+        end = begin + lasts
         sender.run(end, change)
     return sender.accepted(begin, end) / made.rate, sender.refused(begin, end)
+
+
+def _after_change(window: float) -> tuple[float, float]:
+    """Seconds that the change may take to be found, and seconds that are measured from then on."""
+    return max(_CHANGED, 2 * window), max(_LONG / 2, window)
+
+
+def beyond(limiter: str, allowed: float) -> str:
+    """Why nothing can keep the bars after a change to so many a second; empty if something can."""
+    window, _ = LIMITERS[limiter]
+    return why_not(allowed, window, *_after_change(window), used=_USED, refused=_REFUSED)
 
 
 def stray(share: float, asked: str | None, latency: float, seed: int = 5) -> float:
@@ -171,12 +184,12 @@ def stray(share: float, asked: str | None, latency: float, seed: int = 5) -> flo
     return Sender(server, 20, seed).run(_LONG).accepted(0, _LONG) / (20 / latency)
 
 
-def _case(name: str, shares: Iterable[Share]) -> Figure:
+def _case(name: str, shares: Iterable[Share], beyond: str = "") -> Figure:
     """A figure of several seeds: their mean, and how far they lie apart."""
     used, refused = zip(*shares, strict=True)
     return Figure(
         name, mean(used), "used", 1.0, f"({min(used):.2f} to {max(used):.2f})",
-        floor=_USED, samples=used, refused=mean(refused), most_refused=_REFUSED,
+        floor=_USED, samples=used, refused=mean(refused), most_refused=_REFUSED, beyond=beyond,
     )  # fmt: skip
 
 
@@ -206,6 +219,7 @@ def limiters(folder: Path, scale: Scale) -> list[Figure]:
                 meet(limiter, rate, "none", latency, seed=seed, changed=changed)
                 for seed in seeds
             ],
+            beyond(limiter, changed * rate),
         )
         for limiter in LIMITERS
         for rate in RATES

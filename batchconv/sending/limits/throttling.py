@@ -11,11 +11,14 @@ from math import inf
 
 from batchconv.sending.limits.adaptive_concurrency import START_AGAIN, AdaptiveConcurrency
 from batchconv.sending.limits.chance import Chance, Finding
-from batchconv.sending.limits.pace_search import ENOUGH, LONG, PaceSearch, Refusal
+from batchconv.sending.limits.pace_search import ENOUGH, LONG, LONGEST, PaceSearch, Refusal
+from batchconv.sending.limits.recent import Recent
 
 # The constants were chosen by the bench of limiters.
-_FIRST_PAUSE, _LONGEST_PAUSE, _PAUSE_GROWTH = 0.1, 30.0, 1.6  # seconds, and from one to the next
-_WINDOW_GROWTH = 2.0  # of the pauses while a window is used up
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0  # seconds
+_WINDOW_SHARE = 16  # the first pause is at least this part of a window
+_ASKS = 50  # of so many requests one may be spent on finding out that a pause is over; the next
+_LEAST, _MOST = 0.1, 0.5  # pause is then this share of the silence before it
 _DRIP = 1.35  # intervals of the pace after which the next request gets through
 _IDLE = 5.0  # seconds of holding nobody back after which what was learned is forgotten
 _KNOWN = 20  # accepted requests from which on their number in flight is evidence
@@ -40,10 +43,12 @@ class Throttling:
         self.search = PaceSearch()
         self._uniform = uniform
         self._chance = Chance()
+        self._recent = Recent(LONGEST)
         # The pause, and what ends it.
         self._until = -inf
         self._times = 0  # refusals in a row, those in flight together counted once
         self._heard = 0.0  # when the last of them was heard of
+        self._cost = 0  # all of them
         self._pause = 0.0
         self._probe: float | None = None  # when the request left that finds out
         self._refused = 0.0  # when the first that was refused had left
@@ -97,7 +102,6 @@ class Throttling:
             self._forget()
         elif self._search_on(now):
             self._chance.proven()
-            self._opened, self._accepted = now, 0  # what is tried above is counted by itself
         return self.search.pace
 
     def _search_on(self, now: float) -> bool:
@@ -130,6 +134,7 @@ class Throttling:
             self._open(left, now)
         elif left >= self._opened:
             self._accepted += 1
+        self._recent.add(left)
         finding = self._chance.passed(left, now)
         if finding is not Finding.NONE_YET:
             self._note(finding, now)
@@ -171,11 +176,14 @@ class Throttling:
             if self._is_chance(left, now, asked):
                 return 0.0, True
             self._refused, self._silent, self._still_silent = left, self._written, 0.0
+            self._cost = 1
         elif self._probe is None or left < self._probe:
+            self._cost += 1
             self._until = max(self._until, now + (asked or 0.0))
             return 0.0, False
         else:
             self._still_silent = left
+            self._cost += 1
         self._times += 1
         self._heard = now
         self._probe = None
@@ -217,9 +225,9 @@ class Throttling:
 
     def _next_pause(self, asked: float | None) -> float:
         surely, window = self.search.surely, self.search.window
-        first = max(_FIRST_PAUSE, _DRIP / surely if surely else 0.0, window / 32)
-        growth = _WINDOW_GROWTH if window > LONG else _PAUSE_GROWTH
-        high = min(_LONGEST_PAUSE, first * growth ** min(self._times - 1, 50))
+        first = max(_FIRST_PAUSE, _DRIP / surely if surely else 0.0, window / _WINDOW_SHARE)
+        share = max(_LEAST, min(_MOST, _ASKS / max(1, self._accepted)))
+        high = min(_LONGEST_PAUSE, max(first, share * (self._still_silent - self._silent)))
         return max(asked or 0.0, self._uniform(0.75 * high, high))
 
     def _open(self, left: float, now: float) -> None:
@@ -231,11 +239,12 @@ class Throttling:
         # What gives back one after the other has given one back after so long.
         drip = 1.5 * lasted / max(1, self._accepted)
         window = self._still_silent - self._silent > drip or silence + late > LONG + self._trip
-        self.search.refused(
-            Refusal(self._refused, lasted, silence, self._accepted, window=window), now
-        )
+        refusal = Refusal(
+            self._refused, lasted, silence, self._accepted, window=window, cost=self._cost,
+            recent=lambda seconds: self._recent.pace(left - late, seconds),
+        )  # fmt: skip
+        anew = self.search.refused(refusal, now)
         self._times, self._probe, self._bound_at, self._reopened = 0, None, now, left
-        if self.search.in_a_row > 1 and self.search.window <= LONG and self._accepted < ENOUGH:
-            self._accepted += 1  # few were counted: count on
-        else:
-            self._opened, self._accepted = left, 1
+        if anew:
+            self._opened, self._accepted = left, 0
+        self._accepted += 1
