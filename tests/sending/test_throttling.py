@@ -35,6 +35,26 @@ def test_nine_tenths_of_the_allowance_are_used_from_ten_seconds_on(limiter, rate
     assert refused <= 0.02
 
 
+@pytest.mark.parametrize(
+    ("limiter", "rate", "changed", "latency"),
+    [
+        ("token bucket of 10 s", 30.0, 0.5, 0.2),
+        ("token bucket of 1 s", 30.0, 0.5, 0.2),
+        ("sliding window of 10 s", 300.0, 0.5, 0.005),
+        ("sliding window of 60 s", 2.0, 0.5, 0.2),
+        ("fixed window of 10 s", 30.0, 2.0, 0.005),
+        ("sliding window of 1 s", 2.0, 2.0, 0.005),
+        ("leaky bucket, burst 1", 2.0, 2.0, 0.005),
+    ],
+)
+def test_a_changed_allowance_is_found_within_twenty_seconds_or_two_windows(
+    limiter, rate, changed, latency
+):
+    used, refused = meet(limiter, rate, "none", latency, changed=changed)
+    assert used >= 0.9
+    assert refused <= 0.02
+
+
 @pytest.mark.parametrize("rate", [30.0, 100.0])
 def test_auto_does_not_blame_itself_for_a_rate_limit(rate):
     """A strict limiter without burst, 200 ms away."""

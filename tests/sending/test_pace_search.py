@@ -1,0 +1,74 @@
+"""How a pace is found: by what was counted where a limiter saves up, else between two bounds."""
+
+import pytest
+
+from batchconv.sending.limits.pace_search import LONG, PaceSearch, Refusal
+from batchconv.sending.limits.recent import Recent
+from tests.bench.limiters import LIMITERS, beyond
+
+
+def refusal(at, lasted, accepted, *, silence=0.1, window=False, recent=lambda _: 0.0):
+    return Refusal(at, lasted, silence, accepted, window, 1, recent)
+
+
+def begun(pace):
+    search = PaceSearch()
+    search.start(0.0, pace)
+    return search
+
+
+def test_what_got_through_until_it_was_empty_again_is_what_a_bucket_allows():
+    search = begun(40.0)
+    assert search.refused(refusal(9.9, 10.0, 300), 10.0)
+    assert search.pace == pytest.approx(0.98 * 30)
+
+
+def test_a_count_in_which_much_may_have_been_lost_is_believed_when_another_agrees():
+    search = begun(40.0)
+    assert search.refused(refusal(0.7, 1.0, 30), 1.0)
+    assert search.pace > 30
+    assert search.refused(refusal(2.7, 2.0, 60), 3.0)
+    assert search.pace == pytest.approx(0.98 * 30)
+
+
+def test_two_counts_of_the_same_length_lost_the_same_and_prove_nothing():
+    search = begun(40.0)
+    search.refused(refusal(0.7, 1.0, 30), 1.0)
+    search.refused(refusal(1.7, 1.0, 30), 2.0)
+    assert search.pace > 30
+
+
+def test_one_that_refuses_the_next_request_saves_nothing_up_and_is_searched_for():
+    search = begun(40.0)
+    search.refused(refusal(0.02, 0.2, 1), 0.2)
+    assert search.pace == pytest.approx((0.98 * 5 * 40) ** 0.5)
+
+
+def test_a_window_is_counted_back_from_its_end_and_not_over_what_was_before():
+    search = begun(30.0)
+    search.refused(refusal(60.0, 70.0, 1800, silence=5.0, window=True, recent=lambda _: 15.0), 70.0)
+    assert search.window > LONG
+    assert search.pace == pytest.approx(0.98 * 15)
+
+
+def test_a_pace_that_was_kept_and_is_refused_was_saved_up():
+    search = begun(20.0)
+    assert not search.kept(1.1, 22, 0.0)
+    tried = search.pace
+    search.refused(refusal(1.12, 3.0, 40), 1.3)
+    assert search.pace < tried
+
+
+def test_recent_counts_only_so_many_seconds_back():
+    recent = Recent(60.0)
+    for tick in range(1000):
+        recent.add(tick / 10)
+    assert recent.pace(100.0, 10.0) == pytest.approx(10, rel=0.05)
+    assert recent.pace(105.0, 10.0) == pytest.approx(5, rel=0.05)
+    assert recent.pace(100.0, 60.0) == pytest.approx(10, rel=0.05)
+
+
+def test_at_one_request_a_second_a_limiter_without_burst_leaves_no_refusal_to_find_a_rise_by():
+    found = {name for name in LIMITERS if beyond(name, 1.0)}
+    assert found == {"leaky bucket, burst 1", "token bucket of 0.2 s"}
+    assert not any(beyond(name, 2.0) for name in LIMITERS)
