@@ -79,6 +79,7 @@ matrix: ## the tests under every Python from 3.11 to 3.13 that is found
 
 oldest: ## the tests with the oldest dependencies that pyproject.toml allows
 	$(PYTHON) -m venv $(VENV)/oldest
+	$(VENV)/oldest/bin/python -m pip install --quiet --disable-pip-version-check --no-input --upgrade pip
 	$(VENV)/oldest/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
 		--editable '.[dev]' $$($(PYTHON) -c $(LOWER_BOUNDS))
 	$(VENV)/oldest/bin/python -m pip list --disable-pip-version-check | grep -iE '^(aiohttp|click|rich|tenacity) '
