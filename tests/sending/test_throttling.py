@@ -12,6 +12,7 @@ import pytest
 from batchconv.model import Reply
 from batchconv.sending.limits.throttling import Throttling
 from batchconv.sending.traffic import Limits
+from tests.bench import virtual as bench
 from tests.bench.limiters import meet, stray
 from tests.models import Bucket, Sending, Server, Window
 
@@ -119,6 +120,14 @@ def test_what_holds_nobody_back_is_forgotten():
     server.send = answer
     Sending(server, Limits(20), seconds=30).run()
     assert server.accepted(25, 30) == pytest.approx(400, rel=0.01)
+
+
+@pytest.mark.parametrize("spell", [2.0, 6.0, 12.0])
+def test_a_spell_of_refusals_at_the_start_is_soon_forgotten(spell):
+    server = bench.Server(takes=lambda now: now > spell, asks=lambda _: "1")
+    sender = bench.Sender(server, 2).run(spell + 11)
+    assert sender.accepted(spell, spell + 5) >= 2
+    assert sender.accepted(spell + 10, spell + 11) >= 390
 
 
 def test_a_server_that_takes_nothing_is_asked_ever_more_seldom():

@@ -22,7 +22,7 @@ LONGEST = 60.0
 """Seconds of a window, at most."""
 
 # The constants were chosen by the bench of limiters.
-_LOWEST = 0.2  # requests a second
+_LOWEST, _FIRST = 0.2, 1.0  # requests a second: of all; of a first pace of which nothing is known
 _MARGIN = 0.98  # of what was counted
 _CLOSE = 1.1  # two paces nearer than this are taken for the same
 _FEW = 2.5  # requests after a step; a limiter that refuses those saves nothing up
@@ -167,10 +167,11 @@ class PaceSearch:
     def _begin(self, refusal: Refusal, now: float) -> None:
         """The first pace: what a free run was let through."""
         pace = refusal.accepted / max(refusal.lasted, 1.0)
-        busy = refusal.lasted - refusal.silence
-        sure = refusal.accepted >= ENOUGH and busy >= _STEP / 2
-        self.start(now, pace, growth=_MOST if sure else _FAST)
-        if refusal.silence > LONG:
+        busy, many = refusal.lasted - refusal.silence, refusal.accepted >= ENOUGH
+        if not refusal.accepted or (refusal.silence > LONG and not many):
+            pace = max(pace, _FIRST)  # nothing was counted: no window, but a spell of refusals
+        self.start(now, pace, growth=_MOST if many and busy >= _STEP / 2 else _FAST)
+        if refusal.silence > LONG and many:
             self._low, self.window = pace, min(max(self.window, refusal.lasted), LONGEST)
             self._settle(now)
 
