@@ -16,7 +16,7 @@ import pyarrow as pa
 
 # Bytes of a header: mostly some twenty, more with the least and greatest text, at most as many as
 # pyarrow reads.
-_HEADERS = (1 << 16, 16 << 20)
+_HEADERS = (1 << 9, 1 << 16, 16 << 20)
 # Fields of the format's PageHeader, and of the DictionaryPageHeader in it.
 _TYPE, _SIZE, _COMPRESSED, _OF_DICTIONARY, _ENTRIES = 1, 2, 3, 7, 1
 _DICTIONARY_PAGE = 2  # in the format's enumeration of pages
@@ -24,6 +24,7 @@ _DICTIONARY_PAGE = 2  # in the format's enumeration of pages
 _BOOLEANS, _BYTE, _INTEGERS, _DOUBLE, _TEXT, _STRUCT = (1, 2), 3, (4, 5, 6), 7, 8, 12
 _DEEPEST = 4  # structs within each other; pages have three
 _LENGTH = Struct("<I")  # before each text
+_LEAST_READ = 1 << 16  # bytes of a page that are read in any case, however small it says it is
 _HADOOP_SIZES = 8  # bytes that Hadoop puts before what it compresses by LZ4
 
 
@@ -90,16 +91,16 @@ def longest_text(raw: BinaryIO, page: Page, compression: str) -> int:
         pyarrow.ArrowException: the same.
     """
     # A header may say anything, and no compression makes data much longer.
-    most = min(page.compressed, 2 * page.size + _HEADERS[0])
+    most = min(page.compressed, 2 * page.size + _LEAST_READ)
     raw.seek(page.begin)
     data = memoryview(_decompressed(raw.read(most), page.size, compression))
-    longest = at = 0
-    last = len(data) - _LENGTH.size
+    at, sizes = 0, {0}
+    last, length_at = len(data) - _LENGTH.size, _LENGTH.unpack_from
     while at <= last:
-        (size,) = _LENGTH.unpack_from(data, at)
-        longest = max(longest, size)
+        (size,) = length_at(data, at)
+        sizes.add(size)
         at += size + 4
-    return min(longest, page.size)
+    return min(max(sizes), page.size)
 
 
 def _decompressed(data: bytes, size: int, compression: str) -> Any:
