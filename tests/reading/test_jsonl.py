@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from batchconv.model import Fields, Outcome, Row
-from batchconv.reading.columns import ColumnError
+from batchconv.reading.columns import ADDED_COLUMNS, ColumnError
 from batchconv.reading.formats import Layout, ReadOptions, open_rows
 from batchconv.reading.mapper import Mapper
 from batchconv.reading.sources import ByteStream
@@ -270,3 +270,11 @@ def test_what_the_json_module_writes_is_read_back(scratch, written, ascii_only, 
     ]
     assert [json.loads(row.raw or "") for row in rows] == written
     assert [row.line for row in rows] == [1 + n * end.count("\n") for n in range(len(written))]
+
+
+def test_failed_rows_may_lack_the_very_keys_that_they_failed_for(read):
+    added = dict.fromkeys(ADDED_COLUMNS, "x")
+    rows = read(json.dumps({"message_id": "A1", **added}))
+    assert told(rows) == [(1, 1, "A1")]
+    with pytest.raises(ColumnError):
+        read(json.dumps({"message_id": "A1"}))

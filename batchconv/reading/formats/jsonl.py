@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from batchconv.errors import InputError
 from batchconv.model import NO_FIELDS, Fault, Fields, Reason, Row
-from batchconv.reading.columns import ColumnError
+from batchconv.reading.columns import ADDED_COLUMNS, ColumnError
 from batchconv.reading.formats.base import MOST_AT_ONCE, Aside, Layout, LineRows, ReadOptions
 from batchconv.reading.formats.decoding import UNDECODED
 from batchconv.reading.formats.json_values import BrokenOff, Value, Values
@@ -106,8 +106,8 @@ class ObjectRows(LineRows):
                 return wrapped(found[1])
             return None if text.lstrip(_SPACE).startswith("{") else no_objects(text)
         found_object = decode_object(text.strip(_SPACE), max_nesting=self._options.max_nesting)
-        if isinstance(found_object.get("_raw"), str):
-            return None  # of failed rows, one that could not be parsed: its keys are not there
+        if found_object.keys() >= set(ADDED_COLUMNS):
+            return None  # a failed row may have come to nothing for want of these very keys
         return self._shapes.problem(found_object)
 
     def _read_record(self, text: str) -> tuple[Fields, Fault | None]:
