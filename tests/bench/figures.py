@@ -43,7 +43,6 @@ class Figure:
         samples: all values that *measured* was made from.
         refused: the share of requests that was refused meanwhile; None when nothing refuses.
         most_refused: the most that it may be.
-        beyond: why nothing can keep the promise; empty where something might.
     """
 
     name: str
@@ -56,7 +55,6 @@ class Figure:
     samples: Sequence[float] = ()
     refused: float | None = None
     most_refused: float = 1.0
-    beyond: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -65,8 +63,8 @@ class Figure:
 
     @property
     def missed(self) -> bool:
-        """Whether a promise was broken that can be kept."""
-        return self.excess > 0 and not self.beyond
+        """Whether a promise was broken."""
+        return self.excess > 0
 
     @property
     def excess(self) -> float:
@@ -91,13 +89,8 @@ class Figure:
             "" if self.ratio is None else f"{self.ratio:.2f}",
             self._shown_bar(),
             self._shown_refusals(),
-            self._mark(),
+            "MISSED" if self.missed else "",
         )
-
-    def _mark(self) -> str:
-        if self.excess <= 0:
-            return ""
-        return f"no client can: {self.beyond}" if self.beyond else "MISSED"
 
     def _shown_bar(self) -> str:
         if self.bar is not None:
@@ -123,7 +116,6 @@ class Figure:
             "refused": self.refused,
             "most_refused": self.most_refused,
             "missed": self.missed,
-            "beyond": self.beyond,
             "samples": list(self.samples),
         }
 

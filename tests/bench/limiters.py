@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import mean
 
 from tests.bench.figures import Figure, Scale
-from tests.bench.reachable import why_not
+from tests.bench.reachable import least_refused
 from tests.bench.virtual import Sender, Server
 
 
@@ -171,10 +171,10 @@ def _after_change(window: float) -> tuple[float, float]:
     return max(_CHANGED, 2 * window), max(_LONG / 2, window)
 
 
-def beyond(limiter: str, allowed: float) -> str:
-    """Why nothing can keep the bars after a change to so many a second; empty if something can."""
+def at_least_refused(limiter: str, allowed: float) -> float:
+    """The share that any client has refused that finds a doubled allowance in time."""
     window, _ = LIMITERS[limiter]
-    return why_not(allowed, window, *_after_change(window), used=_USED, refused=_REFUSED)
+    return least_refused(allowed, window, *_after_change(window), used=_USED)
 
 
 def stray(share: float, asked: str | None, latency: float, seed: int = 5) -> float:
@@ -184,12 +184,12 @@ def stray(share: float, asked: str | None, latency: float, seed: int = 5) -> flo
     return Sender(server, 20, seed).run(_LONG).accepted(0, _LONG) / (20 / latency)
 
 
-def _case(name: str, shares: Iterable[Share], beyond: str = "") -> Figure:
+def _case(name: str, shares: Iterable[Share]) -> Figure:
     """A figure of several seeds: their mean, and how far they lie apart."""
     used, refused = zip(*shares, strict=True)
     return Figure(
         name, mean(used), "used", 1.0, f"({min(used):.2f} to {max(used):.2f})",
-        floor=_USED, samples=used, refused=mean(refused), most_refused=_REFUSED, beyond=beyond,
+        floor=_USED, samples=used, refused=mean(refused), most_refused=_REFUSED,
     )  # fmt: skip
 
 
@@ -219,7 +219,6 @@ def limiters(folder: Path, scale: Scale) -> list[Figure]:
                 meet(limiter, rate, "none", latency, seed=seed, changed=changed)
                 for seed in seeds
             ],
-            beyond(limiter, changed * rate),
         )
         for limiter in LIMITERS
         for rate in RATES
@@ -237,8 +236,15 @@ def limiters(folder: Path, scale: Scale) -> list[Figure]:
                     floor=_FREE, samples=left,
                 )
             )  # fmt: skip
+    by_any = [
+        Figure(
+            f"refused to any client, no burst, {rate:g}/s",
+            at_least_refused("leaky bucket, burst 1", rate), "", _REFUSED, "allowed",
+        )
+        for rate in (1.0, *RATES)
+    ]  # fmt: skip
     return [
-        *found, *changes, *by_chance,
+        *found, *changes, *by_chance, *by_any,
         _met("limiters that are met", found), _met("changes that are met", changes),
     ]  # fmt: skip
 

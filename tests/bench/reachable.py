@@ -1,8 +1,8 @@
-"""Which bars no client can keep that has to find out by being refused: computed, not measured.
+"""What no client can do better that has to find out by being refused: computed, not measured.
 
 A limiter says nothing before it refuses. To notice that more is allowed, a client has to send
-more than was allowed before; if nothing has changed, one request at least is refused for it. So a
-bar on time and a bar on refusals can exclude each other where few requests are allowed.
+more than was allowed before; if nothing has changed, one request at least is refused for it. So of
+few requests, many are refused to whoever is to notice it in time.
 """
 
 from __future__ import annotations
@@ -27,16 +27,10 @@ def every(deadline: float, lasts: float, used: float, saved: float) -> float:
     return half + sqrt(half**2 - deadline**2)
 
 
-def why_not(
-    allowed: float,
-    window: float,
-    deadline: float,
-    lasts: float,
-    *,
-    used: float,
-    refused: float,
-) -> str:
-    """Why nothing can keep both bars; empty where something might.
+def least_refused(
+    allowed: float, window: float, deadline: float, lasts: float, *, used: float
+) -> float:
+    """The share of requests that is refused while nothing changes.
 
     Args:
         allowed: requests a second.
@@ -44,12 +38,7 @@ def why_not(
         deadline: seconds after a change from which on it is measured.
         lasts: seconds for which it is measured.
         used: the share of the allowance that is to be used, also after it has doubled.
-        refused: the share of the requests that may be refused.
     """
-    doubled = 2 * allowed
-    tries = lasts / every(deadline, lasts, used, max(window, 1 / doubled))
+    tries = lasts / every(deadline, lasts, used, max(window, 0.5 / allowed))
     accepted = allowed * lasts + max(1.0, allowed * window)
-    share = tries / (tries + accepted)
-    if share <= refused:
-        return ""
-    return f"{tries:.2g} tries above in {accepted:.0f} requests are {share:.1%}"
+    return tries / (tries + accepted)

@@ -4,7 +4,7 @@ import pytest
 
 from batchconv.sending.limits.pace_search import LONG, PaceSearch, Refusal
 from batchconv.sending.limits.recent import Recent
-from tests.bench.limiters import LIMITERS, beyond
+from tests.bench.limiters import at_least_refused
 
 
 def refusal(at, lasted, accepted, *, silence=0.1, window=False, recent=lambda _: 0.0):
@@ -68,7 +68,10 @@ def test_recent_counts_only_so_many_seconds_back():
     assert recent.pace(100.0, 60.0) == pytest.approx(10, rel=0.05)
 
 
-def test_at_one_request_a_second_a_limiter_without_burst_leaves_no_refusal_to_find_a_rise_by():
-    found = {name for name in LIMITERS if beyond(name, 1.0)}
-    assert found == {"leaky bucket, burst 1", "token bucket of 0.2 s"}
-    assert not any(beyond(name, 2.0) for name in LIMITERS)
+def test_who_is_to_find_a_rise_in_time_is_refused_more_the_less_is_allowed():
+    shares = [at_least_refused("leaky bucket, burst 1", rate) for rate in (1.0, 2.0, 30.0)]
+    assert shares == [
+        pytest.approx(0.021, abs=5e-4),
+        pytest.approx(0.0113, abs=5e-4),
+        pytest.approx(0.0008, abs=5e-4),
+    ]
