@@ -161,7 +161,11 @@ def require_columns(
     ]
     if missing:
         what = " or ".join(what for _, what in missing)
-        hint = _hint(places, Candidates(names, records), [field for field, _ in missing])
+        free = [at for at in range(len(names)) if at not in places]
+        candidates = Candidates(
+            [names[at] for at in free], [[record[at] for at in free] for record in records]
+        )
+        hint = _hint(places, candidates, [field for field, _ in missing])
         raise ColumnError(f"no column holds {what}; the columns are: {seen}", hint=hint)
 
 
