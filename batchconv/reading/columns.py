@@ -161,7 +161,7 @@ def require_columns(
     ]
     if missing:
         what = " or ".join(what for _, what in missing)
-        free = [at for at in range(len(names)) if at not in places]
+        free = [at for at, name in enumerate(names) if not count_known([name], mapped.values())]
         candidates = Candidates(
             [names[at] for at in free], [[record[at] for at in free] for record in records]
         )

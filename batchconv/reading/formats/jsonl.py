@@ -107,7 +107,7 @@ class ObjectRows(LineRows):
             return None if text.lstrip(_SPACE).startswith("{") else no_objects(text)
         found_object = decode_object(text.strip(_SPACE), max_nesting=self._options.max_nesting)
         if found_object.keys() >= set(ADDED_COLUMNS):
-            return None  # a failed row may have come to nothing for want of these very keys
+            return None  # a failed row may have failed because it lacks these very keys
         return self._shapes.problem(found_object)
 
     def _read_record(self, text: str) -> tuple[Fields, Fault | None]:
