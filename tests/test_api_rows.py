@@ -145,7 +145,10 @@ async def test_what_raises_behind_some_rows_costs_none_of_them(api):
     summary = await upload(rows(), settings=settings(api), environment=ACCOUNT)
     assert (summary.exit_code, api.stats.accepted) == (5, 2)
     (damage,) = summary.damages
-    assert damage == "rows: what gives the rows raised ZeroDivisionError after row 2"
+    assert damage == (
+        "rows: what gives the rows raised ZeroDivisionError after row 2; "
+        "the rows before it were read"
+    )
 
 
 @pytest.mark.parametrize("wrong", [[row(1), 3], [row(1), {**row(2), "delivered": object()}]])
@@ -153,7 +156,7 @@ async def test_what_is_no_row_is_told_and_where(api, wrong):
     summary = await upload(iter(wrong), settings=settings(api), environment=ACCOUNT)
     assert (summary.exit_code, api.stats.accepted) == (5, 1)
     assert summary.damages[0].startswith("rows: what gives the rows gave ")
-    assert summary.damages[0].endswith("after row 1")
+    assert summary.damages[0].endswith("after row 1; the rows before it were read")
 
 
 async def test_nothing_is_sent_when_the_first_row_is_none(api):

@@ -110,7 +110,8 @@ class RunsFile:
                         _texts(found.get("failed_rows")),
                     )
                 else:
-                    start = RunStart(*(found[name] for name in RunStart._fields))
+                    known = {name: found[name] for name in RunStart._fields if name in found}
+                    start = RunStart(**known)
                     yield start._replace(most_in_flight=int(start.most_in_flight))
             except (ValueError, KeyError, TypeError, RecursionError):
                 continue
