@@ -63,7 +63,7 @@ def what_is(name: str) -> OwnFile | None:
         with ByteStream(name) as stream:
             for piece in stream:
                 head += piece
-                if len(head) >= _HEAD or b"\n" in head.lstrip(BLANK):
+                if len(head) >= _HEAD or _holds_a_record(head):
                     break
     except (BatchconvError, OSError):
         return None  # its reader will say what is wrong with it
@@ -72,23 +72,32 @@ def what_is(name: str) -> OwnFile | None:
 
 def kind_of(head: bytes) -> OwnFile | None:
     """Which of this program's files has plain data that begin so; None for any other."""
-    line = _first_line(head)
-    names = _names(line.strip())
+    lines = _lines(head)
+    if not lines:
+        return None
+    names = _names(lines)
     for kind, wanted in _NAMES:
         if wanted <= names:
             return kind
-    if line.endswith("\n"):
+    if lines[0].endswith("\n"):
         return None
-    return next((kind for kind, begin in _TORN if line.startswith(begin)), None)
+    return next((kind for kind, begin in _TORN if lines[0].startswith(begin)), None)
 
 
-def _names(line: str) -> frozenset[str]:
-    """The keys of a JSON object, or the cells of a header."""
+def _holds_a_record(head: bytes) -> bool:
+    """Whether there is a line that is not blank, and no quotes go on behind it."""
+    end = head.rfind(b"\n")
+    return b"\n" in head.lstrip(BLANK) and head.count(b'"', 0, end) % 2 == 0
+
+
+def _names(lines: list[str]) -> frozenset[str]:
+    """The keys of a JSON object, or the cells of a header, which may hold ends of lines."""
+    first = lines[0].strip()
     try:
-        if line.startswith("{"):
-            return frozenset(json.loads(line))
-        marks = delimiter_of_failed_rows(line) or _DELIMITERS
-        rows = (next(csv.reader([line], delimiter=one), []) for one in marks if one in line)
+        if first.startswith("{"):
+            return frozenset(json.loads(first))
+        marks = delimiter_of_failed_rows("".join(lines)) or _DELIMITERS
+        rows = (next(csv.reader(lines, delimiter=one), []) for one in marks)
         return max(map(frozenset, map(_stripped, rows)), key=len, default=frozenset())
     except (ValueError, RecursionError, csv.Error):
         return frozenset()
@@ -98,14 +107,14 @@ def _stripped(names: list[str]) -> list[str]:
     return [name.strip() for name in names]
 
 
-def _first_line(head: bytes) -> str:
-    """The first line that is not blank, with its end, less a line that says the delimiter."""
+def _lines(head: bytes) -> list[str]:
+    """The lines from the first that is not blank on, less one that says the delimiter."""
     encoding = next((known for mark, known in _MARKS.items() if head.startswith(mark)), "utf-8")
     # Other than splitlines(), it takes nothing but CR and LF for ends of lines.
-    for line in StringIO(head.decode(encoding, "replace"), newline=None):
-        if line.strip() and not line.lower().startswith("sep="):
-            return line
-    return ""
+    lines = list(StringIO(head.decode(encoding, "replace"), newline=None))
+    said = (at for at, line in enumerate(lines) if line.strip())
+    first = next((at for at in said if not lines[at].lower().startswith("sep=")), len(lines))
+    return lines[first:]
 
 
 def refuse_results(name: str, compression: Compression, head: bytes) -> None:

@@ -13,8 +13,8 @@ from sys import getsizeof
 
 from batchconv.model import Conversion, Outcome, Row
 
-MOST_BYTES = 8 << 20
-"""Of all records; a thousand rows that wait for their retries, of 8 KB each."""
+MOST_BYTES = 4 << 20
+"""Of all records; a thousand rows that wait for their retries, of 4 KB each."""
 
 
 class RowMemory:

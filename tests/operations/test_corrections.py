@@ -155,3 +155,12 @@ def test_a_pipe_that_is_named_for_failed_rows_is_written_to_and_nothing_beside_a
     assert Path("pipe").is_fifo()
     assert Path("data.raw").read_text("utf-8") == "somebody's"
     assert "blank-id" in Path("data.csv").read_text("utf-8")
+
+
+def test_failed_rows_are_known_also_where_a_column_has_an_end_of_line_in_its_name(wire):
+    Path("in.tsv").write_text('message_id\t"del\nivered"\nb\t1\n\t1\n', "utf-8")
+    told = upload_here("in.tsv", results="r.jsonl", delivered=True)
+    (path,) = map(Path, told.failed)
+    fed = upload_here(str(path))
+    assert (fed.books.read, fed.outstanding_rows) == (1, 1)
+    assert wire.sent == {"b": 1}
