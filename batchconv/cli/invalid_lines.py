@@ -17,5 +17,4 @@ def invalid_lines(found: RowsLookedAt) -> Iterator[str]:
         if proposal is not None:
             yield f"  try {proposal}"
         for example in found.examples[reason]:
-            # What to do, which follows, has been said.
-            yield f"  {example}" if proposal is None else f"  {str(example).partition('; ')[0]}"
+            yield f"  {example if proposal is None else example.without_remedy()}"

@@ -23,6 +23,11 @@ class Example(NamedTuple):
         where = "" if self.line is None else f", line {self.line}"
         return f"{self.source} row {self.row}{where}: {self.detail}"
 
+    def without_remedy(self) -> Example:
+        """The same, less what to do about it, which stands behind the last semicolon."""
+        detail = self.detail or ""
+        return self._replace(detail=detail.rpartition("; ")[0] or detail)
+
 
 class Suspicion(NamedTuple):
     """Something that is not an error, and worth a look.

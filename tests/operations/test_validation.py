@@ -353,3 +353,10 @@ async def test_what_was_cut_off_is_counted_and_one_row_is_a_row(shell):
     (shell.folder / "one.csv").write_text("delivered,message_id\ntrue,B\n")
     told = await shell.start("validate", "one.csv").end()
     assert told.out.startswith("1 row read, 1 can be sent\n")
+
+
+async def test_an_example_names_its_file_and_row_where_what_to_do_is_said_once(shell):
+    (shell.folder / "a; b.csv").write_text("message_id,delivered\n5f0a11,ja\n5f0a12,nein\n")
+    told = await shell.start("validate", "a; b.csv").end()
+    assert "  try --true ja --false nein\n" in told.out
+    assert "  a; b.csv row 1, line 2: delivered 'ja' is neither true nor false\n" in told.out
