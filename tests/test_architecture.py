@@ -45,6 +45,7 @@ LEVELS = (
 )
 ROOMS = {
     "aiohttp": {
+        "batchconv.sending.certificates",
         "batchconv.sending.client",
         "batchconv.sending.troubles",
         "batchconv.simulator",

@@ -9,6 +9,7 @@ import click
 
 from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_settings
+from batchconv.sending.certificates import import_aiohttp_without_certificates
 from batchconv.settings.option_types import options_of
 from batchconv.settings.options import Settings
 from batchconv.settings.read_options import ReadSettings
@@ -38,6 +39,7 @@ def resend(earlier: str, include: str | None, **values: Any) -> None:
       batchconv resend export.results.jsonl
     """
     settings = sending_settings(values)
+    import_aiohttp_without_certificates()
 
     from batchconv.operations.resend import prepare_resend  # noqa: PLC0415 - start-up
 

@@ -14,6 +14,8 @@ from batchconv.cli.layers import FLAG, told_of
 from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_settings
 from batchconv.cli.say import exit_with, say_aside
+from batchconv.reading.sources.names import is_url
+from batchconv.sending.certificates import import_aiohttp_without_certificates
 from batchconv.settings.options import Settings
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ def upload(inputs: Sequence[str], **values: Any) -> None:
     `batchconv config`.
     """
     settings = sending_settings(values)
+    if not any(is_url(name) for name in inputs):  # a library that reads those has its own needs
+        import_aiohttp_without_certificates()
 
     from batchconv.operations.dry_run import InvalidRowsError  # noqa: PLC0415 - start-up
     from batchconv.operations.upload import prepare_upload  # noqa: PLC0415 - start-up

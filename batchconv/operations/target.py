@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from batchconv.errors import UsageError
-from batchconv.sending.client import HttpClient, check_proxy, trust
+from batchconv.sending.certificates import trust
+from batchconv.sending.client import HttpClient, check_proxy
 from batchconv.sending.proxy import Proxy, find_proxy
 from batchconv.sending.relay.staffing import staff
 from batchconv.sending.transport import Transport

@@ -8,7 +8,6 @@ and carry the credentials to another host.
 from __future__ import annotations
 
 import asyncio
-import ssl
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import aiohttp
 from batchconv import __version__
 from batchconv.errors import UsageError
 from batchconv.model import Conversion, Reason, Reply
+from batchconv.sending.certificates import trust
 from batchconv.sending.deadlines import Deadlines, this_task
 from batchconv.sending.head_first import HeadFirst, expect_reply
 from batchconv.sending.proxy import Proxy
@@ -158,7 +158,8 @@ class HttpClient:
         self._proxy = proxy
         self._timeout = timeout
         self._connections = connections
-        self._ssl = trust(ca_file)
+        encrypted = self._base_url.startswith("https:") or (proxy and proxy.scheme == "https")
+        self._ssl = trust(ca_file) if encrypted or ca_file else True
         self._in_flight = 0
         self._open = 0  # connections, about: the server may have closed some
         self._kept = sys.maxsize
@@ -268,19 +269,6 @@ def _reply(response: aiohttp.ClientResponse, elapsed: float) -> Reply:
         response.close()
         return Reply(None, elapsed, trouble=Reason.BAD_REPLY)
     return Reply(status, elapsed, response.headers.get("Retry-After") if status >= 400 else None)
-
-
-def trust(ca_file: str | None) -> ssl.SSLContext | bool:
-    """What aiohttp is to trust: the certificates in that file, or the system's for None."""
-    if ca_file is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError):
-        raise UsageError(
-            f"--ca-file {ca_file} holds no certificates that can be read",
-            hint="it should be a text file with BEGIN CERTIFICATE in it",
-        ) from None
 
 
 async def _drain(response: aiohttp.ClientResponse) -> None:

@@ -19,9 +19,12 @@ def authority(tmp_path):
 def upload(tmp_path):
     """Uploads two rows to a server with that certificate."""
 
-    async def upload(certificate: trustme.LeafCert, *arguments: str, host="127.0.0.1") -> Ended:
+    async def upload(
+        certificate: trustme.LeafCert, *arguments: str, host="127.0.0.1", **environment: str
+    ) -> Ended:
         async with Simulator(Behaviour()) as simulator, behind_tls(simulator, certificate) as port:
             shell = Shell(tmp_path, f"https://{host}:{port}/conversions")
+            shell.env |= environment
             shell.write("in.csv", ids(2))
             ended = await shell.uploaded("in.csv", "--overwrite", *arguments)
             assert simulator.stats.requests == (2 if ended.code == 0 else 0)
@@ -47,6 +50,13 @@ def self_signed(tmp_path):
 async def test_a_private_authority_is_trusted_when_its_file_is_named(upload, authority, host):
     certificate = authority.certificate("127.0.0.1", "localhost")
     ended = await upload(certificate, "--ca-file", authority.file, host=host)
+    assert ended.code == 0, ended.err
+    assert ended.books.accepted == 2
+
+
+async def test_what_the_system_trusts_is_trusted(upload, authority):
+    """That of `SSL_CERT_FILE`, where it is set: the system's own is not for tests to change."""
+    ended = await upload(authority.certificate("127.0.0.1"), SSL_CERT_FILE=authority.file)
     assert ended.code == 0, ended.err
     assert ended.books.accepted == 2
 
