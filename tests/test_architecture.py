@@ -47,6 +47,7 @@ ROOMS = {
     "aiohttp": {
         "batchconv.sending.certificates",
         "batchconv.sending.client",
+        "batchconv.sending.exchange",
         "batchconv.sending.troubles",
         "batchconv.simulator",
         "batchconv.reading.sources.filesystems",

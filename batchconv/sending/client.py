@@ -1,4 +1,4 @@
-"""One Conversion, one HTTP exchange, one Reply: the module that uses aiohttp.
+"""One Conversion, one HTTP exchange, one Reply: the client, on a session of aiohttp's.
 
 Exceptions and reprs of aiohttp hold the full URL, secrets and all: they end here and become a
 `Reply` with a word of our own. Redirects are never followed: they would turn the POST into a GET
@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
-from collections.abc import Callable
-from contextvars import ContextVar
 from types import TracebackType
 from typing import Self
 
@@ -21,8 +18,8 @@ from batchconv import __version__
 from batchconv.errors import UsageError
 from batchconv.model import Conversion, Reason, Reply
 from batchconv.sending.certificates import trust
-from batchconv.sending.deadlines import Deadlines, this_task
-from batchconv.sending.head_first import HeadFirst, expect_reply
+from batchconv.sending.deadlines import Deadlines
+from batchconv.sending.exchange import Exchange, Request
 from batchconv.sending.proxy import Proxy
 from batchconv.sending.transport import Turn, at_once
 from batchconv.sending.troubles import timed_out, trouble
@@ -46,82 +43,6 @@ def check_proxy(proxy: Proxy | None, base_url: str) -> None:
             f"--proxy: {proxy} could read the credentials, because --base-url is plain http",
             hint="leave out --proxy: --base-url is on this machine",
         )
-
-
-class _Exchange:
-    """One exchange: its time limit, its turn, and whether its request was written."""
-
-    def __init__(self, turn: Turn, deadlines: Deadlines, *, fresh: bool) -> None:
-        self.fresh = fresh
-        self.written = False
-        self.head: HeadFirst | None = None
-        self._turn = turn
-        self._deadlines = deadlines
-        self._began = time.perf_counter()
-        self._task = this_task()
-        deadlines.begin(self._task)
-
-    async def wait_for_turn(self, usable: Callable[[], bool]) -> None:
-        """Wait for the moment at which the request may be written; that is not part of the time."""
-        self._deadlines.end(self._task)
-        await self._turn(usable)
-        self._deadlines.begin(self._task)
-        self._began = time.perf_counter()
-        self.written = True
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since it began, or since its turn came."""
-        return time.perf_counter() - self._began
-
-    def reply(self) -> Reply | None:
-        """What the head of a reply says that aiohttp would not read; None where there is none."""
-        status = self.head.status if self.head is not None else None
-        return None if status is None else Reply(status, self.elapsed)
-
-    def expired(self) -> bool:
-        """Whether it was cancelled because its time was up."""
-        return self._deadlines.expired(self._task)
-
-    def end(self) -> None:
-        """It is over, however it ended; its connection keeps this, but none of what was sent."""
-        self._deadlines.end(self._task)
-        self._turn = at_once
-        self.head = None
-
-
-_exchange: ContextVar[_Exchange] = ContextVar("_exchange")
-"""The exchange that a task is at: aiohttp passes no value of this program to a request."""
-
-
-class _Request(aiohttp.ClientRequest):
-    """A request that waits for its turn when it has a connection.
-
-    It is not written to a connection on which an answer is already waiting. That answer belongs
-    to none of our requests; it would be taken for the answer to this one, and every later answer
-    for the one before it.
-
-    It has no headers but ours and those that HTTP wants.
-    """
-
-    DEFAULT_HEADERS = {}  # noqa: RUF012 - nobody changes it
-    POST_METHODS = set()  # noqa: RUF012 - nobody changes it; those that get a Content-Type
-
-    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        """Write the request."""
-
-        def usable() -> bool:
-            return conn.protocol is not None and not conn.protocol.should_close
-
-        if not usable():
-            raise aiohttp.ClientConnectionError
-        exchange = _exchange.get()
-        await exchange.wait_for_turn(usable)
-        if conn.protocol is not None and conn.transport is not None:
-            exchange.head = expect_reply(conn.transport, conn.protocol)
-            if exchange.fresh:
-                conn.protocol.force_close()  # afterwards, whatever the server says
-        return await super().send(conn)
 
 
 class HttpClient:
@@ -175,13 +96,13 @@ class HttpClient:
         self._own_headers = self._auth.headers if self._proxy else None
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._ssl),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            timeout=aiohttp.ClientTimeout(connect=self._timeout),
             headers={"User-Agent": f"batchconv/{__version__}", **own},
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
             proxy=self._proxy.url if self._proxy else None,
-            request_class=_Request,
+            request_class=Request,
         )
         return self
 
@@ -220,8 +141,7 @@ class HttpClient:
         if session is None:
             raise RuntimeError("use the client as an async context manager: async with client: ...")
         url = self._url(conversion)
-        exchange = _Exchange(turn, self._deadlines, fresh=fresh)
-        _exchange.set(exchange)
+        exchange = Exchange(turn, self._deadlines, fresh=fresh)
         self._in_flight += 1
         self._open = max(self._open, self._in_flight)
         headers = self._own_headers if self._open <= self._kept else self._closing()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from batchconv.model import NO_FIELDS, Conversion, Reason, Row
 from batchconv.sending.client import HttpClient
-from batchconv.sending.head_first import HeadFirst
+from batchconv.sending.reply_head import ReplyHead
 from batchconv.vonage.authentication import BasicAuth, Secret
 from tests.tunnels import Authority
 
@@ -174,15 +174,23 @@ class Recorder(asyncio.Protocol):
     body=st.binary(max_size=8),
     cuts=st.sets(st.integers(1, 120), max_size=6),
 )
-def test_nothing_is_lost_and_no_piece_holds_a_head_and_what_follows(interim, body, cuts):
-    heads = b"HTTP/1.1 100 Continue\r\n\r\n" * interim + OK + b"X: 1\r\n\r\n"
+def test_nothing_is_lost_and_the_head_is_known_as_soon_as_it_is_whole(interim, body, cuts):
+    heads = b"HTTP/1.1 100 Continue\r\n\r\n" * interim + OK + b"retry-AFTER:  7 \r\n\r\n"
     stream = heads + body
     edges = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
     recorder = Recorder()
-    between = HeadFirst(asyncio.Transport(), recorder)
+    between = ReplyHead(asyncio.Transport(), recorder)
     between.expect_reply()
     for begin, end in itertools.pairwise(edges):
         between.data_received(stream[begin:end])
+        whole = end >= len(heads)
+        assert between.status == (200 if whole else None)
+        assert between.retry_after == ("7" if whole else None)
     assert b"".join(recorder.pieces) == stream
-    ends = {sum(map(len, recorder.pieces[:n])) for n in range(len(recorder.pieces) + 1)}
-    assert len(heads) in ends
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_what_a_refusal_asks_for_counts_also_where_junk_follows_it(loop_factory):
+    answer = b"HTTP/1.1 429 No\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\njunk"
+    replies, _ = exchanges(answer, loop_factory)
+    assert [(reply.status, reply.retry_after) for reply in replies] == [(429, "7")] * 2
