@@ -12,20 +12,21 @@ from typing import NamedTuple
 
 _LONGEST_NAME = 60  # characters; what is longer is a line and not a name
 _MOST_NAMES = 1000  # a file may have more columns
+# Patterns that hardly any run needs are texts: `re` compiles them when they are used.
 # An id has four digits; a time has a date, or is an epoch.
-IS_DELIVERED = re.compile(r"\s*(?:true|false|yes|no|[tfyn01])\s*", re.IGNORECASE)
-IS_TIME = re.compile(r"\s*(?:\d{4}-\d\d-\d\d.*|\d{1,2}[./]\d{1,2}[./]\d{2,4}.*|\d{10}|\d{13})\s*")
-IS_ID = re.compile(r"\s*(?=(?:[^0-9]*[0-9]){4})[\w.:+-]{6,}\s*", re.ASCII)
+IS_DELIVERED = r"(?i)\s*(?:true|false|yes|no|[tfyn01])\s*"
+IS_TIME = r"\s*(?:\d{4}-\d\d-\d\d.*|\d{1,2}[./]\d{1,2}[./]\d{2,4}.*|\d{10}|\d{13})\s*"
+IS_ID = r"(?a)\s*(?=(?:[^0-9]*[0-9]){4})[\w.:+-]{6,}\s*"
 
-_LIKE_IDS = re.compile(r"(?:message|msg|sms|call|event|uu)\w*id|\w*messageid|uuid|(?:^|\.)_?id\b")
-_ENDS_IN_ID = re.compile(r"id$")
-_LIKE_STATES = re.compile(r"status|state$|^dlr|^stat$|receipt|deliveryre")
-_LIKE_DELIVERED = re.compile(
+_LIKE_IDS = r"(?:message|msg|sms|call|event|uu)\w*id|\w*messageid|uuid|(?:^|\.)_?id\b"
+_ENDS_IN_ID = r"id$"
+_LIKE_STATES = r"status|state$|^dlr|^stat$|receipt|deliveryre"
+_LIKE_DELIVERED = (
     r"deliver|convert|conversion|success|acted|clicked|responded|verified|zugestellt|livr[eé]|"
     r"entreg|consegnat"
 )
-_LIKE_TIMES = re.compile(r"time|date|zeit|datum|heure|horodat|fecha|hora$|data$|at$|created|sent")
-_CALLED_TIMES = re.compile(r"time|stamp|(?:^|[^p])date|zeit|datum|heure|horodat|fecha")
+_LIKE_TIMES = r"time|date|zeit|datum|heure|horodat|fecha|hora$|data$|at$|created|sent"
+_CALLED_TIMES = r"time|stamp|(?:^|[^p])date|zeit|datum|heure|horodat|fecha"
 # Yes and no as spreadsheets and people write them, beside those that are known.
 _WORDS = {
     *("wahr", "falsch", "vrai", "faux", "verdadero", "falso", "vero", "verdadeiro", "waar"),
@@ -60,7 +61,7 @@ class Candidates(NamedTuple):
         """A column that is called like the status of a message."""
         return next((self.names[at] for at in self._called(_LIKE_STATES)), None)
 
-    def _called(self, like: re.Pattern[str]) -> list[int]:
+    def _called(self, like: str) -> list[int]:
         names = self.names[:_MOST_NAMES]
         # Of a change of a row, `before` is how it was.
         earlier = {
@@ -69,27 +70,27 @@ class Candidates(NamedTuple):
         return [
             at
             for at, name in enumerate(names)
-            if len(name) <= _LONGEST_NAME and name not in earlier and like.search(plain(name))
+            if len(name) <= _LONGEST_NAME and name not in earlier and re.search(like, plain(name))
         ]
 
-    def _one(self, like: re.Pattern[str], look: re.Pattern[str]) -> str | None:
+    def _one(self, like: str, look: str) -> str | None:
         places = self._called(like)
-        if look is not IS_TIME:
+        if look != IS_TIME:
             places = [at for at in places if not self._holds(at, IS_TIME)]
-        if len(places) > 1 or look is IS_TIME:
+        if len(places) > 1 or look == IS_TIME:
             places = [at for at in places if self._holds(at, look)]
         return self.names[places[0]] if len(places) == 1 else None
 
-    def _by_values(self, look: re.Pattern[str]) -> str | None:
+    def _by_values(self, look: str) -> str | None:
         places = range(min(len(self.names), _MOST_NAMES))
         found = [at for at in places if self._holds(at, look)]
         return self.names[found[0]] if len(found) == 1 else None
 
-    def _holds(self, at: int, look: re.Pattern[str]) -> bool:
+    def _holds(self, at: int, look: str) -> bool:
         """Whether all values of a column look so; of blanks alone nobody can say it."""
         values = [text for record in self.records if (text := _text(record[at]))]
         return bool(values) and all(
-            look.fullmatch(text) or (look is IS_DELIVERED and text.lower() in _WORDS)
+            re.fullmatch(look, text) or (look == IS_DELIVERED and text.lower() in _WORDS)
             for text in values
         )
 
@@ -102,7 +103,7 @@ def map_option(field: str, column: str | None) -> str:
 
 def time_column(names: Sequence[str]) -> str | None:
     """The one column that is called like a time, where none is called `timestamp`."""
-    found = [name for name in names[:_MOST_NAMES] if _CALLED_TIMES.search(name.lower())]
+    found = [name for name in names[:_MOST_NAMES] if re.search(_CALLED_TIMES, name.lower())]
     return found[0] if len(found) == 1 else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -151,6 +150,8 @@ def require_columns(
     seen = ", ".join(map(_shown, names[:_MOST_SHOWN])) + more if names else "none"
     for field, column in mapped.items():
         if getattr(places, field) is None:
+            import difflib  # noqa: PLC0415 - start-up: only who mistypes needs it
+
             near = difflib.get_close_matches(column, map(_shown, names[:1000]), n=1)
             guess = f"did you mean --map {field}={near[0]}?" if near else f"the columns are: {seen}"
             raise ColumnError(f"--map {field}={column}: there is no column {column!r}", hint=guess)

@@ -28,20 +28,21 @@ _OTHERS = (
     "%d/%m/%Y %H:%M:%S %z", "%m/%d/%Y %H:%M:%S %z", "%d.%m.%Y %H:%M:%S %z",
 )  # fmt: skip
 _MOST_TOLD = 3  # formats in a sentence
+# Patterns that hardly any run needs are texts: `re` compiles them when they are used.
 # A time followed by a zone's name: CET, or in Java's notation CET 2026.
-_NAMED_ZONE = re.compile(r".*[0-9]:[0-9]{2}[0-9:.]* ?(?![AaPp][Mm])([A-Za-z]{2,5})(?: [0-9]{4})?")
+_NAMED_ZONE = r".*[0-9]:[0-9]{2}[0-9:.]* ?(?![AaPp][Mm])([A-Za-z]{2,5})(?: [0-9]{4})?"
 _WRONG = (
     (
-        re.compile(r"[2-6][0-9]{4}(?:[.,][0-9]+)?"),
+        r"[2-6][0-9]{4}(?:[.,][0-9]+)?",
         "is a spreadsheet's number of a day; format the column as yyyy-mm-dd hh:mm:ss there, and "
         "export it again",
     ),
     (
-        re.compile(r"[0-9][.,][0-9]+[eE][+]?[0-9]+"),
+        r"[0-9][.,][0-9]+[eE][+]?[0-9]+",
         "is a rounded number; export the times again as text",
     ),
     (
-        re.compile(r"[0-9]{19}(?:[.,]0*)?"),
+        r"[0-9]{19}(?:[.,]0*)?",
         "is an epoch in nanoseconds; cut off its last 3 digits",
     ),
 )
@@ -69,12 +70,12 @@ def as_options(formats: Iterable[str]) -> str:
 def what_is_wrong(text: str) -> str:
     """What a time is that is not understood, and what to do about it."""
     for look, why in _WRONG:
-        if look.fullmatch(text.strip()):
+        if re.fullmatch(look, text.strip()):
             return why
     formats = fitting([text])[:_MOST_TOLD]
     if formats:
         return f"is an unrecognised timestamp format; give {as_options(formats)}"
-    named = _NAMED_ZONE.fullmatch(text.strip())
+    named = re.fullmatch(_NAMED_ZONE, text.strip())
     if named:
         return unknown_zone(named[1])
     return f"is an unrecognised timestamp format; {_ANY}"

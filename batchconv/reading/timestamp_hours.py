@@ -22,14 +22,15 @@ class _Layout(NamedTuple):
     Attributes:
         begin, end: of minutes and seconds.
         fraction, rest: where the fraction of a second begins, and what stands behind it.
-        hours: all around these digits → the hour in UTC, the one after it, and what is below them.
+        hours: all around these digits → the hour in UTC, the one after it, and what `_all_below`
+            has to be asked for what is below them.
     """
 
     begin: int
     end: int
     fraction: int
     rest: int
-    hours: dict[str, tuple[str, str, _Below]]
+    hours: dict[str, tuple[str, str, tuple[int, str, int]]]
 
 
 class KnownHours:
@@ -51,8 +52,8 @@ class KnownHours:
         known = hours.get(text[:begin] + text[end:fraction] + text[rest:])
         if known is None:
             return None
-        hour, next_hour, all_below = known
-        below = all_below.get(text[begin:end])
+        hour, next_hour, written = known
+        below = _all_below(*written).get(text[begin:end])
         if below is None or (fraction != rest and not _are_digits(text[fraction:rest])):
             return None
         return (next_hour if below[0] else hour) + below[1]
@@ -77,7 +78,7 @@ class KnownHours:
         layout.hours[text[:begin] + text[end:fraction] + text[rest:]] = (
             _until_hour(hour),
             _until_hour(hour + _HOUR),
-            _all_below(end - begin, text[begin + 2] if end - begin == 5 else "", hour.minute),
+            (end - begin, text[begin + 2] if end - begin == 5 else "", hour.minute),
         )
 
 

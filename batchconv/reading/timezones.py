@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from batchconv.model import Reason
 from batchconv.reading.unsendable import UnsendableError
@@ -39,6 +38,8 @@ def zone_of(text: str) -> tzinfo:
         return timezone(-offset if match[1] == "-" else offset)
     if "/" not in text:
         raise LookupError(text)
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - start-up: mostly times have an offset, or none
+
     try:
         return ZoneInfo(text)
     except (ValueError, OSError):

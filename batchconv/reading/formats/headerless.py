@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from batchconv.errors import UsageError
@@ -111,7 +112,7 @@ def refuse_missing_header(
     found: dict[str, int] = {}
     for field, look in kinds:
         for place, name in enumerate(names):
-            if look is not None and place not in found.values() and look.fullmatch(name):
+            if look is not None and place not in found.values() and re.fullmatch(look, name):
                 found[field] = place
                 break
     if not found:

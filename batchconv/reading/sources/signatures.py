@@ -33,37 +33,40 @@ class Signature(NamedTuple):
     """How one kind of file begins.
 
     Attributes:
-        pattern: matches its first bytes.
+        begin: the fixed bytes that it begins with; empty where there are none.
         what: it is, for a sentence.
-        begin: the fixed bytes that it begins with, as far as they are needed to wait for more.
+        pattern: matches its first bytes where the fixed ones do not suffice; `re` compiles it when
+            a file begins so.
+        waits: what may become its fixed bytes is waited for.
         compression: it is compressed in this way, which is read.
         command: a shell's words that make a readable input of it on standard output; they read
             standard input. Or, with `{}` in them, the file of that name.
         hint: what to do where no such words exist.
     """
 
-    pattern: re.Pattern[bytes]
+    begin: bytes
     what: str
-    begin: bytes = b""
+    pattern: bytes = b""
+    waits: bool = False
     compression: Compression | None = None
     command: str | None = None
     hint: str | None = None
 
+    def fits(self, head: bytes) -> bool:
+        """Whether data that begin so are of this kind."""
+        return head.startswith(self.begin) and (
+            not self.pattern or re.match(self.pattern, head, re.DOTALL) is not None
+        )
+
 
 def _compressed(begin: bytes, compression: Compression) -> Signature:
     return Signature(
-        re.compile(re.escape(begin)),
-        f"{compression} data within other compressed data",
         begin,
-        compression,
-        _UNPACKERS[compression],
+        f"{compression} data within other compressed data",
+        waits=True,
+        compression=compression,
+        command=_UNPACKERS[compression],
     )
-
-
-def _no_table(
-    pattern: bytes, what: str, *, begin: bytes = b"", command: str | None = None, hint: str = ""
-) -> Signature:
-    return Signature(re.compile(pattern, re.DOTALL), what, begin, None, command, hint or None)
 
 
 _FROM_SQL = (
@@ -71,7 +74,7 @@ _FROM_SQL = (
     "FILE QUERY"
 )
 _AS_CSV = "export or save it as CSV (UTF-8), with the ids as text"
-PARQUET = Signature(re.compile(rb"PAR1.{0,3}" + _NO_TEXT, re.DOTALL), "Parquet", begin=b"PAR1")
+PARQUET = Signature(b"PAR1", "Parquet", rb"PAR1.{0,3}" + _NO_TEXT, waits=True)
 
 # Sources: the formats' own specifications, and `file`'s collection of them.
 SIGNATURES = (
@@ -85,75 +88,77 @@ SIGNATURES = (
     *(_compressed(bytes([kind]) + b"\x2a\x4d\x18", "zst") for kind in range(0x50, 0x60)),
     _compressed(b"PK\x03\x04", "zip"),
     _compressed(b"PK\x05\x06", "zip"),  # without a single file
-    _no_table(rb".{257}ustar(\x00|  )", "a tar archive", command="tar -xOf -"),
-    _no_table(rb"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", command="7z x -so {}"),
-    _no_table(rb"Rar!\x1a\x07", "a RAR archive", command="unrar p -inul {}"),
-    _no_table(rb"\x04\x22\x4d\x18", "lz4 data", command="lz4 -dc"),
-    _no_table(rb"\xff\x06\x00\x00sNaPpY", "snappy data", command="python -m snappy -d"),
-    _no_table(rb"LZIP\x01", "lzip data", command="lzip -dc"),
-    _no_table(rb"\x1f\x9d", "data of compress (.Z)", command="gzip -dc"),
-    _no_table(
-        rb"PARE.{0,3}" + _NO_TEXT, "encrypted Parquet", begin=b"PARE",
+    Signature(b"", "a tar archive", rb".{257}ustar(\x00|  )", command="tar -xOf -"),
+    Signature(b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", command="7z x -so {}"),
+    Signature(b"Rar!\x1a\x07", "a RAR archive", command="unrar p -inul {}"),
+    Signature(b"\x04\x22\x4d\x18", "lz4 data", command="lz4 -dc"),
+    Signature(b"\xff\x06\x00\x00sNaPpY", "snappy data", command="python -m snappy -d"),
+    Signature(b"LZIP\x01", "lzip data", command="lzip -dc"),
+    Signature(b"\x1f\x9d", "data of compress (.Z)", command="gzip -dc"),
+    Signature(
+        b"PARE", "encrypted Parquet", rb"PARE.{0,3}" + _NO_TEXT, waits=True,
         hint="decrypt it with the keys of those who wrote it, or have it exported without",
     ),
-    _no_table(
-        rb"ORC.{0,60}?" + _NO_TEXT, "ORC", begin=b"ORC",
+    Signature(
+        b"ORC", "ORC", rb"ORC.{0,60}?" + _NO_TEXT, waits=True,
         command="python -c \"import sys, pyarrow.parquet as p, pyarrow.orc as o; "
         "p.write_table(o.read_table(sys.stdin.buffer), sys.stdout.buffer)\"",
     ),
-    _no_table(rb"Obj\x01", "Avro", command="fastavro {}"),
-    _no_table(
-        rb"ARROW1\x00\x00|FEA1.{0,60}?" + _NO_TEXT, "Arrow or Feather",
+    Signature(b"Obj\x01", "Avro", command="fastavro {}"),
+    Signature(
+        b"", "Arrow or Feather", rb"ARROW1\x00\x00|FEA1.{0,60}?" + _NO_TEXT,
         command="python -c \"import sys, pyarrow.parquet as p, pyarrow.feather as f; "
         "p.write_table(f.read_table(sys.argv[1]), sys.stdout.buffer)\" {}",
     ),
-    _no_table(
-        rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls) or another document of "
+    Signature(
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls) or another document of "
         "Microsoft Office", hint=_AS_CSV,
     ),
-    _no_table(
-        rb"SQLite format 3\x00", "a SQLite database",
+    Signature(
+        b"SQLite format 3\x00", "a SQLite database",
         command="sqlite3 -csv -header {} 'SELECT * FROM conversions'",
     ),
-    _no_table(rb"%PDF-[0-9]\.[0-9]", "a PDF", hint=_AS_CSV),
-    _no_table(rb"\x89HDF\r\n\x1a\n", "HDF5", hint=_AS_CSV),
-    _no_table(
-        rb"\x80[\x02-\x05]", "a pickle of Python", hint="write it with "
-        "DataFrame.to_parquet or DataFrame.to_csv",
+    Signature(b"%PDF-", "a PDF", rb"%PDF-[0-9]\.[0-9]", hint=_AS_CSV),
+    Signature(b"\x89HDF\r\n\x1a\n", "HDF5", hint=_AS_CSV),
+    Signature(
+        b"\x80", "a pickle of Python", rb"\x80[\x02-\x05]",
+        hint="write it with DataFrame.to_parquet or DataFrame.to_csv",
     ),
-    _no_table(rb"SEQ[\x04-\x06]", "a Hadoop sequence file", hint=_AS_CSV),
-    _no_table(rb"PGCOPY\n\xff\r\n\0", "COPY's binary format of PostgreSQL", hint=_FROM_SQL),
-    _no_table(
+    Signature(b"SEQ", "a Hadoop sequence file", rb"SEQ[\x04-\x06]", hint=_AS_CSV),
+    Signature(b"PGCOPY\n\xff\r\n\0", "COPY's binary format of PostgreSQL", hint=_FROM_SQL),
+    Signature(
+        b"", "a script of SQL statements",
         rb"(?i:insert\s+into|create\s+table|begin\s+transaction|pragma)\s"
         rb"|--\s+(?:MySQL|MariaDB) dump|--\s+PostgreSQL database dump|/\*M?!\d",
-        "a script of SQL statements", hint=_FROM_SQL,
+        hint=_FROM_SQL,
     ),
-    _no_table(
+    Signature(
+        b"", "a table drawn for a terminal",
         # A line of dashes below the header is psql's, sqlcmd's and Markdown's.
         rb"\+(?:-+\+)+\s*\n\||\*{9,} 1\. row \*|-\[ RECORD 1 \]"
         rb"|[^\n]+\n[| ]*:?-{2,}[-+|: ]*\r?\n|" + "[┌╭]".encode(),
-        "a table drawn for a terminal", hint=_FROM_SQL,
+        hint=_FROM_SQL,
     ),
-    _no_table(
-        rb"(?i:<!doctype html|<html|<table)[\s>]", "a web page",
+    Signature(
+        b"<", "a web page", rb"(?i:<!doctype html|<html|<table)[\s>]",
         hint="it is often what a server answers in place of a file: look at it, and check the "
         "address and the login with which it was fetched",
     ),
-    _no_table(
-        rb"<\?xml\s", "an XML document",
+    Signature(
+        b"<?xml", "an XML document", rb"<\?xml\s",
         hint="it may be what a store answers in place of a file: look at it; else " + _AS_CSV,
     ),
 )  # fmt: skip
 
-_MANIFEST = re.compile(rb'\{\s*"entries"\s*:\s*\[\s*\{[^{}]*?"url"\s*:\s*"(s3://[^"]*/)[^"/]*"')
+_MANIFEST = rb'\{\s*"entries"\s*:\s*\[\s*\{[^{}]*?"url"\s*:\s*"(s3://[^"]*/)[^"/]*"'
 
 
 def is_partial(head: bytes) -> bool:
     """Whether one more byte may make a signature of what has come so far."""
     return any(
-        one.begin.startswith(head) and not one.pattern.match(head)
+        one.begin.startswith(head) and not one.fits(head)
         for one in (*SIGNATURES, PARQUET)
-        if one.begin
+        if one.waits
     )
 
 
@@ -163,14 +168,14 @@ def compression_of(head: bytes) -> Compression | None:
     None where nothing tells.
     """
     for one in (*SIGNATURES, PARQUET):
-        if one.pattern.match(head):
+        if one.fits(head):
             return one.compression or "none"
     return None if no_text(head) and not head.startswith(_MARKS) else "none"
 
 
 def is_parquet(head: bytes) -> bool:
     """Whether a file that begins so is Parquet."""
-    return PARQUET.pattern.match(head) is not None
+    return PARQUET.fits(head)
 
 
 def refuse_no_table(name: str, compression: Compression, head: bytes, *, named: bool) -> None:
@@ -189,12 +194,12 @@ def refuse_no_table(name: str, compression: Compression, head: bytes, *, named: 
     for one in SIGNATURES:
         if one.compression and named:
             continue
-        if one.pattern.match(head) or one.pattern.match(text):
+        if one.fits(head) or one.fits(text):
             raise UsageError(
                 f"{name} is {one.what}, which batchconv does not read",
                 hint=_hint(one, name, compression),
             )
-    if found := _MANIFEST.match(text):
+    if found := re.match(_MANIFEST, text):
         folder = found[1].decode("utf-8", "replace")
         raise UsageError(
             f"{name} is a manifest of Redshift, which names files and holds no rows",

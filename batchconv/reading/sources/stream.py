@@ -26,7 +26,6 @@ from batchconv.reading.sources.names import (
     is_url,
 )
 from batchconv.reading.sources.signatures import BLANK
-from batchconv.reading.sources.zips import OneFile
 
 _FOUR_NULS = b"\0\0\0\0"  # in no text of any encoding
 _MOST_PEEKED = 4 * PIECE  # bytes
@@ -119,6 +118,8 @@ class ByteStream:
             return self._raw()
         try:
             if self.compression == "zip":
+                from batchconv.reading.sources.zips import OneFile  # noqa: PLC0415 - start-up
+
                 inner = OneFile(self.name, self._opened.jumping() or self._spooled(self._raw()))
                 self.format_name = inner.name
                 return self._told_damage(iter(inner))
