@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 import click
@@ -54,7 +53,10 @@ class SuggestingGroup(Command, click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that *args* name, and what is left of them."""
         names = self.list_commands(ctx)
-        near = difflib.get_close_matches(args[0], names, n=1)
-        if args[0] not in names and near:
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        if args[0] not in names:
+            import difflib  # noqa: PLC0415 - start-up
+
+            near = difflib.get_close_matches(args[0], names, n=1)
+            if near:
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
         return super().resolve_command(ctx, args)

@@ -22,7 +22,7 @@ from batchconv.errors import BatchconvError
 from batchconv.sending.open_files import raise_limit
 from batchconv.sending.signals import SIGNALS
 from batchconv.settings.options import Settings
-from batchconv.simulator import PROFILES
+from batchconv.simulator import PROFILE_NAMES
 
 if TYPE_CHECKING:
     from batchconv.journal.outcome_writer import Watch
@@ -35,7 +35,7 @@ class SendingCommand(GroupedCommand):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take a profile only behind "=": an input that follows `--simulate` is an input."""
         for flag, behind in pairwise(args):
-            if flag == "--simulate" and behind in PROFILES and not os.path.lexists(behind):
+            if flag == "--simulate" and behind in PROFILE_NAMES and not os.path.lexists(behind):
                 ctx.fail(f"There is no file {behind!r}. Did you mean --simulate={behind}?")
         given = ["--simulate=calm" if arg == "--simulate" else arg for arg in args]
         return super().parse_args(ctx, list(given))

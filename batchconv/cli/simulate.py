@@ -18,6 +18,7 @@ from batchconv.simulator import (
     API_KEY,
     API_SECRET,
     FAULT_WORDS,
+    PROFILE_NAMES,
     PROFILES,
     SIGNATURE_SECRET,
     Behaviour,
@@ -83,7 +84,7 @@ _FAULT_HELP = (
 )
 @click.option(
     "--profile",
-    type=click.Choice(list(PROFILES)),
+    type=click.Choice(PROFILE_NAMES),
     default="calm",
     show_default=True,
     help="Behaviour to start from; the options below change it.",

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from batchconv.cli.dry_run import run_dry
-from batchconv.cli.invalid_lines import invalid_lines
 from batchconv.cli.layers import FLAG, told_of
 from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_settings
 from batchconv.cli.say import exit_with, say_aside
+from batchconv.errors import BatchconvError
 from batchconv.reading.sources.names import is_url
 from batchconv.sending.certificates import import_aiohttp_without_certificates
 from batchconv.settings.options import Settings
@@ -48,21 +47,31 @@ def upload(inputs: Sequence[str], **values: Any) -> None:
     if not any(is_url(name) for name in inputs):  # a library that reads those has its own needs
         import_aiohttp_without_certificates()
 
-    from batchconv.operations.dry_run import InvalidRowsError  # noqa: PLC0415 - start-up
-    from batchconv.operations.upload import prepare_upload  # noqa: PLC0415 - start-up
-
     told = told_of(click.get_current_context())
     given = {name for name, value in told.items() if value.origin == FLAG}
     if settings.dry_run:
+        from batchconv.cli.dry_run import run_dry  # noqa: PLC0415 - start-up
+
         exit_with(run_dry(inputs, settings, os.environ, given))
+
+    from batchconv.operations.upload import prepare_upload  # noqa: PLC0415 - start-up
 
     def prepare(watch: Watch | None) -> Run:
         try:
             return prepare_upload(inputs, settings, os.environ, watch, given=given)
-        except InvalidRowsError as error:
-            if settings.log_format == "text":
-                for line in invalid_lines(error.found):
-                    say_aside(line)
+        except BatchconvError as error:
+            if settings.strict and settings.log_format == "text":
+                _tell_invalid_rows(error)
             raise
 
     run_and_exit(prepare, settings)
+
+
+def _tell_invalid_rows(error: BatchconvError) -> None:
+    """Say which rows `--strict` found to be invalid, if that is the error."""
+    from batchconv.cli.invalid_lines import invalid_lines  # noqa: PLC0415 - start-up
+    from batchconv.operations.dry_run import InvalidRowsError  # noqa: PLC0415 - start-up
+
+    if isinstance(error, InvalidRowsError):
+        for line in invalid_lines(error.found):
+            say_aside(line)

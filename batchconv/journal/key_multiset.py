@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 from struct import Struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from batchconv.journal.key_multiset_on_disk import KeyMultisetOnDisk
+if TYPE_CHECKING:
+    from batchconv.journal.key_multiset_on_disk import KeyMultisetOnDisk
 
 KEY: Final = 16  # bytes
 _HEAD: Final = 2  # bytes of a key that choose its bucket; the others are stored there
@@ -136,6 +137,10 @@ class KeyMultiset:
     def _spill(self) -> None:
         self._index()
         if self._disk is None:
+            from batchconv.journal.key_multiset_on_disk import (  # noqa: PLC0415 - start-up
+                KeyMultisetOnDisk,
+            )
+
             self._disk = KeyMultisetOnDisk()
         buckets, self._buckets, self._in_memory = self._buckets, {}, 0
         for head in sorted(buckets):  # in order, so that the table grows at its end

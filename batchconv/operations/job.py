@@ -12,7 +12,6 @@ from batchconv.errors import BatchconvError, UsageError
 from batchconv.journal.append_only_file import refuse_remote
 from batchconv.journal.atomic_write import probe
 from batchconv.journal.deduplication import Accepted, Deduplicator, Memory, RunMemory
-from batchconv.journal.ledger import Ledger
 from batchconv.journal.outcome_writer import Watch
 from batchconv.journal.outputs import Outputs
 from batchconv.journal.runs_file import JobRun, RunsFile, RunStart, inputs_of_job, moment
@@ -141,6 +140,8 @@ class Job:
         """What keeps equal rows from being sent again, knowing what earlier runs had accepted."""
         memory: Memory
         if settings.ledger is not None:
+            from batchconv.journal.ledger import Ledger  # noqa: PLC0415 - start-up
+
             memory = Ledger(settings.ledger, settings.base_url, self._target.api_key, run_id)
         elif settings.duplicates == "skip":
             memory = RunMemory()

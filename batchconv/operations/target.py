@@ -15,7 +15,7 @@ from batchconv.sending.relay.staffing import staff
 from batchconv.sending.transport import Transport
 from batchconv.settings.credentials import NoAccountError, find_auth
 from batchconv.settings.options import Settings
-from batchconv.simulator import API_KEY, API_SECRET, PROFILES
+from batchconv.simulator import PROFILE_NAMES
 from batchconv.vonage.authentication import Auth, QueryAuth, Secret
 from batchconv.vonage.endpoint import check_base_url
 
@@ -51,11 +51,13 @@ class Target:
         self._proxy: Proxy | None = None
         self.account_given = True
         if settings.simulate is not None:
-            if settings.simulate not in PROFILES:
+            if settings.simulate not in PROFILE_NAMES:
                 raise UsageError(
                     f"--simulate={settings.simulate}: there is no such profile",
-                    hint=f"the profiles are: {', '.join(PROFILES)}",
+                    hint=f"the profiles are: {', '.join(PROFILE_NAMES)}",
                 )
+            from batchconv.simulator import API_KEY, API_SECRET  # noqa: PLC0415 - start-up
+
             self._auth = QueryAuth(API_KEY, Secret(API_SECRET))
             self.name = SIMULATED
             self._check_engine()
@@ -102,7 +104,7 @@ class Target:
             async with self._transport(settings.base_url) as transport:
                 yield transport
         else:
-            from batchconv.simulator import Simulator  # noqa: PLC0415 - start-up: a web server
+            from batchconv.simulator import PROFILES, Simulator  # noqa: PLC0415 - start-up
 
             async with (
                 Simulator(PROFILES[settings.simulate]) as simulator,

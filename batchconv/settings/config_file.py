@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,6 +94,8 @@ def _read(path: str) -> tuple[bytes, int]:
 
 
 def _parsed(path: str, data: bytes) -> tuple[str, dict[str, Any]]:
+    import tomllib  # noqa: PLC0415 - start-up: mostly there is no file
+
     where = ""
     try:
         text = data.decode("utf-8-sig")

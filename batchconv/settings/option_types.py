@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
@@ -182,4 +181,6 @@ def show_url(text: str) -> str:
 
 def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The one of *names* that was most likely meant, or None."""
+    import difflib  # noqa: PLC0415 - start-up: only who mistypes needs it
+
     return next(iter(difflib.get_close_matches(name, list(names), 1, cutoff)), None)

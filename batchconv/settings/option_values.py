@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, tzinfo
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from batchconv.reading.columns import FIELDS
 from batchconv.sending.durations import parse_duration
@@ -113,6 +112,8 @@ def read_zone(text: str) -> tzinfo:
     """A timezone by its name."""
     if text.upper() in ("UTC", "Z"):
         return UTC
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - start-up: mostly it is UTC
+
     try:
         return ZoneInfo(text)
     except (LookupError, ValueError, OSError):

@@ -40,7 +40,7 @@ from batchconv.settings.option_values import (
     read_workers,
 )
 from batchconv.settings.read_options import ReadSettings
-from batchconv.simulator import PROFILES
+from batchconv.simulator import PROFILE_NAMES
 from batchconv.vonage.authentication import SIGNATURE_METHODS, Secret, SignatureMethod
 
 DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
@@ -214,7 +214,7 @@ class Settings(ReadSettings):
     )  # fmt: skip
     simulate: str | None = option(
         None, "--simulate", group=CONFIGURATION, parse=read_simulation, metavar="[=PROFILE]",
-        choices=(*PROFILES, "none"),
+        choices=(*PROFILE_NAMES, "none"),
         help="Send to an embedded simulator of the API: calm (the default), flaky, throttled "
         "or outage.",
     )  # fmt: skip

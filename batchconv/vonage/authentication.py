@@ -11,8 +11,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from batchconv.errors import UsageError
 
@@ -105,15 +104,22 @@ def _prefixed(api_key: str, prefix: str | None) -> str:
     return f"{prefix} {api_key}" if prefix else api_key
 
 
-@dataclass(frozen=True, slots=True)
-class QueryAuth:
+class QueryAuth(NamedTuple):
     """`api_key` and `api_secret` in the query, as the published reference has it."""
 
     api_key: str
     api_secret: Secret
     prefix: str | None = None
-    headers: dict[str, str] = field(default_factory=dict, init=False, repr=False)
-    signs: bool = field(default=False, init=False, repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """None of its own."""
+        return {}
+
+    @property
+    def signs(self) -> bool:
+        """No."""
+        return False
 
     @property
     def shown_key(self) -> str:
@@ -136,14 +142,17 @@ class QueryAuth:
         return f"QueryAuth({mask_key(self.api_key)})"
 
 
-@dataclass(frozen=True, slots=True)
-class BasicAuth:
+class BasicAuth(NamedTuple):
     """HTTP Basic: keeps the secret out of URLs, and so out of proxies' and servers' logs."""
 
     api_key: str
     api_secret: Secret
     prefix: str | None = None
-    signs: bool = field(default=False, init=False, repr=False)
+
+    @property
+    def signs(self) -> bool:
+        """No."""
+        return False
 
     @property
     def shown_key(self) -> str:
@@ -169,8 +178,7 @@ class BasicAuth:
         return f"BasicAuth({mask_key(self.api_key)})"
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureAuth:
+class SignatureAuth(NamedTuple):
     """`api_key` and `sig`; the secret itself never travels.
 
     The name `timestamp` means two things: the signing guide wants Unix seconds of the request,
@@ -188,8 +196,16 @@ class SignatureAuth:
     method: SignatureMethod = "md5hash"
     prefix: str | None = None
     request_time: bool = False
-    headers: dict[str, str] = field(default_factory=dict, init=False, repr=False)
-    signs: bool = field(default=True, init=False, repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """None of its own."""
+        return {}
+
+    @property
+    def signs(self) -> bool:
+        """Yes, each request."""
+        return True
 
     @property
     def shown_key(self) -> str:

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from batchconv.cli import simulate as module
 from batchconv.cli.simulate import simulate
 from batchconv.errors import UsageError
-from batchconv.simulator import PROFILES, Behaviour, FaultRule
+from batchconv.simulator import PROFILE_NAMES, PROFILES, Behaviour, FaultRule
 
 PROGRAM = [sys.executable, "-c", "from batchconv.cli.simulate import simulate; simulate()"]
 ANNOUNCED = "simulating the Conversion API at "
@@ -137,6 +137,10 @@ def served(monkeypatch):
 
 def test_without_options_it_is_calm_on_a_free_port_of_this_machine(served):
     assert served() == (PROFILES["calm"], "127.0.0.1", 0)
+
+
+def test_the_names_are_those_of_the_profiles():
+    assert tuple(PROFILES) == PROFILE_NAMES
 
 
 @pytest.mark.parametrize("name", PROFILES)
