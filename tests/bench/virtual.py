@@ -52,13 +52,13 @@ class Server:
         self._lot = random.Random(7)
         self._inside: list[float] = []  # when each that is inside will have left
 
-    def answer(self, now: float) -> tuple[int, float]:
-        """The status of a request that arrives now, and when its reply is there."""
+    def answer(self, now: float) -> tuple[int, float, str | None]:
+        """The status of a request that arrives now, when its reply is there, what it asks for."""
         inside = self._inside
         while inside and inside[0] <= now:
             heapq.heappop(inside)
         if len(inside) >= self.at_once or not self.takes(now):
-            return self.refusal, now + self.network + 0.002
+            return self.refusal, now + self.network + 0.002, self.asks(now)
         begin = (
             now
             if len(inside) < self.cores
@@ -67,7 +67,7 @@ class Server:
         end = begin + self.seconds()
         heapq.heappush(inside, end)
         status = 503 if self.errors and self._lot.random() < self.errors else 200
-        return status, end + self.network + self.travel()
+        return status, end + self.network + self.travel(), None
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Sender:
         self._throttling = Throttling(random.Random(self.seed).uniform)
         self._pacing = Pacing(None, self._throttling)
         self._width = AdaptiveConcurrency(1000) if self.concurrency is None else None
-        self._coming: list[tuple[float, int, float, int, int]] = []
+        self._coming: list[tuple[float, int, float, int, int, str | None]] = []
         self._order = count()
         self._in_flight = 0
 
@@ -123,16 +123,16 @@ class Sender:
         self._in_flight += 1
         if self._width is not None:
             self._width.entered(now, self._in_flight)
-        status, then = self.server.answer(now)
+        status, then, asks = self.server.answer(now)
         self.replies.append((now, status == 200))
-        heapq.heappush(self._coming, (then, next(self._order), now, self._in_flight, status))
+        reply = (then, next(self._order), now, self._in_flight, status, asks)
+        heapq.heappush(self._coming, reply)
 
     def _take_in(self, now: float) -> None:
-        _, _, left, beside, status = heapq.heappop(self._coming)
+        _, _, left, beside, status, asks = heapq.heappop(self._coming)
         self._in_flight -= 1
         if status == 429:
-            asked = retry_after(self.server.asks(now), now)
-            self._throttling.refused(left, now, asked, beside, self._width)
+            self._throttling.refused(left, now, retry_after(asks, now), beside, self._width)
         else:
             self._throttling.passed(left, now, beside)
             if self._width is not None:

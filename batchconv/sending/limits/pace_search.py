@@ -10,55 +10,34 @@ What was found is held for long; then a little more is tried, in steps that doub
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf, sqrt
 
-LONG = 2.0
-"""Seconds of silence from which on a limiter is taken for one that counts in windows."""
+from batchconv.sending.limits.counts import LONG, Count, Refusal, Window
+
 ENOUGH = 10
 """Requests that are worth counting, and a second's at a pace that is worth more than one try."""
-LONGEST = 60.0
-"""Seconds of a window, at most."""
 
 # The constants were chosen by the bench of limiters.
 _LOWEST, _FIRST = 0.2, 1.0  # requests a second: of all; of a first pace of which nothing is known
 _MARGIN = 0.98  # of what was counted
-_CLOSE = 1.1  # two paces nearer than this are taken for the same
+_CLOSE, _CLOSE_DEAR = 1.06, 1.1  # two paces nearer than this are taken for the same; where one
+# refusal more is dear: at less than `ENOUGH` a second, or where it silences for `_STEP`
+_SAME = 1.01  # what lies between two paces that differ by rounding only
 _FEW = 2.5  # requests after a step; a limiter that refuses those saves nothing up
 _SURE = 6  # requests of a count that is believed
 _BRIEF, _HALF = 0.05, 0.4  # of the time that was counted: a silence that hides little, and one
 # that hides so much that a second count, of another length, has to agree
 _OTHER = 1.5  # times the length
 _LOOK, _MOST, _FAST = 0.09, 0.25, 2.0  # growth above what was found, its most; of the first search
+_DOUBLE = 1.0  # growth once a whole window held more
+_LOOK_REQUESTS = 3  # more in a window than were found, for a count is off by one or two
+_FAR = 1.7  # times what was found: what is refused from there on says that it may have changed
 _USED = 0.8  # the share of a pace from which on it counts as kept
-_STEP, _STEP_REQUESTS, _STEP_WINDOWS = 1.0, 4, 0.2  # how long a step is kept: seconds and so on
+_STEP, _STEP_REQUESTS = 1.0, 4  # how long a pace is tried: seconds, requests
 _HOLD, _HOLD_REQUESTS, _HOLD_SILENCES = 8.0, 65, 24  # what was found: seconds; for each refusal of
 # the last try above; for its silence
-_DEAR = 3  # refusals that a try above is taken to cost at most
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A refusal and the silence after it, once a request got through again.
-
-    Attributes:
-        refused: when the first request that was refused had left.
-        lasted: seconds that are counted, to when the limiter let one through again.
-        silence: seconds at their end in which nothing could get through.
-        accepted: requests that got through in that time.
-        window: the limiter gives back what it allows all at once.
-        cost: how many requests were refused.
-        recent: requests a second that got through in so many seconds at the end.
-    """
-
-    refused: float
-    lasted: float
-    silence: float
-    accepted: int
-    window: bool
-    cost: int
-    recent: Callable[[float], float]
+_DEAR, _DEAR_SECONDS = 3, 0.3  # refusals that a try above is taken to cost at most; or so many
+# seconds' worth of them
 
 
 class PaceSearch:
@@ -70,13 +49,13 @@ class PaceSearch:
     Attributes:
         pace: requests a second; None while nothing is known to be too much.
         stepped: when the pace changed last.
-        window: seconds for which the limiter counts, if it counts in windows.
+        window: what is known of the windows in which the limiter counts, if it does.
     """
 
     def __init__(self) -> None:
         self.pace: float | None = None
         self.stepped = 0.0
-        self.window = 0.0
+        self.window = Window()
         self._low, self._high = 0.0, inf
         self._growth = _FAST
         self._settled = False
@@ -86,20 +65,16 @@ class PaceSearch:
         self._saves = False  # it saves up what is not used
         self._steady = True  # the pace has not changed since the last refusal
         self._trip = 0.0  # seconds from a request to its reply
-        self._silence, self._cost = 0.0, 1  # of the last refusal: seconds, and requests
+        self._silence, self._cost = 0.0, 1.0  # of the last refusal: seconds, and requests
         # What is counted.
         self._slowest = 0.0  # the lowest pace meanwhile
         self._lost = 0.0  # seconds in which nothing could get through
-        self._before: Refusal | None = None  # the last count
+        self._before: Count | None = None  # the last count
 
     @property
     def surely(self) -> float:
         """Requests a second that are known best to be allowed."""
         return self._proven or self._low
-
-    @property
-    def _in_windows(self) -> bool:
-        return self.window > LONG
 
     def kept(self, now: float, sent: int, trip: float) -> bool:
         """Go on to the next pace when this was kept for long enough; True if it was settled.
@@ -121,14 +96,21 @@ class PaceSearch:
         settled = self._settled
         if settled:
             self._proven, self._high = pace, inf
-            self._settled, self._growth = False, _LOOK
+            self._settled, self._growth = False, self._look(pace)
         if self._high == inf:
-            self._set(pace * (1 + self._growth), now)
-            most = _MOST if self._proven else _FAST
-            self._growth = max(self._growth, min(most, 2 * self._growth))
+            self._rise(pace, now)
         else:
             self._halve(now)
         return settled
+
+    def _rise(self, pace: float, now: float) -> None:
+        """Try more than was ever refused."""
+        self._set(pace * (1 + self._growth), now)
+        if self.window.known:
+            self._growth = _DOUBLE  # a whole window held more than before
+            return
+        most = _MOST if self._proven else _FAST
+        self._growth = max(self._growth, min(most, 2 * self._growth))
 
     def start(self, now: float, pace: float, *, low: float = 0.0, growth: float = _MOST) -> None:
         """Begin at a pace, of which *low* is known to be allowed."""
@@ -144,22 +126,27 @@ class PaceSearch:
         if self.pace is None:
             self._begin(refusal, now)
             return True
-        if refusal.window:
-            self._saw_window(refusal)
-        self._learn_kind(refusal, self.pace)
-        pace, counted, exact = self.pace, _MARGIN * self._count(refusal), self._is_exact(refusal)
-        if pace <= 1.01 * self._proven or (exact and counted < 0.9 * self._proven):
+        self.window.refused(refusal, None if self._settled else self.stepped)
+        pace = self.pace
+        self._learn_kind(refusal, pace)
+        count = self.window.count(refusal)
+        exact = self._is_exact(refusal, count)
+        counted = _MARGIN * count
+        if pace <= _SAME * self._proven or (exact and counted < self._proven / _CLOSE_DEAR):
             self._proven = 0.0  # less is allowed than was
-        self._cost = min(_DEAR, refusal.cost) if self._proven else 1
-        self._high, self._growth, self._steady = pace, _LOOK, True
+        first = pace <= _SAME * (1 + self._look(pace)) * self._proven
+        self._cost = min(max(_DEAR, _DEAR_SECONDS * pace), refusal.cost) if first else 1
         # What was kept for a while may have been saved up before.
-        kept = self._proven if self._saves else max(self._low, self._proven)
-        self._low = min(max(kept, counted), 0.97 * pace)
-        if exact:
+        doubtful = self._saves or pace <= _SAME * self._low
+        kept = self._proven if doubtful else max(self._low, self._proven)
+        self._growth, self._steady = _LOOK, True
+        self._low = min(max(kept, counted), pace / _SAME)
+        self._high = min(pace, self._most(refusal))
+        if exact or first or self._is_as_before(pace, counted):
             self._settle(now)
         else:
             self._halve(now)
-        anew = exact or refusal.accepted >= ENOUGH
+        anew = self._settled or refusal.accepted >= ENOUGH
         self._slowest = self.pace if anew else min(self._slowest, self.pace)
         self._lost = 0.0 if anew else self._lost
         return anew
@@ -172,49 +159,57 @@ class PaceSearch:
             pace = max(pace, _FIRST)  # nothing was counted: no window, but a spell of refusals
         self.start(now, pace, growth=_MOST if many and busy >= _STEP / 2 else _FAST)
         if refusal.silence > LONG and many:
-            self._low, self.window = pace, min(max(self.window, refusal.lasted), LONGEST)
+            self.window.see(refusal.lasted)
+            self._low = _MARGIN * refusal.accepted / max(self.window.seconds, refusal.lasted)
             self._settle(now)
 
     def _learn_kind(self, refusal: Refusal, pace: float) -> None:
         """Whether the limiter saves up: it refuses late, or what it had let through."""
         at_once = refusal.refused - self.stepped <= _FEW / pace
-        if refusal.window or (self._steady and not at_once) or pace <= 1.01 * self._low:
+        if refusal.window:
             self._saves = True
         elif self._steady:
-            self._saves = False
+            self._saves = not at_once
+        elif pace <= _SAME * self._low:
+            self._saves = True
 
-    def _count(self, refusal: Refusal) -> float:
-        """Requests a second that were let through: of one that saves up, what it allows."""
-        since = refusal.accepted / refusal.lasted
-        if not self._in_windows:
-            return since
-        recent = refusal.recent(self.window)
-        return max(recent, since) if refusal.lasted < 2 * self.window else recent
+    def _most(self, refusal: Refusal) -> float:
+        """Requests a second that are allowed at most."""
+        most = Count(refusal.accepted, refusal.lasted, self._lost).most
+        sure = self._saves and refusal.accepted >= _SURE and most <= self._slowest
+        return most if sure else inf
 
-    def _is_exact(self, refusal: Refusal) -> bool:
+    def _is_exact(self, refusal: Refusal, counted: float) -> bool:
         """Whether what was counted is what is allowed: nothing of it was left unused."""
-        counted, lost = self._count(refusal), self._lost / refusal.lasted
-        before, self._before = self._before, refusal if lost <= _HALF else None
-        if self._in_windows:
-            return counted * self.window >= _SURE
-        if not self._saves or counted > _CLOSE * self._slowest:
+        if self.window.known:
+            return counted * self.window.seconds >= _SURE
+        if not self._saves or counted > _SAME * self._slowest:
             return False
-        if lost <= _BRIEF:
-            return refusal.accepted >= _SURE
-        if before is None or self._before is None or refusal.accepted <= _FEW:
+        now, before = Count(refusal.accepted, refusal.lasted, self._lost), self._before
+        self._before = now if now.lost <= _HALF * now.lasted else None
+        if now.lost <= _BRIEF * now.lasted:
+            return now.accepted >= _SURE
+        if before is None or self._before is None or now.accepted <= _FEW or counted > ENOUGH:
             return False
-        longer = before.lasted / refusal.lasted
-        agrees = 1 / _CLOSE < self._count(before) / counted < _CLOSE
-        return agrees and not 1 / _OTHER < longer < _OTHER
+        agrees = 1 / _CLOSE_DEAR < before.pace / counted < _CLOSE_DEAR
+        alike = 1 / _OTHER < before.lasted / now.lasted < _OTHER
+        return agrees and not alike
 
-    def _saw_window(self, refusal: Refusal) -> None:
-        self.window = max(refusal.silence, self.window)
-        if self._steady and refusal.lasted <= 2 * self.window:
-            self.window = max(self.window, refusal.lasted)
-        self.window = min(self.window, LONGEST)
+    def _is_as_before(self, pace: float, counted: float) -> bool:
+        """Whether one that saves up refused what may have been saved up."""
+        found = self._proven
+        return self._saves and counted <= self._close(found) * found and pace <= _FAR * found
+
+    def _close(self, pace: float) -> float:
+        return _CLOSE if pace >= ENOUGH and self._silence < _STEP else _CLOSE_DEAR
+
+    def _look(self, pace: float) -> float:
+        """Growth above what was found."""
+        many = pace * self.window.seconds
+        return max(_LOOK, _LOOK_REQUESTS / many) if self.window.known else _LOOK
 
     def _halve(self, now: float) -> None:
-        if self._high <= self._low * _CLOSE:
+        if self._high <= self._low * self._close(self._low):
             self._settle(now)
         else:
             self._settled = False
@@ -231,16 +226,19 @@ class PaceSearch:
 
     def _hold(self, pace: float) -> float:
         """Seconds for which what was found is held: so long that a try above costs little."""
-        silence = self.window or _HOLD_SILENCES * self._silence
-        return max(_HOLD, _HOLD_REQUESTS * self._cost / pace, silence)
+        least = _HOLD_REQUESTS * self._cost / pace
+        if self.window.known:
+            return max(1, round(least / self.window.seconds)) * self.window.seconds
+        return max(_HOLD, least, _HOLD_SILENCES * self._silence)
 
     def _step(self, pace: float) -> float:
         """Seconds for which a pace is tried."""
+        if self.window.known:
+            return self.window.seconds if self._growth == _DOUBLE else self.window.tells
         quick = self._growth == _FAST
         return max(
             _STEP / 2 if quick else _STEP,
             2 * self._trip,
-            2 * self._silence if self._saves and not self._in_windows else 0.0,
+            2 * self._silence if self._saves else 0.0,
             (1.5 if quick else _STEP_REQUESTS) / pace,
-            _STEP_WINDOWS * self.window,
         )

@@ -11,7 +11,8 @@ from math import inf
 
 from batchconv.sending.limits.adaptive_concurrency import START_AGAIN, AdaptiveConcurrency
 from batchconv.sending.limits.chance import Chance, Finding
-from batchconv.sending.limits.pace_search import ENOUGH, LONG, LONGEST, PaceSearch, Refusal
+from batchconv.sending.limits.counts import LONG, LONGEST, Refusal
+from batchconv.sending.limits.pace_search import ENOUGH, PaceSearch
 from batchconv.sending.limits.recent import Recent
 
 # The constants were chosen by the bench of limiters.
@@ -224,7 +225,7 @@ class Throttling:
         return concurrency.on_trial or beside > self._most_beside
 
     def _next_pause(self, asked: float | None) -> float:
-        surely, window = self.search.surely, self.search.window
+        surely, window = self.search.surely, self.search.window.seconds
         first = max(_FIRST_PAUSE, _DRIP / surely if surely else 0.0, window / _WINDOW_SHARE)
         share = max(_LEAST, min(_MOST, _ASKS / max(1, self._accepted)))
         high = min(_LONGEST_PAUSE, max(first, share * (self._still_silent - self._silent)))
@@ -239,9 +240,10 @@ class Throttling:
         # What gives back one after the other has given one back after so long.
         drip = 1.5 * lasted / max(1, self._accepted)
         window = self._still_silent - self._silent > drip or silence + late > LONG + self._trip
+        full = left - late if window else self._refused
         refusal = Refusal(
             self._refused, lasted, silence, self._accepted, window=window, cost=self._cost,
-            recent=lambda seconds: self._recent.pace(left - late, seconds),
+            recent=lambda seconds: self._recent.pace(full, seconds),
         )  # fmt: skip
         anew = self.search.refused(refusal, now)
         self._times, self._probe, self._bound_at, self._reopened = 0, None, now, left
