@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from batchconv.errors import UsageError
@@ -67,7 +67,7 @@ def _shown(name: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def find_columns(names: Sequence[str], mapped: dict[str, str]) -> ColumnPositions:
+def find_columns(names: Sequence[str], mapped: Mapping[str, str]) -> ColumnPositions:
     """Find each field among the column *names*.
 
     Args:
@@ -129,7 +129,7 @@ def count_known(names: Sequence[str], wanted_too: Iterable[str]) -> int:
 def require_columns(
     places: ColumnPositions,
     names: Sequence[str],
-    mapped: dict[str, str],
+    mapped: Mapping[str, str],
     *,
     delivered_given: bool,
     records: Sequence[Sequence[object]] = (),

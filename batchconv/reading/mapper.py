@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from operator import attrgetter
 
@@ -29,11 +28,10 @@ _FIELDS, _FAULT = attrgetter("fields"), attrgetter("fault")
 _MANY = 8  # rows for which looking at columns is worth its while
 
 
-@dataclass(frozen=True, slots=True)
 class Mapper:
     """Turns rows into conversions; pure, and the same for every row of a run.
 
-    Attributes:
+    Args:
         delivered: for rows whose `delivered` is missing or blank; None makes them invalid.
         channel: for rows whose `channel` is missing or blank.
         zone: where times without an offset are.
@@ -49,29 +47,26 @@ class Mapper:
         UsageError: the notation leaves the time open, or a word is to mean true and false.
     """
 
-    delivered: bool | None = None
-    channel: Channel = "sms"
-    zone: tzinfo = UTC
-    notation: str | None = None
-    timestamps: bool = True
-    true: Collection[str] = ()
-    false: Collection[str] = ()
-    nulls: Collection[str] = ()
-    any_id: bool = False
-    id_column: str | None = None
-    _ids: IdRules = field(init=False, repr=False, compare=False)
-    _truth: TruthRules = field(init=False, repr=False, compare=False)
-    _times: TimestampRules = field(init=False, repr=False, compare=False)
-    _nulls: frozenset[str] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        nulls = NULL_MARKERS.union(map(str.strip, self.nulls))
-        ids = IdRules(nulls, any_id=self.any_id, column=self.id_column)
-        truth = TruthRules(self.delivered, nulls, self.true, self.false)
-        object.__setattr__(self, "_nulls", nulls)
-        object.__setattr__(self, "_ids", ids)
-        object.__setattr__(self, "_truth", truth)
-        object.__setattr__(self, "_times", TimestampRules(self.zone, self.notation, nulls))
+    def __init__(
+        self,
+        delivered: bool | None = None,
+        channel: Channel = "sms",
+        zone: tzinfo = UTC,
+        notation: str | None = None,
+        *,
+        timestamps: bool = True,
+        true: Collection[str] = (),
+        false: Collection[str] = (),
+        nulls: Collection[str] = (),
+        any_id: bool = False,
+        id_column: str | None = None,
+    ) -> None:
+        self._usual_channel = channel
+        self._timestamps = timestamps
+        self._nulls = NULL_MARKERS.union(map(str.strip, nulls))
+        self._ids = IdRules(self._nulls, any_id=any_id, column=id_column)
+        self._truth = TruthRules(delivered, self._nulls, true, false)
+        self._times = TimestampRules(zone, notation, self._nulls)
 
     def __call__(self, row: Row) -> Conversion | Outcome:
         """The conversion that *row* describes, or its `invalid` outcome."""
@@ -105,7 +100,7 @@ class Mapper:
             self._ids.all(ids, refused),
             self._truth.all(delivered, refused),
             self._times.all(timestamps, refused)
-            if self.timestamps
+            if self._timestamps
             else each(self._timestamp, timestamps, refused),
             each(self._channel, channels, refused),
         )
@@ -116,7 +111,7 @@ class Mapper:
 
     def _timestamp(self, raw: Raw) -> str | None:
         timestamp = self._times.one(raw)
-        if timestamp is not None and not self.timestamps:
+        if timestamp is not None and not self._timestamps:
             raise UnsendableError(
                 Reason.TIMESTAMP_NOT_SENDABLE,
                 "the row has a time of its own, and --signature-timestamp request needs that "
@@ -126,11 +121,11 @@ class Mapper:
 
     def _channel(self, raw: Raw) -> Channel:
         if raw is None:
-            return self.channel
+            return self._usual_channel
         if isinstance(raw, str):
             text = raw.strip()
             if not text or text in self._nulls:
-                return self.channel
+                return self._usual_channel
             known = _CHANNELS.get(text.lower())
             if known is not None:
                 return known

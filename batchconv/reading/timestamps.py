@@ -23,15 +23,16 @@ from batchconv.reading.timezones import OFFSET, offset_in_hour, to_utc, zone_of
 from batchconv.reading.unsendable import NULL_MARKERS, UnsendableError, each, number_text
 
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+# Most runs need one or two of these patterns: they are texts, and `re` compiles those.
 # Whole columns, a line each, that are plainly times: as the API has it, and as ISO 8601 has it.
-_ALL_API = re.compile(rf"(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_TIME}\n)*")
+_ALL_API = rf"(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_TIME}\n)*"
 _PLAIN = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME}(?:[.,][0-9]+)?"
-_ALL_LOCAL = re.compile(rf"(?:{_PLAIN}\n)*")
-_ALL_UTC = re.compile(rf"(?:{_PLAIN}(?:Z|[+]00:00| UTC)\n)*")
-_ALL_EPOCH = re.compile(r"(?:[0-9]{10}(?:[0-9]{3}|[0-9]{6})?\n)*")
+_ALL_LOCAL = rf"(?:{_PLAIN}\n)*"
+_ALL_UTC = rf"(?:{_PLAIN}(?:Z|[+]00:00| UTC)\n)*"
+_ALL_EPOCH = r"(?:[0-9]{10}(?:[0-9]{3}|[0-9]{6})?\n)*"
 _SECOND = timedelta(seconds=1)
 
-_ISO = re.compile(
+_ISO = (
     r"(?P<Y>[0-9]{4})(-?)(?P<m>[0-9]{2})\2(?P<d>[0-9]{2})"  # date, extended or basic
     # Time of day.
     r"[Tt ](?P<H>[0-9]{2})(:?)(?P<M>[0-9]{2})(?:\6(?P<S>[0-9]{2})(?:[.,](?P<f>[0-9]+))?)?"
@@ -40,15 +41,14 @@ _ISO = re.compile(
     r"(?: ?\[!?(?P<Z>[A-Za-z][A-Za-z0-9_+/-]*)\]| (?P<place>[A-Za-z_]+/[A-Za-z0-9_+/-]+))?"
 )
 # RFC 5322, section 3.3, and the obsolete zones of its section 4.3.
-_MAIL = re.compile(
-    rf"(?:(?P<a>{SHORT_DAY}), )?(?P<d>[0-9]{{1,2}}) (?P<b>{SHORT_MONTH}) (?P<Y>[0-9]{{4}}) "
+_MAIL = (
+    rf"(?i)(?:(?P<a>{SHORT_DAY}), )?(?P<d>[0-9]{{1,2}}) (?P<b>{SHORT_MONTH}) (?P<Y>[0-9]{{4}}) "
     r"(?P<H>[0-9]{2}):(?P<M>[0-9]{2})(?::(?P<S>[0-9]{2}))? "
-    r"(?P<z>[+-][0-9]{4}|UTC?|GMT|Z|[ECMP][SD]T)(?: \([^()]*\))?",
-    re.IGNORECASE,
+    r"(?P<z>[+-][0-9]{4}|UTC?|GMT|Z|[ECMP][SD]T)(?: \([^()]*\))?"
 )
 _MAIL_ZONES = {"EST": "-05", "EDT": "-04", "CST": "-06", "CDT": "-05", "MST": "-07", "MDT": "-06",
                "PST": "-08", "PDT": "-07"}  # fmt: skip
-_EPOCH = re.compile(r"([0-9]{10}|[0-9]{13}|[0-9]{16})(?:[.,][0-9]+)?")
+_EPOCH = r"([0-9]{10}|[0-9]{13}|[0-9]{16})(?:[.,][0-9]+)?"
 _EPOCH_BEGIN = datetime(1970, 1, 1)  # noqa: DTZ001 - all moments here are in UTC
 
 
@@ -126,9 +126,9 @@ class TimestampRules:
         if self._format is not None:
             match = self._format.fullmatch(text)
         else:
-            if match := _EPOCH.fullmatch(text):
+            if match := re.fullmatch(_EPOCH, text):
                 return _EPOCH_BEGIN + int(match[1][:10]) * _SECOND
-            match = _ISO.fullmatch(text) or _MAIL.fullmatch(text)
+            match = re.fullmatch(_ISO, text) or re.fullmatch(_MAIL, text)
         return None if match is None else self._moment(match)
 
     def _moment(self, match: re.Match[str]) -> datetime:
@@ -137,7 +137,9 @@ class TimestampRules:
         local, zone = moment_of(parts), self._zone
         named = parts.get("z") or parts.get("Z") or parts.get("place")
         if named:
-            zone = zone_of(_MAIL_ZONES.get(named.upper(), named) if match.re is _MAIL else named)
+            zone = zone_of(
+                _MAIL_ZONES.get(named.upper(), named) if match.re.pattern == _MAIL else named
+            )
         hour = local.replace(minute=0, second=0)
         offset = offset_in_hour(hour, zone)
         if offset is None:  # the clocks are put in this hour
@@ -168,10 +170,10 @@ def _all_plain(column: Sequence[str], *, local: bool) -> Sequence[str] | None:
     lines = "\n".join([*column, ""])
     if lines.count("\n") != len(column):
         return None  # one of them holds a line break
-    if not (local and _ALL_API.fullmatch(lines)):
-        if _ALL_EPOCH.fullmatch(lines):
+    if not (local and re.fullmatch(_ALL_API, lines)):
+        if re.fullmatch(_ALL_EPOCH, lines):
             return [(_EPOCH_BEGIN + int(text[:10]) * _SECOND).isoformat(" ") for text in column]
-        if not (_ALL_UTC.fullmatch(lines) or (local and _ALL_LOCAL.fullmatch(lines))):
+        if not (re.fullmatch(_ALL_UTC, lines) or (local and re.fullmatch(_ALL_LOCAL, lines))):
             return None
         column = [f"{text[:10]} {text[11:19]}" for text in column]
     try:
@@ -183,4 +185,4 @@ def _all_plain(column: Sequence[str], *, local: bool) -> Sequence[str] | None:
 
 def is_usual(text: str) -> bool:
     """Whether text has a notation that is known without being named; the time may be impossible."""
-    return any(notation.fullmatch(text.strip()) for notation in (_EPOCH, _ISO, _MAIL))
+    return any(re.fullmatch(notation, text.strip()) for notation in (_EPOCH, _ISO, _MAIL))

@@ -14,8 +14,7 @@ ROWS_FOR_A_SHARE = 1_000
 """Settled rows from which on a percentage of errors is heeded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What the pool keeps to.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 import sys
 import unicodedata
-from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -503,7 +502,3 @@ def test_a_record_that_could_not_be_read_is_known_by_its_text():
     assert len({row(raw=text, fault=why).invalid_key() for text in texts}) == len(texts)
     other = Fault(Reason.TOO_LONG, "else")
     assert row(raw="x", fault=why).invalid_key() == row(raw="x", fault=other).invalid_key()
-
-
-def test_a_mapper_is_a_value():
-    assert replace(PLAIN, channel="voice") == Mapper(channel="voice")

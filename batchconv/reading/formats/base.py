@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, count, repeat
+from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
 from batchconv.errors import InputError
@@ -48,8 +49,7 @@ class Layout(NamedTuple):
         return Layout("jsonl", None, "", "utf-8", self.folder_values)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
+class ReadOptions(NamedTuple):
     """How to read the inputs; the same for all of them.
 
     Attributes:
@@ -67,7 +67,7 @@ class ReadOptions:
         nulls: more texts that mean "no value".
     """
 
-    mapped: dict[str, str] = field(default_factory=dict)
+    mapped: Mapping[str, str] = MappingProxyType({})
     header: bool = True
     delimiter: str | None = None
     escape: str | None = None

@@ -7,7 +7,6 @@ names are then the only place where its values stand.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from batchconv.model import Fault, Fields, Raw, Reason, Row, make_all
 from batchconv.reading.columns import FIELDS, find_columns
@@ -35,10 +34,8 @@ def open_with_folders(
         return open_rows(options)
     mapped = {field: column for field, column in options.mapped.items() if field not in said}
     rows = open_rows(
-        replace(
-            options,
-            mapped=mapped,
-            delivered_given=options.delivered_given or "delivered" in said,
+        options._replace(
+            mapped=mapped, delivered_given=options.delivered_given or "delivered" in said
         )
     )
     return _WithFolders(rows, said, options)

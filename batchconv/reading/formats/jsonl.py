@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from batchconv.errors import InputError
@@ -267,7 +267,7 @@ class JsonRows(ObjectRows):
         return Row(self._source, self._number, line, fields, None, text, fault)
 
 
-def common_path(mapped: dict[str, str]) -> list[str]:
+def common_path(mapped: Mapping[str, str]) -> list[str]:
     """The keys that all nested columns begin with, from the outermost object inwards."""
     paths = [column.split(".")[:-1] for column in mapped.values() if "." in column]
     alike = takewhile(lambda keys: len(set(keys)) == 1, zip(*paths, strict=False))

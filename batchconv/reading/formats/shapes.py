@@ -31,7 +31,9 @@ class Shapes:
             holds the rows.
     """
 
-    def __init__(self, mapped: dict[str, str], *, delivered_given: bool, around: str = "") -> None:
+    def __init__(
+        self, mapped: Mapping[str, str], *, delivered_given: bool, around: str = ""
+    ) -> None:
         self._around = around
         self._mapped = mapped
         self._delivered_given = delivered_given
