@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from batchconv.errors import BatchconvError, OutputError
 from batchconv.journal.deduplication import Deduplicator
@@ -101,12 +101,10 @@ class Run:
                 watch=self._watch,
                 stop=self.stop,
                 send_also=self._send_also,
-                clock=clock.monotonic,
             )
             pool = self._pool = Pool(
                 client.exchange,
                 writer.settle,
-                drain=self._drain,
                 keep=client.keep,
                 tell_attempt=tell_attempt,
                 note_most=self._outputs.note_most_in_flight,
@@ -124,14 +122,13 @@ class Run:
             syncing = asyncio.create_task(self._keep_synced())
             ending = self._end_in_time()
             try:
-                await pool.run(self._take)
+                await pool.run(self._take, self._take_at_once)
             finally:
                 syncing.cancel()
                 if ending is not None:
                     ending.cancel()
                 self.summary.all_read = self._prefetcher.ended and not self._prefetcher.ahead
                 self._prefetcher.close()
-                writer.finish()
                 await self._finish(pool)
         return self.summary
 
@@ -172,19 +169,31 @@ class Run:
         if self._deduplicator is not None:
             self._deduplicator.close()
 
+    def _take_at_once(self) -> Conversion | None:
+        """The next row to send, where neither it nor anything else is to be waited for."""
+        if self._may_wait or (item := self._prefetcher.take_at_once()) is None:
+            return None
+        return self._admit(item)
+
     async def _take(self) -> Conversion | None:
         """The next row to send; rows that are not to be sent are dealt with on the way."""
-        while (item := await self._prefetcher.take()) is not None:
-            self.summary.books.read += item.rows if isinstance(item, Settled) else 1
+        while not self._stopping:
+            if self._may_wait:
+                await self._catch_up()
+            item = await self._prefetcher.take()
+            if item is None:
+                return None
             conversion = self._admit(item)
             if conversion is not None:
                 return conversion
             del item  # twenty workers wait here, and none of them keeps a record
-            if (waiting := self._drain()) is not None:
-                await waiting
         return None
 
     def _admit(self, item: Item) -> Conversion | None:
+        self.summary.books.read += item.rows if isinstance(item, Settled) else 1
+        return self._decide(item)
+
+    def _decide(self, item: Item) -> Conversion | None:
         if isinstance(item, Settled):
             self.summary.books.settled += item.rows
             self.summary.unchanged += item.rows * item.unchanged
@@ -192,7 +201,7 @@ class Run:
         turned_away = self._turn_away(item) if isinstance(item, Conversion) else None
         if turned_away is not None and was_too_old(turned_away.row):
             self._memory.remove(turned_away.row)
-            return self._admit(Settled())
+            return self._decide(Settled())
         admitted: Conversion | Outcome | None = turned_away or item
         if self._deduplicator is not None and isinstance(admitted, Conversion):
             admitted = self._deduplicator.admit(admitted)
@@ -216,11 +225,10 @@ class Run:
     def _stopping(self) -> bool:
         return self._pool is not None and bool(self._pool.stops)
 
-    def _drain(self) -> Awaitable[None] | None:
-        """What to wait for before more is taken; mostly nothing."""
-        if self._outputs.behind or self._deduplicator is not None or self._watch is not None:
-            return self._catch_up()
-        return None
+    @property
+    def _may_wait(self) -> bool:
+        """Whether there is anybody who may have to catch up before more is taken."""
+        return self._deduplicator is not None or self._watch is not None or self._outputs.behind
 
     async def _catch_up(self) -> None:
         await self._outputs.catch_up()

@@ -152,7 +152,7 @@ class Sending:
         self.ended = loop.time()
         return self
 
-    async def _settle(self, outcome: Outcome) -> None:
+    def _settle(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
 
     async def _take(self) -> Conversion | None:

@@ -152,11 +152,11 @@ class AppendOnlyFile:
         """Add whole lines, or none of them."""
         if self._broken is not None:
             raise unwritten(self.path, self._broken)
-        left = memoryview(lines)
         self._synced = False
         try:
-            while left:
-                left = left[os.write(self._fd, left) :]
+            written = os.write(self._fd, lines)
+            while written < len(lines):
+                written += os.write(self._fd, lines[written:])
         except OSError as error:
             self._cut_back(error)
             raise unwritten(self.path, error) from None

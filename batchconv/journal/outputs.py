@@ -171,12 +171,12 @@ class Outputs:
         if self._runs is not None:
             self._runs.note_most_in_flight(rows)
 
-    def write(self, outcomes: Sequence[Outcome]) -> None:
-        """Write the lines that settle rows, all or none; raises OutputError."""
-        self._results.write(outcomes)
+    def write(self, outcome: Outcome) -> None:
+        """Write the line that settles a row; raises OutputError."""
+        self._results.write(outcome)
 
     def write_lines(self, lines: Sequence[ResultLine]) -> None:
-        """The same for lines that were made elsewhere; raises OutputError."""
+        """Write lines that were made elsewhere, all or none; raises OutputError."""
         self._results.write_lines(lines)
 
     def write_failed(self, outcome: Outcome) -> None:

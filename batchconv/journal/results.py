@@ -220,18 +220,16 @@ class Results:
         if as_csv and begin:
             sink.write(CSV_HEADER)
 
-    def write(self, outcomes: Iterable[Outcome]) -> None:
-        """Write the outcomes' lines, all or none.
+    def write(self, outcome: Outcome) -> None:
+        """Write an outcome's line.
 
         Raises:
-            OutputError: they could not be written; the file holds whole lines all the same.
+            OutputError: it could not be written; the file holds whole lines all the same.
         """
-        self._write("".join(map(self._notation, outcomes)))
+        # Only the id of an invalid row can hold a lone surrogate, and only in a CSV.
+        self._sink.write(self._notation(outcome).encode("utf-8", "backslashreplace"))
 
     def write_lines(self, lines: Iterable[ResultLine]) -> None:
-        """The same for lines that were made elsewhere."""
-        self._write("".join(map(csv_text if self._as_csv else json_text, lines)))
-
-    def _write(self, lines: str) -> None:
-        # Only the id of an invalid row can hold a lone surrogate, and only in a CSV.
-        self._sink.write(lines.encode("utf-8", "backslashreplace"))
+        """The same for lines that were made elsewhere, all or none."""
+        text = "".join(map(csv_text if self._as_csv else json_text, lines))
+        self._sink.write(text.encode("utf-8", "backslashreplace"))

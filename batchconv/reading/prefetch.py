@@ -70,6 +70,13 @@ class Prefetcher(Generic[T]):
         """The thread will hand something over without anybody's taking anything before."""
         return not (self._handed_over_all or self._queue.full()) and self._memory.space.is_set()
 
+    def take_at_once(self) -> T | None:
+        """The next item if it can be had without waiting; else `take` gives it."""
+        if self._taken % _TURN == 0 or not self._current:
+            return None
+        self._taken += 1
+        return self._current.popleft()
+
     async def take(self) -> T | None:
         """The next item; None when there are no more. Several tasks may take.
 

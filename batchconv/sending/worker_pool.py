@@ -13,7 +13,6 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import count
-from typing import Any
 
 from batchconv.model import Conversion, Outcome, Reply
 from batchconv.sending.attempts import Attempts, Send, TellAttempt, TurnAway, TurnedAway
@@ -36,12 +35,10 @@ class Pool:
 
     Args:
         send: a transport's `exchange`.
-        settle: takes an outcome; what it gives is done when the outcome's line is written, and
-            raises OutputError when it cannot be.
+        settle: writes an outcome's line; raises OutputError when it cannot be written.
         judge: what to do about a reply.
         turn_away: asked about each row when it is about to be written; its outcome when it is
             not to be sent any more.
-        drain: asked after each outcome what to wait for before more is taken, if anything.
         tell_attempt: called with every exchange that was not accepted.
         note_most: called with how many rows are in flight when they are to be more than ever
         keep: called with how many connections are of use whenever that changes.
@@ -56,14 +53,13 @@ class Pool:
     def __init__(
         self,
         send: Send,
-        settle: Callable[[Outcome], Awaitable[None]],
+        settle: Callable[[Outcome], None],
         *,
         limits: Limits,
         rate: float | None,
         backoff: Backoff,
         judge: Callable[[Reply], Judged],
         turn_away: TurnAway = lambda _: None,
-        drain: Callable[[], Awaitable[None] | None] = lambda: None,
         keep: Callable[[int], None] = lambda _: None,
         tell_attempt: TellAttempt = lambda *_: None,
         note_most: Callable[[int], None] = lambda _: None,
@@ -72,7 +68,7 @@ class Pool:
     ) -> None:
         self.traffic = Traffic()
         self.stops: list[Stop] = []
-        self._settle, self._drain = settle, drain
+        self._settle = settle
         self._limits, self._backoff = limits, backoff
         self.gate = AdmissionGate(
             limits, rate, self.traffic, self.stop, keep=keep, clock=clock, wall=wall
@@ -95,12 +91,20 @@ class Pool:
         self._room = asyncio.Event()  # set while fewer rows wait for a retry than may
         self._room.set()
         self._tasks = TaskSet(lambda error: self.stop(error_stop(error)))
-        self._settling: set[asyncio.Task[Any] | None] = set()
         self._grace: asyncio.TimerHandle | None = None
 
-    async def run(self, take: Callable[[], Awaitable[Conversion | None]]) -> None:
-        """Send what *take* gives until it gives None or the pool is stopped."""
-        self._take = take
+    async def run(
+        self,
+        take: Callable[[], Awaitable[Conversion | None]],
+        take_at_once: Callable[[], Conversion | None] = lambda: None,
+    ) -> None:
+        """Send what *take* gives until it gives None or the pool is stopped.
+
+        Args:
+            take: waits for the next conversion.
+            take_at_once: the same where nothing is to be waited for; None where *take* is needed.
+        """
+        self._take, self._take_at_once = take, take_at_once
         self._staff()
         try:
             await self._tasks.wait_until_idle()
@@ -122,7 +126,7 @@ class Pool:
             self.stops.append(stop)
         if self._grace is None:
             self._abandon_held()
-            self._tasks.cancel(self._attempts.exchanging, self._settling)
+            self._tasks.cancel(self._attempts.exchanging)
             self._grace = asyncio.get_running_loop().call_later(grace, self.abort)
 
     def send_also(self, conversion: Conversion) -> None:
@@ -134,8 +138,8 @@ class Pool:
             self._start_waiting(delivery)
 
     def abort(self) -> None:
-        """Cut off what is still in flight; a line that is being written is not."""
-        self._tasks.cancel(self._settling)
+        """Cut off what is still in flight."""
+        self._tasks.cancel()
 
     def _abandon_held(self) -> None:
         for delivery in self._held.abandon():
@@ -162,8 +166,6 @@ class Pool:
                     self._staff()
                 elif self._workers > self.gate.width:
                     return  # there are fewer places now: one less to queue for them
-                if (waiting := self._drain()) is not None:
-                    await waiting
                 if not self._room.is_set():
                     await self._room.wait()
         finally:
@@ -177,7 +179,7 @@ class Pool:
         while not self._attempts.stopping:
             if self._exhausted or (self.gate.outage and self._keeps_enough):
                 return None
-            conversion = await self._take()
+            conversion = self._take_at_once() or await self._take()
             if conversion is None:
                 self._exhausted = True
                 continue
@@ -204,9 +206,9 @@ class Pool:
                 delivery.judged = judged
                 self._start_waiting(delivery)
             else:
-                await self._finish(delivery, judged)
+                self._finish(delivery, judged)
         except TurnedAway as turned_away:
-            await self._settle_delivery(delivery, turned_away.outcome)
+            self._settle_delivery(delivery, turned_away.outcome)
         finally:
             if not handed_over:
                 self._let_go(delivery)
@@ -271,9 +273,9 @@ class Pool:
             if judged is None:
                 self._hold(delivery)
             else:
-                await self._finish(delivery, judged)
+                self._finish(delivery, judged)
         except TurnedAway as turned_away:
-            await self._settle_delivery(delivery, turned_away.outcome)
+            self._settle_delivery(delivery, turned_away.outcome)
 
     async def _next_attempt(self, delivery: Delivery) -> Judged | None:
         judged, delivery.judged = delivery.judged, None
@@ -283,17 +285,13 @@ class Pool:
             await self.gate.afford_retry()
         return await self._attempts.make(delivery)
 
-    async def _finish(self, delivery: Delivery, judged: Judged) -> None:
+    def _finish(self, delivery: Delivery, judged: Judged) -> None:
         if judged.verdict is Verdict.AGAIN and self._attempts.stopping:
             return  # no outcome: the row is unsent, and a resume gives it its attempts
         if (outcome := delivery.outcome(judged)) is not None:
-            await self._settle_delivery(delivery, outcome)
+            self._settle_delivery(delivery, outcome)
 
-    async def _settle_delivery(self, delivery: Delivery, outcome: Outcome) -> None:
-        self._settling.add(delivery.task)
-        try:
-            await self._settle(outcome)
-        finally:
-            self._settling.discard(delivery.task)
+    def _settle_delivery(self, delivery: Delivery, outcome: Outcome) -> None:
+        self._settle(outcome)
         delivery.settled = True
         self._attempts.settled(delivery)

@@ -1,6 +1,5 @@
-"""Outcomes on their way into the files: in one write a turn, and counted only once written."""
+"""Outcomes on their way into the files: counted only once written."""
 
-import asyncio
 from collections import deque
 
 import pytest
@@ -25,15 +24,15 @@ class Disk:
     """Outputs that keep what they are given, or fail."""
 
     def __init__(self) -> None:
-        self.writes: list[list[int]] = []
+        self.writes: list[int] = []
         self.failed: list[int] = []
         self.error: OutputError | None = None
         self.failed_error: OutputError | None = None
 
-    def write(self, outcomes) -> None:
+    def write(self, one) -> None:
         if self.error is not None:
             raise self.error
-        self.writes.append([one.row.number for one in outcomes])
+        self.writes.append(one.row.number)
 
     def write_failed(self, one) -> None:
         if self.failed_error is not None:
@@ -52,7 +51,6 @@ class Desk:
         self.summary = Summary("run", 0.0)
         self.stops: list = []
         self.sent: list[Conversion] = []
-        self.now = 0.0
         self.settling = OutcomeWriter(
             self.disk,
             self.summary.books,
@@ -62,80 +60,54 @@ class Desk:
             watch=None,
             stop=self.stops.append,
             send_also=self.sent.append,
-            clock=lambda: self.now,
         )
 
 
-async def test_what_is_settled_in_one_turn_leaves_in_one_write():
-    desk = Desk()
-    for turn in range(3):
-        await asyncio.gather(*(desk.settling.settle(outcome(turn * 10 + n)) for n in range(4)))
-    assert desk.disk.writes == [[0], [1, 2, 3], [10, 11, 12, 13], [20, 21, 22, 23]]
-    assert desk.summary.books.results == {Result.ACCEPTED: 12}
-
-
-async def test_rows_that_come_one_by_one_wait_for_nobody():
+def test_what_is_settled_is_written_and_counted_when_the_call_returns():
     desk = Desk()
     for number in range(3):
-        assert desk.settling.settle(outcome(number)).done()
-        desk.now += 0.001
-    assert desk.disk.writes == [[0], [1], [2]]
+        desk.settling.settle(outcome(number))
+        assert desk.disk.writes[-1] == number
+        assert desk.summary.books.results.total() == number + 1
 
 
-async def test_nothing_is_done_before_it_is_written():
-    desk = Desk()
-    await desk.settling.settle(outcome(0))
-    written = desk.settling.settle(outcome(1))
-    assert not written.done()
-    assert desk.summary.books.results.total() == 1
-    await written
-    assert desk.disk.writes == [[0], [1]]
-    assert desk.summary.books.results.total() == 2
-
-
-async def test_a_write_that_fails_settles_nobody():
+def test_a_write_that_fails_settles_nobody():
     desk = Desk()
     desk.disk.error = OutputError("the disk is full")
-    waiting = [desk.settling.settle(outcome(n)) for n in (1, 2)]
+    with pytest.raises(OutputError):  # it is for the pool to count as unsent
+        desk.settling.settle(outcome(1))
     desk.settling.note(outcome(3, Result.INVALID))
-    told = await asyncio.gather(*waiting, return_exceptions=True)
-    assert told == [desk.disk.error] * 2  # they are for the pool to count as unsent
     assert desk.summary.books.results.total() == 0
     assert desk.summary.books.unsent == 1
     assert [stop.exit_code for stop in desk.stops] == [5]
 
 
-async def test_a_defect_in_the_writing_leaves_nobody_waiting():
+def test_a_defect_in_the_writing_of_a_row_that_was_never_sent_ends_the_run():
     desk = Desk()
     desk.disk.error = ZeroDivisionError()  # type: ignore[assignment]  # what no output should raise
-    waiting = [desk.settling.settle(outcome(n)) for n in (1, 2)]
     desk.settling.note(outcome(3, Result.INVALID))
-    told = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [type(one) for one in told] == [ZeroDivisionError] * 2
     assert [stop.exit_code for stop in desk.stops] == [70]
     assert desk.summary.books.unsent == 1
 
 
-async def test_a_row_whose_copy_cannot_be_written_has_no_outcome():
+def test_a_row_whose_copy_cannot_be_written_has_no_outcome():
     desk = Desk()
     desk.disk.failed_error = OutputError("the disk is full")
-    waiting = [desk.settling.settle(outcome(1, Result.FAILED)), desk.settling.settle(outcome(2))]
-    told = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [type(one) for one in told] == [OutputError, type(None)]
-    assert desk.summary.books.results == {Result.ACCEPTED: 1}
-    assert desk.disk.writes == [[2]]
+    with pytest.raises(OutputError):
+        desk.settling.settle(outcome(1, Result.FAILED))
+    assert (desk.summary.books.results, desk.disk.writes) == ({}, [])
 
 
-async def test_the_copy_of_a_row_is_written_before_its_line():
+def test_the_copy_of_a_row_is_written_before_its_line():
     desk = Desk()
     desk.disk.error = OutputError("the disk is full")
     with pytest.raises(OutputError):
-        await desk.settling.settle(outcome(1, Result.FAILED))
+        desk.settling.settle(outcome(1, Result.FAILED))
     assert desk.disk.failed == [1]
     assert desk.summary.books.results == {}
 
 
-async def test_what_the_memory_does_not_take_is_not_written():
+def test_what_the_memory_does_not_take_is_not_written():
     class Full(RunMemory):
         def add(self, accepted):
             if accepted.row == 2:
@@ -143,24 +115,15 @@ async def test_what_the_memory_does_not_take_is_not_written():
             super().add(accepted)
 
     desk = Desk(Deduplicator(Full(), "run"))
-    waiting = [desk.settling.settle(outcome(n)) for n in (1, 2, 3)]
-    told = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [type(one) for one in told] == [type(None), OutputError, type(None)]
-    assert desk.disk.writes == [[1], [3]]
-
-
-async def test_a_cancelled_wait_takes_nothing_back():
-    desk = Desk()
-    await desk.settling.settle(outcome(0))
-    written = desk.settling.settle(outcome(1))
-    written.cancel()
-    await asyncio.sleep(0)
-    assert desk.disk.writes == [[0], [1]]
-    assert desk.summary.books.results.total() == 2
+    desk.settling.settle(outcome(1))
+    with pytest.raises(OutputError):
+        desk.settling.settle(outcome(2))
+    desk.settling.settle(outcome(3))
+    assert desk.disk.writes == [1, 3]
 
 
 @pytest.mark.parametrize("result", [Result.ACCEPTED, Result.FAILED])
-async def test_duplicates_follow_the_row_they_waited_for(result):
+def test_duplicates_follow_the_row_they_waited_for(result):
     deduplicator = Deduplicator(RunMemory(), "run")
     desk = Desk(deduplicator)
     first, *others = [outcome(n, message_id="same") for n in (1, 2, 3)]
@@ -169,8 +132,7 @@ async def test_duplicates_follow_the_row_they_waited_for(result):
     waiting = deque(one.conversion for one in others)
     for one in waiting:
         assert deduplicator.admit(one) is None
-    await desk.settling.settle(first._replace(result=result, reason=Reason.TIMEOUT))
-    desk.settling.finish()
+    desk.settling.settle(first._replace(result=result, reason=Reason.TIMEOUT))
     if result is Result.ACCEPTED:
         assert desk.summary.books.results == {Result.ACCEPTED: 1, Result.SKIPPED: 2}
         assert desk.sent == []
@@ -179,8 +141,8 @@ async def test_duplicates_follow_the_row_they_waited_for(result):
         assert desk.sent == [waiting[0]]
 
 
-async def test_errors_are_counted_as_they_are_written():
+def test_errors_are_counted_as_they_are_written():
     desk = Desk(max_errors=ErrorLimit(1))
     for number in range(3):
-        await desk.settling.settle(outcome(number, Result.REJECTED))
+        desk.settling.settle(outcome(number, Result.REJECTED))
         assert [stop.exit_code for stop in desk.stops] == [3] * max(0, number)

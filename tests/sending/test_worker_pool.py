@@ -37,7 +37,6 @@ class Bench:
     rate: float | None = None
     latency: float = 0.01
     longer: dict[int, float] = field(default_factory=dict)
-    settling: float = 0
     fail_settling_at: int | None = None
     broken_at: int | None = None
     events: list[tuple[float, str]] = field(default_factory=list)
@@ -98,8 +97,7 @@ class Bench:
             self.in_flight -= 1
         return replies[min(attempt, len(replies)) - 1]
 
-    async def _settle(self, outcome) -> None:
-        await asyncio.sleep(self.settling)
+    def _settle(self, outcome) -> None:
         if self.broken_at == outcome.row.number:
             raise ZeroDivisionError("with a secret in its text")
         if self.fail_settling_at == len(self.outcomes):
@@ -279,9 +277,9 @@ def test_the_second_signal_stops_at_once():
     assert bench.pool.traffic.unsent == 1
 
 
-def test_a_cancelled_run_writes_what_is_being_settled_and_takes_no_other_row():
+def test_a_cancelled_run_takes_no_other_row_and_leaves_those_in_flight_unsent():
     async def cancelled():
-        bench = Bench(50, settling=1, limits=Limits(concurrency=3))
+        bench = Bench(50, latency=0.3, limits=Limits(concurrency=3))
         task = asyncio.create_task(bench._run())  # noqa: SLF001 - the bench is the test's
         await asyncio.sleep(0.5)
         task.cancel()
@@ -290,7 +288,8 @@ def test_a_cancelled_run_writes_what_is_being_settled_and_takes_no_other_row():
         return bench
 
     bench = warp.run(cancelled())
-    assert (bench.taken, len(bench.sent), bench.results) == (3, 3, {Result.ACCEPTED: 3})
+    assert (bench.taken, len(bench.sent), bench.results) == (6, 6, {Result.ACCEPTED: 3})
+    assert bench.pool.traffic.unsent == 3
 
 
 def test_an_outcome_that_cannot_be_written_stops_the_run_and_leaves_the_row_unsent():
