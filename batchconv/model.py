@@ -28,6 +28,11 @@ def make_all(kind: type[T], values: Iterable[tuple[object, ...]]) -> list[T]:
     return list(map(partial(tuple.__new__, kind), values))
 
 
+def make(kind: type[T], values: tuple[object, ...]) -> T:
+    """A named tuple with all its values in order, made in half the time."""
+    return tuple.__new__(kind, values)
+
+
 def show(raw: Raw) -> str:
     """A raw value for a sentence to people: printable, and cut short when it is long."""
     text = repr(raw)

@@ -190,19 +190,22 @@ class Run:
         return None
 
     def _admit(self, item: Item) -> Conversion | None:
-        self.summary.books.read += item.rows if isinstance(item, Settled) else 1
-        return self._decide(item)
-
-    def _decide(self, item: Item) -> Conversion | None:
+        """The row if it is to be sent now; else it is dealt with."""
+        books = self.summary.books
         if isinstance(item, Settled):
-            self.summary.books.settled += item.rows
+            books.read += item.rows
+            books.settled += item.rows
             self.summary.unchanged += item.rows * item.unchanged
             return None
-        turned_away = self._turn_away(item) if isinstance(item, Conversion) else None
-        if turned_away is not None and was_too_old(turned_away.row):
-            self._memory.remove(turned_away.row)
-            return self._decide(Settled())
-        admitted: Conversion | Outcome | None = turned_away or item
+        books.read += 1
+        admitted: Conversion | Outcome | None = item
+        if self._turn_away is not None and isinstance(item, Conversion):
+            turned_away = self._turn_away(item)
+            if turned_away is not None and was_too_old(turned_away.row):
+                self._memory.remove(turned_away.row)
+                books.settled += 1
+                return None
+            admitted = turned_away or item
         if self._deduplicator is not None and isinstance(admitted, Conversion):
             admitted = self._deduplicator.admit(admitted)
         if isinstance(admitted, Outcome):

@@ -235,7 +235,7 @@ def _deduplicator(settings: Settings, target: Target, results: str | None) -> De
 def _count(
     found: DryRun,
     item: Item,
-    turn_away: Callable[[Conversion], Outcome | None],
+    turn_away: Callable[[Conversion], Outcome | None] | None,
     deduplicator: Deduplicator | None,
     proposals: Proposals,
 ) -> None:
@@ -248,7 +248,7 @@ def _count(
     if isinstance(item, Outcome):
         outcome = item
     else:
-        outcome = turn_away(item)
+        outcome = turn_away(item) if turn_away is not None else None
         if outcome is not None and was_too_old(item.row):
             found.settled += 1
             return

@@ -24,9 +24,9 @@ def moment_text(seconds: float) -> str:
 
 def age_limit(
     most: float | None, clock: Callable[[], float]
-) -> Callable[[Conversion], Outcome | None]:
-    """What turns away rows further back than *most* seconds; nobody, for None."""
-    return (lambda _: None) if most is None else AgeLimit(most, clock).turn_away
+) -> Callable[[Conversion], Outcome | None] | None:
+    """What turns away rows further back than *most* seconds; None for None, which lets all pass."""
+    return None if most is None else AgeLimit(most, clock).turn_away
 
 
 class AgeLimit:

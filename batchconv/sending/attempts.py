@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol
 
 from batchconv.model import Conversion, Outcome, Reason, Reply, Row
@@ -14,6 +15,9 @@ from batchconv.sending.stops import Stop, account_stop
 from batchconv.sending.traffic import Traffic
 from batchconv.sending.transport import NotWritten, Turn
 from batchconv.vonage.verdicts import Judged, Verdict, outcome_unknown, says_nothing
+
+# Every row comes past them, and to get a member from its enum costs as much as a call.
+_ACCEPT, _AGAIN, _SLOW_DOWN = Verdict.ACCEPT, Verdict.AGAIN, Verdict.SLOW_DOWN
 
 TellAttempt = Callable[[Row, int, Reply, str], None]
 """Row, number of the attempt, what came back, and the verdict on it."""
@@ -53,7 +57,7 @@ class Attempts:
         traffic: where requests are counted.
         judge: what to do about a reply.
         turn_away: asked about each row when it is about to be written; its outcome when it is
-            not to be sent any more.
+            not to be sent any more. None where all are.
         stop: called when the account or the address refuses.
         tell_attempt: called with every exchange that was not accepted.
         note_most: called with how many rows are in flight when they are to be more than ever
@@ -70,7 +74,7 @@ class Attempts:
         traffic: Traffic,
         *,
         judge: Callable[[Reply], Judged],
-        turn_away: TurnAway,
+        turn_away: TurnAway | None,
         stop: Callable[[Stop], None],
         tell_attempt: TellAttempt,
         note_most: Callable[[int], None],
@@ -94,69 +98,73 @@ class Attempts:
         it nor one in an outage counts.
 
         Args:
-            delivery: what to send.
+            delivery: what to send; its task is the one that calls.
             probe: it is to find out whether the outage is over.
 
         Raises:
             TurnedAway: the row is not to be sent any more.
         """
         gate = self._gate
-        delivery.task = asyncio.current_task()
         while True:
             admission = gate.enter_at_once() or await gate.enter(probe=probe)
             if admission is None:
                 return None
+            turn = partial(self._turn, delivery, admission)
             try:
-                judged = await self._exchange(delivery, admission)
+                if delivery.lost:
+                    reply = await self._send(delivery.conversion, turn, fresh=True)
+                else:
+                    reply = await self._send(delivery.conversion, turn)
+                judged = self._take_in(delivery, admission, reply)
             except NotWritten:
                 continue
             finally:
                 self.exchanging.discard(delivery.task)
                 gate.leave(admission)
-            if judged.verdict is Verdict.AGAIN and not self.stopping:
+            verdict = judged.verdict
+            if verdict is _AGAIN and not self.stopping:
                 if gate.outage and not delivery.alone:
                     return None
                 delivery.attempts += 1
-            if judged.verdict is not Verdict.SLOW_DOWN or admission.row_waits or self.stopping:
+            if verdict is not _SLOW_DOWN or admission.row_waits or self.stopping:
                 return judged
 
-    async def _exchange(self, delivery: Delivery, admission: Admission) -> Judged:
-        conversion, gate = delivery.conversion, self._gate
-
-        async def turn(usable: Callable[[], bool]) -> None:
-            await gate.turn(admission, usable)
-            if (outcome := self._turn_away(conversion)) is not None:
+    async def _turn(
+        self, delivery: Delivery, admission: Admission, usable: Callable[[], bool]
+    ) -> None:
+        """Wait for the moment at which the request may be written: a transport's `Turn`."""
+        gate = self._gate
+        if not gate.open:
+            await gate.wait_for_turn(admission, usable)
+        elif not usable():
+            raise NotWritten
+        gate.written(admission)
+        if self._turn_away is not None:
+            outcome = self._turn_away(delivery.conversion)
+            if outcome is not None:
                 raise TurnedAway(outcome)
-            self._count(delivery)
-            if delivery.unknown and not delivery.repeated:
-                delivery.repeated = True
-                self._traffic.unknown_repeats += 1
-            delivery.unheard = True
+        self._count(delivery)
+        if delivery.unknown and not delivery.repeated:
+            delivery.repeated = True
+            self._traffic.unknown_repeats += 1
+        delivery.unheard = True
 
-        if delivery.lost:
-            reply = await self._send(conversion, turn, fresh=True)
-        else:
-            reply = await self._send(conversion, turn)
+    def _take_in(self, delivery: Delivery, admission: Admission, reply: Reply) -> Judged:
         if admission.written is None:
             self._count(delivery)  # it was given up before it could be written
         judged = self._judge(reply)
-        if judged.verdict is not Verdict.ACCEPT:
+        if judged.verdict is not _ACCEPT:
             delivery.unheard = False
             delivery.unknown = delivery.unknown or outcome_unknown(reply)
             delivery.lost = reply.trouble is Reason.CONNECTION_LOST
             delivery.worker_lost = says_nothing(reply)
             self._note(judged, delivery)
-        gate.replied(
-            conversion.row,
-            admission,
-            judged,
-            retried=delivery.exchanges > 1,
-            telling=delivery.telling,
-        )
+        self._gate.replied(delivery, admission, judged)
         return judged
 
     def settled(self, delivery: Delivery) -> None:
         """The outcome of a row is written."""
+        delivery.settled = True
         self._rows -= delivery.exchanges > 0
 
     def _count(self, delivery: Delivery) -> None:
@@ -165,8 +173,9 @@ class Attempts:
                 self._note_most(self._rows + 1)
                 self._most_rows += 1
             self._rows += 1
+        else:
+            self._traffic.retries += 1
         self._traffic.requests += 1
-        self._traffic.retries += delivery.exchanges > 0
         delivery.exchanges += 1
         self.exchanging.add(delivery.task)
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
-from batchconv.model import Conversion, Outcome, Result
+from batchconv.model import Conversion, Outcome, Result, make
 from batchconv.vonage.verdicts import Judged, Verdict, explain
 
+_ACCEPT, _ACCEPTED = Verdict.ACCEPT, Result.ACCEPTED
 _RESULTS = {
-    Verdict.ACCEPT: Result.ACCEPTED,
     Verdict.REJECT: Result.REJECTED,
     Verdict.AGAIN: Result.FAILED,
 }
 
 
-@dataclass(slots=True, eq=False)
 class Delivery:
     """One conversion on its way: its holder settles it or counts it as unsent.
 
-    Attributes:
+    Args:
+        conversion: that was just taken.
         order: its place among all that were taken.
+
+    Attributes:
         task: who holds it; None while an outage keeps it back.
         alone: its trouble is its own: each exchange is an attempt, and none shows an outage.
             So with rows that failed in an earlier run, or before and after an outage.
@@ -36,28 +37,23 @@ class Delivery:
         judged: the first attempt, until tenacity has heard of it.
     """
 
-    conversion: Conversion
-    order: int
-    task: asyncio.Task[Any] | None = None
-    alone: bool = False
-    exchanges: int = 0
-    attempts: int = 0
-    settled: bool = False
-    unknown: bool = False
-    unheard: bool = False
-    repeated: bool = False
-    lost: bool = False
-    worker_lost: bool = False
-    judged: Judged | None = None
+    __slots__ = (
+        "alone", "attempts", "conversion", "exchanges", "judged", "lost", "order", "repeated",
+        "settled", "task", "unheard", "unknown", "worker_lost",
+    )  # fmt: skip
 
-    @classmethod
-    def of(cls, conversion: Conversion, order: int) -> Self:
-        """A conversion that was just taken; one that failed in an earlier run is on its own."""
+    def __init__(self, conversion: Conversion, order: int) -> None:
         earlier = conversion.row.earlier
-        alone = (
+        self.conversion = conversion
+        self.order = order
+        self.task: asyncio.Task[Any] | None = None
+        self.alone = (
             earlier is not None and earlier.outcome is Result.FAILED and earlier.corrects is None
         )
-        return cls(conversion, order, alone=alone)
+        self.exchanges = self.attempts = 0
+        self.settled = self.unknown = self.unheard = False
+        self.repeated = self.lost = self.worker_lost = False
+        self.judged: Judged | None = None
 
     @property
     def telling(self) -> bool:
@@ -71,20 +67,16 @@ class Delivery:
     def outcome(self, judged: Judged) -> Outcome | None:
         """What *judged*, the last reply, makes of the row; None when it is left unsent."""
         reply, verdict = judged
-        result = _RESULTS.get(verdict)
-        if result is None:
-            return None
-        reason, detail = None, None
-        if result is not Result.ACCEPTED:
+        conversion, reason, detail = self.conversion, None, None
+        if verdict is _ACCEPT:
+            result = _ACCEPTED
+        elif verdict in _RESULTS:
+            result = _RESULTS[verdict]
             reason, detail = explain(reply, self.exchanges)
-        row = self.conversion.row
-        return Outcome(
-            row,
-            self.conversion,
-            result,
-            reply.status,
-            self.exchanges,
-            reply.elapsed,
-            reason,
-            detail,
+        else:
+            return None
+        status, elapsed, attempts = reply.status, reply.elapsed, self.exchanges
+        return make(
+            Outcome,
+            (conversion.row, conversion, result, status, attempts, elapsed, reason, detail),
         )

@@ -26,6 +26,8 @@ from batchconv.sending.task_set import TaskSet
 from batchconv.sending.traffic import Limits, Traffic, most_waiting
 from batchconv.vonage.verdicts import Judged, Verdict
 
+_AGAIN, _SLOW_DOWN = Verdict.AGAIN, Verdict.SLOW_DOWN  # every row comes past them
+
 GRACE = 5.0
 """Seconds that requests in flight are given when the run stops."""
 
@@ -38,7 +40,7 @@ class Pool:
         settle: writes an outcome's line; raises OutputError when it cannot be written.
         judge: what to do about a reply.
         turn_away: asked about each row when it is about to be written; its outcome when it is
-            not to be sent any more.
+            not to be sent any more. None where all are.
         tell_attempt: called with every exchange that was not accepted.
         note_most: called with how many rows are in flight when they are to be more than ever
         keep: called with how many connections are of use whenever that changes.
@@ -59,7 +61,7 @@ class Pool:
         rate: float | None,
         backoff: Backoff,
         judge: Callable[[Reply], Judged],
-        turn_away: TurnAway = lambda _: None,
+        turn_away: TurnAway | None = None,
         keep: Callable[[int], None] = lambda _: None,
         tell_attempt: TellAttempt = lambda *_: None,
         note_most: Callable[[int], None] = lambda _: None,
@@ -98,12 +100,7 @@ class Pool:
         take: Callable[[], Awaitable[Conversion | None]],
         take_at_once: Callable[[], Conversion | None] = lambda: None,
     ) -> None:
-        """Send what *take* gives until it gives None or the pool is stopped.
-
-        Args:
-            take: waits for the next conversion.
-            take_at_once: the same where nothing is to be waited for; None where *take* is needed.
-        """
+        """Send what *take* gives, or *take_at_once* where it can, until *take* gives None."""
         self._take, self._take_at_once = take, take_at_once
         self._staff()
         try:
@@ -131,7 +128,7 @@ class Pool:
 
     def send_also(self, conversion: Conversion) -> None:
         """Send a row that did not come from *take*; at a stop it is unsent."""
-        delivery = Delivery.of(conversion, next(self._orders))
+        delivery = Delivery(conversion, next(self._orders))
         if self._attempts.stopping:
             self._let_go(delivery)
         else:
@@ -158,18 +155,27 @@ class Pool:
             self._tasks.start(self._work())
 
     async def _work(self) -> None:
+        me, gate = asyncio.current_task(), self.gate
         try:
-            while (delivery := await self._next()) is not None:
+            while (delivery := self._next_at_once() or await self._next()) is not None:
+                delivery.task = me
                 await self._send_one(delivery)
                 del delivery  # one that waits for its next row holds none
-                if self._workers < self.gate.width:
+                if self._workers != gate.width:
+                    if self._workers > gate.width:
+                        return  # there are fewer places now: one less to queue for them
                     self._staff()
-                elif self._workers > self.gate.width:
-                    return  # there are fewer places now: one less to queue for them
                 if not self._room.is_set():
                     await self._room.wait()
         finally:
             self._workers -= 1
+
+    def _next_at_once(self) -> Delivery | None:
+        """The next row in good times; None when `_next` has to be asked."""
+        if not self.gate.open or self._attempts.stopping:
+            return None
+        conversion = self._take_at_once()
+        return None if conversion is None else Delivery(conversion, next(self._orders))
 
     async def _next(self) -> Delivery | None:
         """The next row that has not been tried; None when there is nothing to do for a worker.
@@ -177,25 +183,22 @@ class Pool:
         In an outage rows are read on and kept, up to a bound: its probes want them fresh.
         """
         while not self._attempts.stopping:
-            if self._exhausted or (self.gate.outage and self._keeps_enough):
+            kept = len(self._held.fresh) + self.traffic.waiting
+            if self._exhausted or (self.gate.outage and kept >= most_waiting(self.gate.width)):
                 return None
-            conversion = self._take_at_once() or await self._take()
+            conversion = await self._take()
             if conversion is None:
                 self._exhausted = True
                 continue
-            delivery = Delivery.of(conversion, next(self._orders))
+            delivery = Delivery(conversion, next(self._orders))
             if not (self.gate.outage or self._attempts.stopping):
                 return delivery
             if not self._hold(delivery):
                 self._let_go(delivery)
         return None
 
-    @property
-    def _keeps_enough(self) -> bool:
-        return len(self._held.fresh) + self.traffic.waiting >= most_waiting(self.gate.width)
-
     async def _send_one(self, delivery: Delivery, *, probe: bool = False) -> None:
-        """The first attempt, or a probe; what it comes to is settled or handed over."""
+        """The first attempt, or a probe, in the delivery's task: it is settled or handed over."""
         handed_over = False
         try:
             judged = await self._attempts.make(delivery, probe=probe)
@@ -210,14 +213,15 @@ class Pool:
         except TurnedAway as turned_away:
             self._settle_delivery(delivery, turned_away.outcome)
         finally:
-            if not handed_over:
+            if not (handed_over or delivery.settled):
                 self._let_go(delivery)
 
     def _to_be_tried_again(self, delivery: Delivery, judged: Judged | None) -> bool:
         if judged is None or self._attempts.stopping:
             return False
-        again = judged.verdict is Verdict.AGAIN and delivery.attempts < self._limits.max_attempts
-        return again or judged.verdict is Verdict.SLOW_DOWN
+        verdict = judged.verdict
+        left = delivery.attempts < self._limits.max_attempts
+        return (left and verdict is _AGAIN) or verdict is _SLOW_DOWN
 
     def _hold(self, delivery: Delivery) -> bool:
         """Keep a row back until the outage is over; False when the run stops instead."""
@@ -236,6 +240,7 @@ class Pool:
             probe = self._held.next_probe()
             self._count_waiting()
             if probe is not None:
+                probe.task = asyncio.current_task()
                 await self._send_one(probe, probe=True)
             if not self.gate.outage:
                 break
@@ -248,8 +253,7 @@ class Pool:
     def _start_waiting(self, delivery: Delivery) -> None:
         self._retrying += 1
         self._count_waiting()
-        ended = partial(self._retried, delivery)
-        delivery.task = self._tasks.start(self._retry(delivery), ended)
+        delivery.task = self._tasks.start(self._retry(delivery), partial(self._retried, delivery))
 
     def _retried(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
         # Called and not a `finally` of the task: one that is cancelled unbegun runs none.
@@ -286,12 +290,11 @@ class Pool:
         return await self._attempts.make(delivery)
 
     def _finish(self, delivery: Delivery, judged: Judged) -> None:
-        if judged.verdict is Verdict.AGAIN and self._attempts.stopping:
+        if self._attempts.stopping and judged.verdict is _AGAIN:
             return  # no outcome: the row is unsent, and a resume gives it its attempts
         if (outcome := delivery.outcome(judged)) is not None:
             self._settle_delivery(delivery, outcome)
 
     def _settle_delivery(self, delivery: Delivery, outcome: Outcome) -> None:
         self._settle(outcome)
-        delivery.settled = True
         self._attempts.settled(delivery)

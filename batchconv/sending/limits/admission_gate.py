@@ -11,6 +11,7 @@ from math import inf
 
 from batchconv.model import Reply, Row
 from batchconv.retry_after import retry_after
+from batchconv.sending.delivery import Delivery
 from batchconv.sending.limits.adaptive_concurrency import AdaptiveConcurrency
 from batchconv.sending.limits.admission import Admission
 from batchconv.sending.limits.alarms import Alarms
@@ -24,6 +25,7 @@ from batchconv.sending.traffic import Limits, Pause, Traffic
 from batchconv.sending.transport import NotWritten
 from batchconv.vonage.verdicts import Judged, Verdict, describe, says_nothing
 
+_ACCEPT, _AGAIN, _SLOW_DOWN = Verdict.ACCEPT, Verdict.AGAIN, Verdict.SLOW_DOWN
 _SOON = 0.0002  # seconds that are not worth a timer
 _LOOK_AGAIN = 0.25  # seconds
 _SPARE = 1.05  # connections for each request in flight, when their number goes up and down
@@ -35,8 +37,8 @@ class AdmissionGate:
     """Lets requests out: no more at once, and no faster, than user and server allow.
 
     A request comes in by `enter`, which waits for a place and until its moment is near. It gets
-    a connection then, and waits in `turn` for the moment at which it may be written: rate and
-    throttling are kept there. The reply is passed to `replied`, and its place is given back
+    a connection then, and waits in `wait_for_turn` until it may be `written`: rate and throttling
+    are kept there. The reply is passed to `replied`, and its place is given back
     by `leave`.
 
     Args:
@@ -47,6 +49,10 @@ class AdmissionGate:
         keep: called with how many connections are of use whenever that changes.
         clock: monotonic seconds.
         wall: Unix seconds.
+
+    Attributes:
+        open: nothing but a lack of places keeps a request back.
+        in_flight: requests that are written and have no reply.
     """
 
     def __init__(
@@ -64,7 +70,7 @@ class AdmissionGate:
         self._width = None if fixed else AdaptiveConcurrency(most)
         self._places = ResizableSemaphore(self._width.limit if self._width else most)
         self._rate = rate
-        self._open = rate is None  # nothing but a lack of places keeps a request back
+        self.open = rate is None
         self._throttling = Throttling(random.uniform)
         self._pacing = Pacing(rate, self._throttling)
         self._outage = CircuitBreaker()
@@ -112,7 +118,7 @@ class AdmissionGate:
 
     def enter_at_once(self) -> Admission | None:
         """Let one more request in if it may leave now: what there is to do in good times."""
-        if self._open and self._places.take_at_once():
+        if self.open and self._places.take_at_once():
             self._preparing += 1
             return Admission(self._clock())
         return None
@@ -139,20 +145,8 @@ class AdmissionGate:
         self._next_probe = self._clock() + seconds
         await asyncio.sleep(seconds)
 
-    async def turn(self, admission: Admission, usable: Callable[[], bool]) -> None:
-        """Wait for the moment at which a request may be written.
-
-        Args:
-            admission: what `enter` gave.
-            usable: whether its connection can still be used.
-
-        Raises:
-            NotWritten: the connection was lost, or the server is down.
-        """
-        if not self._open:
-            await self._wait_for_turn(admission, usable)
-        elif not usable():
-            raise NotWritten
+    def written(self, admission: Admission) -> None:
+        """A request is written now: nothing holds it back, or it has waited for its turn."""
         now = admission.written = self._clock()
         self._preparing -= 1
         self.in_flight += 1
@@ -163,14 +157,15 @@ class AdmissionGate:
 
     def leave(self, admission: Admission) -> None:
         """A request has ended, however it did."""
-        if admission.written is None:
+        written = admission.written
+        if written is None:
             self._preparing -= 1
         else:
             self.in_flight -= 1
-            self._throttling.ended(admission.written)
+            self._throttling.ended(written)
             self._told.set()
         self._places.give_back()
-        if self._budget.awaited and self._idle:
+        if self._budget.queue and self._idle:
             self._budget.let_one_go()
 
     @property
@@ -179,8 +174,8 @@ class AdmissionGate:
         return self.in_flight < max(1, self.width // 10)
 
     async def _let_in(self, *, probe: bool) -> Admission | None:
-        self._open = self._nothing_hinders
-        if self._open:
+        self.open = self._nothing_hinders
+        if self.open:
             return Admission(self._clock())
         async with self._line:
             while True:
@@ -192,7 +187,16 @@ class AdmissionGate:
                     return Admission(now, probe=probe)
                 await self._wait(delay)
 
-    async def _wait_for_turn(self, admission: Admission, usable: Callable[[], bool]) -> None:
+    async def wait_for_turn(self, admission: Admission, usable: Callable[[], bool]) -> None:
+        """Wait for the moment at which a request may be written; `written` follows at once.
+
+        Args:
+            admission: what `enter` gave.
+            usable: whether its connection can still be used.
+
+        Raises:
+            NotWritten: the connection was lost, or the server is down.
+        """
         async with self._writers:
             while True:
                 now = self._clock()
@@ -216,45 +220,43 @@ class AdmissionGate:
     def _nothing_hinders(self) -> bool:
         return self._rate is None and not self.outage and self._throttling.quiet
 
-    def replied(
-        self, row: Row, admission: Admission, judged: Judged, *, retried: bool, telling: bool
-    ) -> None:
+    def replied(self, delivery: Delivery, admission: Admission, judged: Judged) -> None:
         """Take in what came of a request.
 
         Args:
-            row: what was sent.
+            delivery: what was sent.
             admission: what `enter` gave.
             judged: the reply and what to do about it.
-            retried: it was not the row's first attempt.
-            telling: trouble with the row may be the server's.
         """
-        if says_nothing(judged.reply):
+        reply, verdict = judged
+        if verdict is not _ACCEPT and says_nothing(reply):
             return
-        now, left, verdict = self._clock(), admission.left, judged.verdict
-        if verdict is Verdict.SLOW_DOWN:
-            self._refusal = describe(judged.reply)
-            self._refused(admission, now, judged.reply)
+        now, written, throttling = self._clock(), admission.written, self._throttling
+        if verdict is _SLOW_DOWN:
+            self._refusal = describe(reply)
+            self._refused(admission, now, reply)
             return
         # A worker is handed a row at its turn: whether it was written then, only the reply says.
-        if admission.written is not None and judged.reply.written:
-            self._alarms.cancel("throttled")
-            self._throttling.passed(left, now, admission.beside)
-        if verdict is Verdict.AGAIN:
-            if telling:
-                self._troubled(row, judged.reply, now)
+        if written is not None and reply.written:
+            if throttling.since is not None:
+                self._alarms.cancel("throttled")
+            throttling.passed(written, now, admission.beside)
+        if verdict is _AGAIN:
+            if delivery.telling:
+                self._troubled(delivery.conversion.row, reply, now)
         else:
             self._outage.final()
             if admission.probe and self.outage:
                 self._end_outage()
-            if verdict is Verdict.ACCEPT:
-                self._budget.earn(retried=retried)
+            if verdict is _ACCEPT:
+                self._budget.earn(retried=delivery.exchanges > 1)
         width = self._width
-        if width is not None and width.reply(left, now, trouble=verdict is Verdict.AGAIN):
+        if width is not None and width.reply(admission.left, now, trouble=verdict is _AGAIN):
             self._resize(width)
 
     def _refused(self, admission: Admission, now: float, reply: Reply) -> None:
         """A 429, which is about the account: nothing leaves until the server wants more."""
-        self._open = False
+        self.open = False
         self._traffic.throttled += 1
         if self._throttling.since is None:
             self._alarms.set(
@@ -278,7 +280,7 @@ class AdmissionGate:
     def _troubled(self, row: Row, reply: Reply, now: float) -> None:
         self._last_troubles.append(describe(reply))
         if self._outage.troubled((row.source, row.number), now):
-            self._open = False
+            self.open = False
             self._outage_began = self._wall()
             self._alarms.set("outage", lambda: outage_stop(self._patience, self._last_troubles))
 

@@ -15,37 +15,35 @@ class RetryBudget:
     A retry that succeeds is given its cost back. One that the budget refuses waits until there
     is enough, or until hardly anything else is in flight: it is never failed for it. So in the
     long run a fifth as many retries leave as rows are accepted at once.
+
+    Attributes:
+        queue: the retries that wait for it.
     """
 
     def __init__(self) -> None:
         self._left = _MOST
-        self._queue: deque[asyncio.Future[None]] = deque()
-
-    @property
-    def awaited(self) -> bool:
-        """Whether a retry waits for it."""
-        return bool(self._queue)
+        self.queue: deque[asyncio.Future[None]] = deque()
 
     async def spend(self, *, idle: bool) -> None:
         """Wait until one more retry may leave; *idle* when hardly any is in flight."""
-        if not self._queue and (self._left >= 1 or idle):
+        if not self.queue and (self._left >= 1 or idle):
             self._left = max(0.0, self._left - 1)
             return
         turn = asyncio.get_running_loop().create_future()
-        self._queue.append(turn)
+        self.queue.append(turn)
         await turn
 
     def earn(self, *, retried: bool) -> None:
         """A row was accepted."""
         if self._left < _MOST:
             self._left = min(_MOST, self._left + (1.0 if retried else _EARNED))
-            if self._queue and self._left >= 1:
+            if self.queue and self._left >= 1:
                 self.let_one_go()
 
     def let_one_go(self) -> None:
         """The one that has waited longest may leave, even when nothing is left."""
-        while self._queue:
-            turn = self._queue.popleft()
+        while self.queue:
+            turn = self.queue.popleft()
             if not turn.done():
                 self._left = max(0.0, self._left - 1)
                 turn.set_result(None)
