@@ -83,7 +83,7 @@ class UrlMaker:
         else:
             query = f"message-id={_quote(conversion.message_id)}&delivered={delivered}"
             if conversion.timestamp is not None:
-                query += f"&timestamp={_quote(conversion.timestamp)}"
+                query += f"&timestamp={_quote_time(conversion.timestamp)}"
             query += self._constant.reveal()
         return URL.build(
             scheme=self._scheme,
@@ -99,7 +99,11 @@ def _quote(value: str) -> str:
 
     Text glued together as it is would lose `+`, `#` and `&`.
     """
-    if _PLAIN(value):
+    if (value.isascii() and value.isalnum()) or _PLAIN(value):
         return value
-    # Every row has a time, and its colons may stand in a query as they are (RFC 3986, 3.4).
-    return value.replace(" ", "%20") if _TIME(value) else quote(value, safe="")
+    return quote(value, safe="")
+
+
+def _quote_time(value: str) -> str:
+    """As `_quote`, but colons stand in a query as they are (RFC 3986, 3.4): every row has two."""
+    return value.replace(" ", "%20") if _TIME(value) else _quote(value)
