@@ -13,7 +13,7 @@ LONGEST = 60.0
 
 _ROUND = (5.0, 10.0, 15.0, 20.0, 30.0, LONGEST)  # seconds of a window: people choose such numbers
 _NEAR = 1.1  # times one of them, or the other way round, is taken for it
-_SAME = 1.01  # times what is known is no more
+_SAME = 1.01  # times what is known are taken for it
 _ONE = 1.5  # windows that are taken for one
 _SLIDES = 0.4  # of a sliding window: it has refused by then what is too much
 
