@@ -13,7 +13,7 @@ from batchconv.model import Reply
 from batchconv.sending.limits.throttling import Throttling
 from batchconv.sending.traffic import Limits
 from tests.bench import virtual as bench
-from tests.bench.limiters import meet, stray
+from tests.bench.limiters import TokenBucket, meet, stray
 from tests.models import Bucket, Sending, Server, Window
 
 
@@ -128,6 +128,20 @@ def test_a_spell_of_refusals_at_the_start_is_soon_forgotten(spell):
     sender = bench.Sender(server, 2).run(spell + 11)
     assert sender.accepted(spell, spell + 5) >= 2
     assert sender.accepted(spell + 10, spell + 11) >= 390
+
+
+@pytest.mark.parametrize("wait", [None, "30"])
+@pytest.mark.parametrize("allowed", [None, 50.0])
+def test_after_an_outage_that_looks_like_throttling_it_is_soon_as_fast_as_before(allowed, wait):
+    """Minutes of nothing but 429 are no window of a limiter, and teach no pace."""
+    bucket = TokenBucket(allowed or 1e6, 0.2)
+    server = bench.Server(
+        seconds=lambda: 0.05,
+        takes=lambda now: bucket.takes(now) and not 20 < now < 200,
+        asks=lambda _: wait,
+    )
+    sender = bench.Sender(server, 20).run(260)
+    assert sender.accepted(240, 260) >= 0.95 * sender.accepted(10, 20)
 
 
 def test_a_server_that_takes_nothing_is_asked_ever_more_seldom():

@@ -119,6 +119,11 @@ class PaceSearch:
         self._slowest, self._lost = pace, 0.0
         self._set(pace, now)
 
+    def begin_again(self, now: float) -> None:
+        """It refused everything for so long that nothing follows from it."""
+        found = self.surely
+        self.start(now, max(found, _FIRST), growth=_MOST if found else _FAST)
+
     def refused(self, refusal: Refusal, now: float) -> bool:
         """The pace was refused, or a free run: choose a lower one. True: count anew from now."""
         self._silence = refusal.silence

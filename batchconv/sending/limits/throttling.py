@@ -233,6 +233,18 @@ class Throttling:
 
     def _open(self, left: float, now: float) -> None:
         """The probe, which *left* at that moment, got through."""
+        if self._still_silent - self._silent > LONGEST:
+            self.search.begin_again(now)  # no window is as long: it was an outage
+            anew = True
+        else:
+            anew = self.search.refused(self._counted(left), now)
+        self._times, self._probe, self._bound_at, self._reopened = 0, None, now, left
+        if anew:
+            self._opened, self._accepted = left, 0
+        self._accepted += 1
+
+    def _counted(self, left: float) -> Refusal:
+        """What was let through until the probe, which *left* at that moment, got through."""
         # Of the last pause half was too long, if there was one before it that was too short.
         late = self._pause / 2 if self._times > 1 else 0.0
         lasted = max(left - self._opened - late, 1e-3)
@@ -240,13 +252,8 @@ class Throttling:
         # What gives back one after the other has given one back after so long.
         drip = 1.5 * lasted / max(1, self._accepted)
         window = self._still_silent - self._silent > drip or silence + late > LONG + self._trip
-        full = left - late if window else self._refused
-        refusal = Refusal(
+        full = left - late if window else self._refused  # when it had let through what it allows
+        return Refusal(
             self._refused, lasted, silence, self._accepted, window=window, cost=self._cost,
             recent=lambda seconds: self._recent.pace(full, seconds),
         )  # fmt: skip
-        anew = self.search.refused(refusal, now)
-        self._times, self._probe, self._bound_at, self._reopened = 0, None, now, left
-        if anew:
-            self._opened, self._accepted = left, 0
-        self._accepted += 1
