@@ -19,6 +19,7 @@ from tests.bench.bombs import bombs
 from tests.bench.columnar import columnar
 from tests.bench.figures import Figure, Scale, heading, write_json
 from tests.bench.instructions import instructions
+from tests.bench.last import keep, with_last
 from tests.bench.limiters import limiters
 from tests.bench.pacing import auto, outage, throttled
 from tests.bench.peers import peers
@@ -65,7 +66,10 @@ _REPORT = Path(__file__).parents[2] / "bench.json"
 @click.option("--quick", is_flag=True, help="One sample each, and fewer rows.")
 @click.option("--samples", type=click.IntRange(min=1), help="Of each thing; more where it is busy.")
 @click.option("--results", type=click.IntRange(min=1), help="To resume; ten million need 4.5 GB.")
-def main(only: Sequence[str], quick: bool, samples: int | None, results: int | None) -> None:
+@click.option("--keep", "kept", is_flag=True, help="Show these beside those of the next time.")
+def main(
+    only: Sequence[str], quick: bool, samples: int | None, results: int | None, kept: bool
+) -> None:
     """Measure speed as ratios to something measured in the same run."""
     scale = _QUICK if quick else Scale()
     if samples is not None:
@@ -83,7 +87,7 @@ def main(only: Sequence[str], quick: bool, samples: int | None, results: int | N
     for name in only or BENCHES:
         with tempfile.TemporaryDirectory(prefix="batchconv-bench-") as folder:
             try:
-                figures = BENCHES[name](Path(folder), scale)
+                figures = with_last(name, BENCHES[name](Path(folder), scale))
             except ProcessError as error:
                 click.echo(f"{name}: BROKEN: {error}")
                 broken += 1
@@ -94,9 +98,12 @@ def main(only: Sequence[str], quick: bool, samples: int | None, results: int | N
         measured[name] = figures
     seconds = time.perf_counter() - began
     write_json(_REPORT, measured, scale, seconds)
-    missed = sum(figure.missed for figures in measured.values() for figure in figures)
+    if kept:
+        keep(measured)
+    every = [figure for figures in measured.values() for figure in figures]
+    missed, worse = sum(one.missed for one in every), sum(one.regressed for one in every)
     click.echo(
-        f"{missed} bars missed, {broken} benches broken; "
+        f"{missed} bars missed, {worse} of them kept last time, {broken} benches broken; "
         f"{seconds:.0f} s, all samples in {_REPORT.name}"
     )
     sys.exit(1 if missed or broken else 0)

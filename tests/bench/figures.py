@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _WIDTHS = (44, 10, 9, 34, 7, 9)
@@ -30,6 +30,14 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class Last:
+    """What was measured before: the value, and the share of requests that was refused."""
+
+    measured: float
+    refused: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """One line of the table.
 
@@ -43,6 +51,7 @@ class Figure:
         samples: all values that *measured* was made from.
         refused: the share of requests that was refused meanwhile; None when nothing refuses.
         most_refused: the most that it may be.
+        last: what was measured last; None when it is not known.
     """
 
     name: str
@@ -55,6 +64,7 @@ class Figure:
     samples: Sequence[float] = ()
     refused: float | None = None
     most_refused: float = 1.0
+    last: Last | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -78,6 +88,14 @@ class Figure:
             found.append(self.refused / self.most_refused - 1)
         return max(found)
 
+    @property
+    def regressed(self) -> bool:
+        """Whether a promise was broken that was kept last."""
+        if self.last is None or not self.missed:
+            return False
+        before = replace(self, measured=self.last.measured, refused=self.last.refused, last=None)
+        return not before.missed
+
     def line(self) -> str:
         """The figure as a line of the table."""
         reference = "" if self.reference is None else f"{_number(self.reference)} {self.against}"
@@ -89,7 +107,9 @@ class Figure:
             "" if self.ratio is None else f"{self.ratio:.2f}",
             self._shown_bar(),
             self._shown_refusals(),
+            self._shown_last(),
             "MISSED" if self.missed else "",
+            "REGRESSION" if self.regressed else "",
         )
 
     def _shown_bar(self) -> str:
@@ -101,6 +121,12 @@ class Figure:
         if self.refused is None:
             return ""
         return f"{self.refused:6.1%} refused, <= {self.most_refused:.0%}"
+
+    def _shown_last(self) -> str:
+        if self.last is None:
+            return ""
+        refused = "" if self.last.refused is None else f", {self.last.refused:.1%}"
+        return f"(last {_number(self.last.measured)}{refused})"
 
     def as_dict(self) -> dict[str, object]:
         """The figure as JSON can hold it."""
