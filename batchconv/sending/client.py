@@ -1,8 +1,8 @@
 """One Conversion, one HTTP exchange, one Reply: the client, on a session of aiohttp's.
 
-Exceptions and reprs of aiohttp hold the full URL, secrets and all: they end here and become a
-`Reply` with a word of our own. Redirects are never followed: they would turn the POST into a GET
-and carry the credentials to another host.
+Exceptions and reprs of aiohttp hold addresses, headers and a proxy's password: they end here and
+become a `Reply` with a word of our own. Redirects are never followed: they would turn the POST into
+a GET and carry the credentials to another host.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from types import TracebackType
-from typing import Self
+from typing import Self, get_args
 
 import aiohttp
 
 from batchconv import __version__
 from batchconv.errors import UsageError
-from batchconv.model import Conversion, Reason, Reply
+from batchconv.model import Channel, Conversion, Reason, Reply
 from batchconv.sending.certificates import trust
 from batchconv.sending.deadlines import Deadlines
 from batchconv.sending.exchange import Exchange, Request
@@ -24,7 +24,7 @@ from batchconv.sending.proxy import Proxy
 from batchconv.sending.transport import Turn, at_once
 from batchconv.sending.troubles import timed_out, trouble
 from batchconv.vonage.authentication import Auth
-from batchconv.vonage.endpoint import UrlMaker, check_base_url
+from batchconv.vonage.endpoint import QueryMaker, address, check_base_url
 from batchconv.vonage.loopback import is_loopback
 
 DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
@@ -74,7 +74,10 @@ class HttpClient:
     ) -> None:
         self._auth = auth
         self._base_url = check_base_url(base_url)
-        self._url = UrlMaker(self._base_url, auth)
+        self._query = QueryMaker(auth)
+        self._addresses = {
+            channel: address(self._base_url, channel) for channel in get_args(Channel)
+        }
         check_proxy(proxy, self._base_url)
         self._proxy = proxy
         self._timeout = timeout
@@ -140,8 +143,9 @@ class HttpClient:
         session = self._session
         if session is None:
             raise RuntimeError("use the client as an async context manager: async with client: ...")
-        url = self._url(conversion)
-        exchange = Exchange(turn, self._deadlines, fresh=fresh)
+        url = self._addresses[conversion.channel]
+        query = self._query(conversion)
+        exchange = Exchange(query, turn, self._deadlines, fresh=fresh)
         self._in_flight += 1
         self._open = max(self._open, self._in_flight)
         headers = self._own_headers if self._open <= self._kept else self._closing()

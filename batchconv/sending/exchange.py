@@ -29,15 +29,17 @@ class NotHttpError(ValueError):
 
 
 class Exchange:
-    """One exchange: its turn, its time limit, and whether its request was written.
+    """One exchange: its query, its turn, its time limit, and whether its request was written.
 
     Args:
+        query: what stands behind the `?` of its address, with secrets and all.
         turn: awaited when there is a connection.
         deadlines: what ends it when it takes too long from its turn on.
         fresh: its connection is used for nothing else.
     """
 
-    def __init__(self, turn: Turn, deadlines: Deadlines, *, fresh: bool) -> None:
+    def __init__(self, query: str, turn: Turn, deadlines: Deadlines, *, fresh: bool) -> None:
+        self.query = query
         self.fresh = fresh
         self.written = False
         self.head: ReplyHead | None = None
@@ -45,7 +47,7 @@ class Exchange:
         self._deadlines = deadlines
         self._began = time.perf_counter()
         self._task = this_task()
-        _exchange.set(self)
+        current_exchange.set(self)
 
     async def wait_for_turn(self, usable: Callable[[], bool]) -> None:
         """Wait for the moment at which the request may be written: its time begins then."""
@@ -72,11 +74,12 @@ class Exchange:
     def end(self) -> None:
         """It is over, however it ended; its connection keeps this, but none of what was sent."""
         self._deadlines.end(self._task)
+        self.query = ""
         self._turn = at_once
         self.head = None
 
 
-_exchange: ContextVar[Exchange] = ContextVar("_exchange")
+current_exchange: ContextVar[Exchange] = ContextVar("current_exchange")
 """The exchange that a task is at: aiohttp passes no value of this program to a request."""
 
 
@@ -87,7 +90,8 @@ class Request(aiohttp.ClientRequest):
     to none of our requests; it would be taken for the answer to this one, and every later answer
     for the one before it.
 
-    It has no body, and no headers but ours and those that HTTP wants.
+    It has no body, and no headers but ours and those that HTTP wants. Its query is
+    the exchange's alone: none of aiohttp's exceptions can show the secrets in it.
     """
 
     DEFAULT_HEADERS = {}  # noqa: RUF012 - nobody changes it
@@ -102,7 +106,7 @@ class Request(aiohttp.ClientRequest):
         protocol = conn.protocol
         if protocol is None or protocol.should_close:
             raise aiohttp.ClientConnectionError
-        exchange = _exchange.get()
+        exchange = current_exchange.get()
         await exchange.wait_for_turn(lambda: not protocol.should_close)
         transport = protocol.transport
         if transport is None:
@@ -110,15 +114,15 @@ class Request(aiohttp.ClientRequest):
         exchange.head = expect_reply(transport, protocol)
         if exchange.fresh:
             protocol.force_close()  # afterwards, whatever the server says
-        transport.write(self._head())
+        transport.write(self._head(exchange.query))
         return Response(conn)  # type: ignore[return-value]  # what the session uses of one
 
-    def _head(self) -> bytes:
+    def _head(self, query: str) -> bytes:
         # A proxy wants the whole address; within a tunnel the server is spoken to.
         through_proxy = self.proxy is not None and not self.is_ssl()
-        target = str(self.url) if through_proxy else self.url.raw_path_qs
-        fields = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
-        return f"{self.method} {target} HTTP/1.1\r\n{fields}\r\n".encode()
+        target = str(self.url) if through_proxy else self.url.raw_path
+        fields = "".join([f"{name}: {value}\r\n" for name, value in self.headers.items()])
+        return f"{self.method} {target}?{query} HTTP/1.1\r\n{fields}\r\n".encode()
 
 
 class Response:

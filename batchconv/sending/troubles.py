@@ -1,6 +1,6 @@
 """aiohttp's exceptions → Replies: what went wrong, as a `Reason`.
 
-The text of such an exception holds the URL and its secrets: it ends here.
+The text of such an exception can hold a proxy's password, and what a server wrote: it ends here.
 """
 
 from __future__ import annotations

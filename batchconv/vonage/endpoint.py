@@ -1,4 +1,4 @@
-"""The address that a conversion is posted to: checked once, and made for every request."""
+"""The address that conversions are posted to, checked once; and the query of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote
 from yarl import URL
 
 from batchconv.errors import UsageError
-from batchconv.model import Conversion
+from batchconv.model import Channel, Conversion
 from batchconv.vonage.authentication import Auth, Secret
 from batchconv.vonage.loopback import is_loopback
 
@@ -53,45 +53,42 @@ def check_base_url(text: str) -> str:
     return str(url).rstrip("/")
 
 
-class UrlMaker:
-    """Makes a conversion's URL, wholly encoded.
+class QueryMaker:
+    """Makes the query of a conversion's request, wholly encoded.
 
     Args:
-        base_url: in its canonical form.
         auth: adds what says who is asking.
     """
 
-    def __init__(self, base_url: str, auth: Auth) -> None:
-        url = URL(base_url)
+    def __init__(self, auth: Auth) -> None:
         self._auth = auth
-        self._scheme = url.scheme
-        self._authority = url.raw_authority
-        self._path = url.raw_path.rstrip("/") + "/"
         # Encoded once; a Secret, so that it shows in no traceback and in no `repr`.
         self._constant = Secret(
             "".join(f"&{name}={_quote(value)}" for name, value in auth.constant)
         )
 
-    def __call__(self, conversion: Conversion) -> URL:
-        """The URL to post *conversion* to; a signature is made afresh every time."""
+    def __call__(self, conversion: Conversion) -> str:
+        """What stands behind the `?`; a signature is made afresh every time."""
         delivered = "true" if conversion.delivered else "false"
         if self._auth.signs:
             params = [("message-id", conversion.message_id), ("delivered", delivered)]
             if conversion.timestamp is not None:
                 params.append(("timestamp", conversion.timestamp))
-            query = "&".join(f"{name}={_quote(value)}" for name, value in self._auth.sign(params))
-        else:
-            query = f"message-id={_quote(conversion.message_id)}&delivered={delivered}"
-            if conversion.timestamp is not None:
-                query += f"&timestamp={_quote_time(conversion.timestamp)}"
-            query += self._constant.reveal()
-        return URL.build(
-            scheme=self._scheme,
-            authority=self._authority,
-            path=self._path + conversion.channel,
-            query_string=query,
-            encoded=True,
-        )
+            return "&".join(f"{name}={_quote(value)}" for name, value in self._auth.sign(params))
+        query = f"message-id={_quote(conversion.message_id)}&delivered={delivered}"
+        if conversion.timestamp is not None:
+            query += f"&timestamp={_quote_time(conversion.timestamp)}"
+        return query + self._constant.reveal()
+
+
+def address(base_url: str, channel: Channel) -> URL:
+    """What conversions of a channel are posted to, without their query.
+
+    Args:
+        base_url: in its canonical form.
+        channel: of the conversions.
+    """
+    return URL(f"{base_url}/{channel}", encoded=True)
 
 
 def _quote(value: str) -> str:
