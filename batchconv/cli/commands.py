@@ -16,7 +16,7 @@ def _show_help(ctx: click.Context, _param: click.Parameter, wanted: bool) -> Non
 
 
 PARSED = f"{__name__}.parsed"
-"""Under this name a context keeps the arguments of its command."""
+"""Under this name a context keeps what stands on its command line, by the parameters' names."""
 
 
 class Command(click.Command):
@@ -33,6 +33,7 @@ class Command(click.Command):
         """Refuse an empty value: mostly it is a shell's variable that was never set."""
         if not ctx.resilient_parsing:
             given, _, _ = self.make_parser(ctx).parse_args(list(args))
+            ctx.meta[PARSED] = given
             for param in self.get_params(ctx):
                 if "" in _listed(given.get(param.name or "")):
                     raise click.BadParameter("the value is empty", ctx, param)

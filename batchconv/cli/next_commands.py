@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -33,14 +34,12 @@ class Given:
     """A command line that was understood.
 
     Args:
-        context: of the command, which keeps its arguments.
+        context: of the command, which keeps what stands on its line.
     """
 
     def __init__(self, context: click.Context) -> None:
         self._command = context.command
-        self._values, _, _ = context.command.make_parser(context).parse_args(
-            list(context.meta[PARSED])
-        )
+        self._values: Mapping[str, Any] = context.meta[PARSED]
         self._inputs: list[str] = []
         for param in self._command.params:
             if isinstance(param, click.Argument):

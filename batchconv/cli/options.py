@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from batchconv.cli.commands import PARSED, Command
+from batchconv.cli.commands import Command
 from batchconv.cli.layers import FLAG, account_of, layers_of, profiles_of, remember, told_of
 from batchconv.cli.say import say_notice, wants_json
 from batchconv.errors import BatchconvError
@@ -71,7 +71,6 @@ class GroupedCommand(Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Say of an option without its value what the value should be."""
-        ctx.meta[PARSED] = list(args)
         try:
             return super().parse_args(ctx, args)
         except click.BadOptionUsage as error:

@@ -79,10 +79,9 @@ def run_and_exit(prepare: Callable[[Watch | None], Run], settings: Settings) -> 
         SIGNALS.ask(lambda number: loop.call_soon_threadsafe(run.interrupt, number))
         summary = runner.run(observed(run, observers))
         voice.final_summary(summary, Given(context))
-    if summary.stops:
-        leave(summary.exit_code)
-    runner.close()
-    sys.exit(summary.exit_code)
+    if not summary.stops:  # else something may hang
+        runner.close()
+    leave(summary.exit_code)
 
 
 def _spare_the_collector() -> None:

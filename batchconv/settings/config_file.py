@@ -17,9 +17,9 @@ SECRETS = ("api_secret", "signature_secret")
 """What a file may hold beside the options; they are never arguments and never shown."""
 
 _MOST_BYTES = 1 << 20
-_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
-_KEY = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
-_POSITION = re.compile(r"\(at (line \d+, column \d+|end of document)\)")
+_HEADER = r"\s*\[\s*([^\[\]]+?)\s*\]"
+_KEY = r"""\s*["']?([\w-]+)["']?\s*="""
+_POSITION = r"\(at (line \d+, column \d+|end of document)\)"
 _DEFAULT_PROFILE = "default_profile"
 
 
@@ -104,7 +104,7 @@ def _parsed(path: str, data: bytes) -> tuple[str, dict[str, Any]]:
         where = "it is not UTF-8 text"
     except (ValueError, RecursionError) as error:
         # Not the error's own words: they quote the file, and a secret may stand there.
-        found = _POSITION.search(str(error))
+        found = re.search(_POSITION, str(error))
         where = found[1] if found else "a value in it is too large"
     # Raised out here, so that the error and what it quotes do not hang on this one either.
     hint = 'write texts in quotes: timezone = "UTC"; `batchconv config init -` shows a whole file'
@@ -202,10 +202,10 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
     found: dict[tuple[str, str], int] = {}
     table = ""
     for number, line in enumerate(text.split("\n"), 1):
-        if header := _HEADER.match(line):
+        if header := re.match(_HEADER, line):
             table = re.sub(r"""["'\s]""", "", header[1])
             found.setdefault((table, ""), number)
-        elif key := _KEY.match(line):
+        elif key := re.match(_KEY, line):
             found.setdefault((table, key[1]), number)
     return found
 

@@ -33,11 +33,9 @@ _RIVALS = {"failed": "no_failed", "no_failed": "failed"} | dict.fromkeys(
 )
 _NO = ("false", "none")
 # What Kubernetes adds to the environment when a service is called batchconv.
-_SERVICE = re.compile(
-    r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
-)
+_SERVICE = r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
 _CLOSE = 0.75  # as difflib counts it: a slip of the fingers, and not another word
-_BETWEEN_VALUES = re.compile(r"\s*,\s*(?=[\w-]+\s*=)")
+_BETWEEN_VALUES = r"\s*,\s*(?=[\w-]+\s*=)"
 
 
 class Value(NamedTuple):
@@ -244,7 +242,7 @@ def _from_environment(
         option = known.get(name) if name.upper() == suffix else None
         if option is not None:
             table.values[name] = _checked(variable, text, option)
-        elif not _SERVICE.fullmatch(suffix):
+        elif not re.fullmatch(_SERVICE, suffix):
             notices.append(_unknown(variable, suffix, known))
     return table, notices
 
@@ -255,7 +253,7 @@ def _checked(variable: str, text: str, option: Option) -> tuple[str, ...]:
         raise UsageError(f"{variable}: {flag} is about one run: give it to that run")
     texts = [text]
     if option.many:
-        texts = _BETWEEN_VALUES.split(text) if option.is_pairs else text.split(",")
+        texts = re.split(_BETWEEN_VALUES, text) if option.is_pairs else text.split(",")
     try:
         for one in texts:
             option.read(one)

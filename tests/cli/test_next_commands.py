@@ -111,8 +111,7 @@ def test_a_printed_command_shows_no_query_of_a_url_and_takes_the_key_from_the_en
     upload = command("upload")
     words = ["--api-key", "abcd1234", "https://host/export.csv?sig=secret#secret"]
     # A command keeps the help option of the first context that it gets.
-    settings = cli.context_settings | {"resilient_parsing": True}
-    with upload.make_context("upload", list(words), **settings) as context:
+    with upload.make_context("upload", list(words), **cli.context_settings) as context:
         told = Given(context).resume()
     assert told == (
         """batchconv upload --resume --api-key "$VONAGE_API_KEY" 'https://host/export.csv?...'"""

@@ -11,9 +11,7 @@ from batchconv.reading.formats.base import (
     ReadOptions,
     RowStream,
 )
-from batchconv.reading.formats.delimited import DelimitedRows
 from batchconv.reading.formats.folder_values import open_with_folders
-from batchconv.reading.formats.jsonl import JsonLinesRows, JsonRows
 from batchconv.reading.formats.sniffing import tell_format
 from batchconv.reading.own_files import refuse_results
 from batchconv.reading.sources import ByteStream
@@ -41,10 +39,15 @@ def open_rows(
     def opened(options: ReadOptions) -> RowStream:
         if chosen == "parquet":
             return _open_parquet(stream, options)
-        if chosen == "jsonl":
-            return JsonLinesRows(stream, options)
-        if chosen == "json":
-            return JsonRows(stream, options)
+        if chosen in ("jsonl", "json"):
+            from batchconv.reading.formats.jsonl import (  # noqa: PLC0415 - start-up
+                JsonLinesRows,
+                JsonRows,
+            )
+
+            return (JsonLinesRows if chosen == "jsonl" else JsonRows)(stream, options)
+        from batchconv.reading.formats.delimited import DelimitedRows  # noqa: PLC0415 - start-up
+
         return DelimitedRows(chosen, stream, options)
 
     return open_with_folders(stream.folder_values, options, opened)

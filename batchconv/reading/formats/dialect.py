@@ -10,15 +10,15 @@ from typing import Literal, NamedTuple
 from batchconv.reading.columns import ColumnPositions, count_known
 
 USUAL = ",;\t|\x01"  # the last is Hive's
-QUOTED = re.compile(r'"[^"]*"?')
+QUOTED = r'"[^"]*"?'
 _SEP = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
 # What cells of mapped columns look like, in the order of `ColumnPositions`; an id looks like
 # anything.
 LOOKS = (
     None,
-    re.compile(r"\s*(?:true|false|yes|no|[tfyn01])\s*", re.IGNORECASE),
-    re.compile(r"\s*[0-9][0-9A-Z:.,+/ -]*\s*", re.IGNORECASE),
-    re.compile(r"\s*(?:sms|voice)\s*", re.IGNORECASE),
+    r"(?i)\s*(?:true|false|yes|no|[tfyn01])\s*",
+    r"(?i)\s*[0-9][0-9A-Z:.,+/ -]*\s*",
+    r"(?i)\s*(?:sms|voice)\s*",
 )
 # What follows an escape character and does not stand for itself, as MySQL and PostgreSQL have it.
 _CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "0": "\0", "Z": "\x1a"}
@@ -75,7 +75,7 @@ def guess_delimiter(line: str, names_wanted: Iterable[str]) -> str:
         line: the header.
         names_wanted: columns that the user named.
     """
-    bare = QUOTED.sub("", line)
+    bare = re.sub(QUOTED, "", line)
 
     def sense(mark: str) -> tuple[int, int]:
         names = next(csv.reader([line], delimiter=mark), [])
@@ -114,6 +114,6 @@ def are_rows(lines: Iterable[str], delimiter: str, width: int, places: ColumnPos
         if len(cells) != width:
             return False
         told = [(cells[place], look) for place, look in telling if cells[place].strip()]
-        return bool(told) and all(look.fullmatch(cell) for cell, look in told)
+        return bool(told) and all(re.fullmatch(look, cell) for cell, look in told)
 
     return all(is_row(line, csv.QUOTE_NONE) or is_row(line, csv.QUOTE_MINIMAL) for line in full)

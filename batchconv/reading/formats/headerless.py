@@ -44,7 +44,7 @@ class _NoHeader:
             if look is not None and field in self._places
         ]
         return all(
-            look.fullmatch(cells[place])
+            re.fullmatch(look, cells[place])
             for cells in csv.reader(lines, delimiter=mark)
             for place, look in telling
             if place < len(cells) and cells[place].strip()
@@ -53,7 +53,7 @@ class _NoHeader:
     def decide(self, lines: Sequence[str]) -> str:
         """The one mark that fits; raises UsageError where two do."""
         fitting = self.fitting(lines)
-        bare = QUOTED.sub("", lines[0]) if lines else ""
+        bare = re.sub(QUOTED, "", lines[0]) if lines else ""
         if not fitting:  # one column only, or lines of which many are bad
             most = max(map(bare.count, USUAL))
             fitting = [mark for mark in USUAL if bare.count(mark) == most] if most else [","]

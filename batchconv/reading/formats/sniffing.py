@@ -7,7 +7,6 @@ import re
 
 from batchconv.reading.formats.base import FormatName, ReadOptions
 from batchconv.reading.formats.decoding import Decoder
-from batchconv.reading.formats.jsonl import common_path
 from batchconv.reading.sources import (
     BLANK,
     ByteStream,
@@ -60,6 +59,8 @@ def _tell_json(stream: ByteStream, options: ReadOptions) -> FormatName:
         return "json"
     if first[:1] != "{":
         return "jsonl"
+    from batchconv.reading.formats.jsonl import common_path  # noqa: PLC0415 - start-up
+
     within = common_path(options.mapped)
     try:
         found, end = _decode(first)

@@ -37,7 +37,7 @@ _OF_A_JOB = re.compile(
     r"(?:\.(?:gz|gzip|bz2|xz|zst|zstd|zip))?$"
     r"|\.failed(?:\.[0-9]+)?(?:\.[0-9]{8}T[0-9]{6}Z)?/"
 )
-_DIGITS = re.compile(r"([0-9]+)")
+_DIGITS = r"([0-9]+)"
 _SHOWN = 5
 
 
@@ -176,7 +176,7 @@ def _nothing(name: str, *, folder: bool) -> InputError:
 
 def _natural(path: str) -> list[tuple[int, str]]:
     """For sorting: digits as numbers, everything else as it is."""
-    parts = _DIGITS.split(path)
+    parts = re.split(_DIGITS, path)
     return [(int(part) if index % 2 else -1, part) for index, part in enumerate(parts)]
 
 

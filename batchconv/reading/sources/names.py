@@ -36,12 +36,12 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _KEYED = ("s3", "s3a", "gs", "gcs", "az", "memory")
 # Of these, all behind the host is a key, with `#` and `?` in it: there is no query that could hold
 # a secret. A version is asked for with the one word that s3fs knows.
-_ALL_KEY = re.compile(r"(?:s3|s3a|gs|gcs|memory)://", re.IGNORECASE)
-_VERSION = re.compile(r"\?versionId=[^/?]*$")
+_ALL_KEY = r"(?i)(?:s3|s3a|gs|gcs|memory)://"
+_VERSION = r"\?versionId=[^/?]*$"
 # Hive's word for null, which Spark, pandas and all others write, too.
 _NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
-_LOOPBACK = re.compile(r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]*)?(?:/.*)?")
-_WILD = re.compile(r"[*?]|\[[^\]]*\]")
+_LOOPBACK = r"http://(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]*)?(?:/.*)?"
+_WILD = r"[*?]|\[[^\]]*\]"
 
 
 class Input(str):
@@ -145,7 +145,9 @@ def without_query(url: str) -> str:
     """A URL without query and fragment, which may hold secrets."""
     # A chain of fsspec's, such as zip://export.csv::s3://bucket/export.zip, has several.
     return "::".join(
-        _VERSION.sub("", part) if _ALL_KEY.match(part) else re.split("[?#]", part, maxsplit=1)[0]
+        re.sub(_VERSION, "", part)
+        if re.match(_ALL_KEY, part)
+        else re.split("[?#]", part, maxsplit=1)[0]
         for part in url.split("::")
     )
 
@@ -177,7 +179,7 @@ def _refuse_unsafe(url: str) -> None:
 
 def is_loopback(url: str) -> bool:
     """Whether a URL of plain HTTP leads to this machine."""
-    return _LOOPBACK.fullmatch(url.lower()) is not None
+    return re.fullmatch(_LOOPBACK, url.lower()) is not None
 
 
 def _has_good_port(host: str) -> bool:
@@ -188,7 +190,7 @@ def _has_good_port(host: str) -> bool:
 def is_folder_url(name: str) -> bool:
     """Whether a URL is a folder by its looks: it ends in a slash, or is a whole bucket."""
     return name.endswith("/") or (
-        _ALL_KEY.match(name) is not None and "/" not in name.partition("://")[2]
+        re.match(_ALL_KEY, name) is not None and "/" not in name.partition("://")[2]
     )
 
 
@@ -205,13 +207,13 @@ def is_pattern(name: str) -> bool:
 
 def is_wild(part: str) -> bool:
     """Whether a part of a path has signs that stand for others."""
-    return _WILD.search(part) is not None
+    return re.search(_WILD, part) is not None
 
 
 def pattern_stem(name: str) -> str:
     """A stem for a folder or a pattern, the same whatever is found: `part` for `part-*.csv`."""
     for part in reversed(Path(name).parts):
-        if cleaned := _WILD.sub("", stem(part)).strip("-_. /"):
+        if cleaned := re.sub(_WILD, "", stem(part)).strip("-_. /"):
             return cleaned
     return Path.cwd().name or "inputs"
 
