@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from batchconv.errors import UsageError
 from batchconv.journal.job_files import JobFiles, name_job
 from batchconv.journal.runs_file import JobRun
 from batchconv.journal.settled_index import Journal
 from batchconv.model import Result
-from batchconv.operations.corrections import Corrections
 from batchconv.operations.job import Source, limited
 from batchconv.operations.own_inputs import SortedInputs, sort_inputs
 from batchconv.operations.read_inputs import read_rows
-from batchconv.operations.row_options import check_rows_known, differences
 from batchconv.operations.target import Target
 from batchconv.operations.unknown_times import unknown_times
 from batchconv.reading.formats import Layout
@@ -24,6 +22,9 @@ from batchconv.reading.reader import Reader
 from batchconv.settings.options import Settings
 from batchconv.settings.read_options import mapper_of
 from batchconv.telemetry.events import AsAsked
+
+if TYPE_CHECKING:
+    from batchconv.operations.corrections import Corrections
 
 RETRIES: dict[str | None, frozenset[Result]] = {
     None: frozenset({Result.FAILED}),
@@ -61,6 +62,8 @@ def understand(inputs: Sequence[str], settings: Settings, given: Collection[str]
     """
     sorted_inputs = sort_inputs(inputs)
     if sorted_inputs.failed_rows:
+        from batchconv.operations.corrections import Corrections  # noqa: PLC0415 - start-up
+
         corrections = Corrections(sorted_inputs.failed_rows, settings, given)
         return Asked(sorted_inputs, corrections.files, corrections)
     if settings.resume and settings.results is None and len(inputs) > 1:
@@ -134,6 +137,11 @@ def _resume_notes(
     files: JobFiles, settings: Settings, reader: Reader, journal: Journal, runs: Sequence[JobRun]
 ) -> list[str]:
     """What to say of the job that was found; raises UsageError when its rows are not these."""
+    from batchconv.operations.row_options import (  # noqa: PLC0415 - start-up
+        check_rows_known,
+        differences,
+    )
+
     looked = " and ".join(files.looked_for)
     if not (journal.lines or runs):
         return [AsAsked(f"--resume: no job at {looked}; starting a new one")]

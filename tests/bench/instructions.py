@@ -33,7 +33,8 @@ def instructions(folder: Path, scale: Scale) -> list[Figure]:
             plain_row / 1e3, "plain loop", bar=1.5,
         ),
         Figure(
-            "instructions of start-up, millions", start / 1e6, "", plain_start / 1e6, "plain loop"
+            "instructions of start-up, millions", start / 1e6, "",
+            plain_start / 1e6, "plain loop", bar=1.1,
         ),
     ]  # fmt: skip
 
