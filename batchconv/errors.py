@@ -23,7 +23,7 @@ import shlex
 import signal
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from batchconv.model import Reply
@@ -80,19 +80,37 @@ _PAGES = {
 }  # of the manual: what to do
 
 
+class Pipe(NamedTuple):
+    """What makes rows that can be read of an input that cannot be read as it is.
+
+    Attributes:
+        words: for a shell, quoted; they write the rows to their standard output.
+        before: the beginning of the sentence.
+    """
+
+    words: str
+    before: str = ""
+
+    def into(self, reader: str) -> str:
+        """The sentence, with the command that is to read the rows from its standard input."""
+        return f"{self.before}{shell_line(f'{self.words} | {reader}')}"
+
+
 class BatchconvError(Exception):
     """Anything that a user can cause or fix; its text says what happened and what to do.
 
     Attributes:
         exit_code: what a program that ends with this error should exit with.
         hint: what to do next, or None.
+        pipe: what the input has to be piped through, else None; the hint pipes it into an upload.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.DEFECT
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, pipe: Pipe | None = None) -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint = hint if pipe is None else pipe.into("batchconv upload -")
+        self.pipe = pipe
 
     @property
     def told(self) -> str:

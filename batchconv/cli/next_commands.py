@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from batchconv.cli.commands import PARSED
-from batchconv.errors import KEY_FROM_ENVIRONMENT, command
+from batchconv.errors import KEY_FROM_ENVIRONMENT, BatchconvError, command
 from batchconv.journal.job_files import tells_job
 from batchconv.reading.sources import shown_input
 from batchconv.settings.option_types import options_of
@@ -25,7 +25,6 @@ _PASSING = {
 }
 _CALM = "calm"
 _OF_A_FILE = {"format", "compression"}
-_INTO_UPLOAD = "batchconv upload -"  # the end of such hints
 # Failed rows are written as UTF-8 under a name that tells the format.
 _OF_THIS_INPUT = {"encoding", "format", "compression", "delimiter", "max_age"}
 
@@ -72,12 +71,11 @@ class Given:
         flag = ["--resume"] * any(param.name == "resume" for param in self._command.params)
         return command([self._command.name or "", *flag, *options], self.inputs)
 
-    def from_pipe(self, hint: str | None) -> str | None:
-        """A hint that pipes an input into an upload: with this command and its options instead."""
-        if hint is None or not hint.endswith(_INTO_UPLOAD):
-            return hint
-        here = command([self._command.name or "", *self._options(_OF_A_FILE)], ["-"])
-        return f"{hint.removesuffix(_INTO_UPLOAD)}{here}"
+    def read_pipe(self, error: BatchconvError) -> None:
+        """Have an input that must be piped read by this command and with its options."""
+        if error.pipe is not None:
+            options = self._options(_OF_A_FILE)
+            error.hint = error.pipe.into(command([self._command.name or "", *options], ["-"]))
 
     def resend(self, results: str) -> str:
         """The command that sends again what failed."""

@@ -87,7 +87,7 @@ class GroupedCommand(Command):
         except BatchconvError as error:
             from batchconv.cli.next_commands import Given  # noqa: PLC0415 - start-up
 
-            error.hint = Given(ctx).from_pipe(error.hint)
+            Given(ctx).read_pipe(error)
             raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -69,7 +69,7 @@ def run_and_exit(prepare: Callable[[Watch | None], Run], settings: Settings) -> 
                 run = prepare(voice.watch)
             observers = voice.observers(run)
         except BatchconvError as error:
-            error.hint = Given(context).from_pipe(error.hint)
+            Given(context).read_pipe(error)
             note_failure(settings, error)
             voice.error(error)
             sys.exit(error.exit_code)

@@ -153,7 +153,7 @@ class Reader:
             rows = open_rows(stream, self._options, "jsonl" if own else self._format)
         except ColumnError as error:
             stream.close()
-            raise ColumnError(f"{name}: {error}", hint=error.hint) from None
+            raise ColumnError(f"{name}: {error}", hint=error.hint, pipe=error.pipe) from None
         except BaseException:
             stream.close()
             raise

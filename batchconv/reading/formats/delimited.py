@@ -18,6 +18,7 @@ from batchconv.errors import UsageError
 from batchconv.model import NO_FIELDS, Fields, Reason, Row
 from batchconv.reading.columns import (
     ColumnError,
+    count_known,
     delimiter_of_failed_rows,
     find_columns,
     recognise,
@@ -39,8 +40,9 @@ from batchconv.reading.formats.dialect import (
 )
 from batchconv.reading.formats.headerless import refuse_missing_header, tell_without_header
 from batchconv.reading.formats.lines import Lines
-from batchconv.reading.formats.preamble import refuse_preamble
+from batchconv.reading.formats.preamble import refuse_title
 from batchconv.reading.formats.records import Record, Records, is_blank
+from batchconv.reading.formats.wrong_quotes import refuse_wrong_quotes
 from batchconv.reading.sources import ByteStream
 
 _SAMPLE = 100  # records among which one must be sound when there is no header
@@ -174,9 +176,9 @@ class DelimitedRows(LineRows):
             number = self._lines.number
             # Only what has come: a mistake is reported at once.
             lines = [] if self._lines.at_edge else self._lines.take_block(_FEW)
-            refuse_preamble(
-                self._source, names, lines, number, mapped=mapped, delivered_given=given
-            )
+            if not count_known(names, mapped.values()):
+                refuse_wrong_quotes(self._source, names, mapped.values())
+                refuse_title(names, lines, number, mapped=mapped, delivered_given=given)
             refuse_missing_header(names, error, delivered_given=given)
             records = [cells for cells in self._plain(lines) if len(cells) == len(names)]
             require_columns(places, names, mapped, delivered_given=given, records=records)

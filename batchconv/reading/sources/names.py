@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import unquote
 
-from batchconv.errors import UsageError
+from batchconv.errors import Pipe, UsageError
 
 if TYPE_CHECKING:
     from batchconv.reading.sources.files import Opened
@@ -171,7 +171,7 @@ def _refuse_unsafe(url: str) -> None:
     if protocol == "http" and not is_loopback(url):
         raise UsageError(
             "http://... is not encrypted: others can see and change the rows",
-            hint="write https://, or if it must be so: curl -sS URL | batchconv upload -",
+            pipe=Pipe("curl -sS URL", "write https://, or if it must be so: "),
         )
     if protocol in ("file", "local"):
         raise UsageError(f"{protocol}://... is a file of this machine", hint="name its path")

@@ -11,7 +11,7 @@ import shlex
 from codecs import getincrementaldecoder
 from typing import NamedTuple
 
-from batchconv.errors import UsageError, command, shell_line
+from batchconv.errors import Pipe, UsageError, command, shell_line
 from batchconv.reading.sources.names import Compression, is_stdin, is_url
 
 BLANK = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
@@ -197,7 +197,8 @@ def refuse_no_table(name: str, compression: Compression, head: bytes, *, named: 
         if one.fits(head) or one.fits(text):
             raise UsageError(
                 f"{name} is {one.what}, which batchconv does not read",
-                hint=_hint(one, name, compression),
+                hint=one.hint or _AS_CSV,
+                pipe=_pipe_from(one, name, compression),
             )
     if found := re.match(_MANIFEST, text):
         folder = found[1].decode("utf-8", "replace")
@@ -248,15 +249,13 @@ def _pipe(name: str, compression: Compression, reader: str) -> str:
     return " | ".join(words)
 
 
-def _hint(one: Signature, name: str, compression: Compression) -> str:
+def _pipe_from(one: Signature, name: str, compression: Compression) -> Pipe | None:
+    """What makes something readable of it, where there is a program that does."""
     if one.command is None:
-        return one.hint or _AS_CSV
-    plain_file = compression == "none" and not (is_url(name) or is_stdin(name))
+        return None
     if "{}" not in one.command:
-        words = _pipe(name, compression, one.command)
-    elif plain_file:
-        words = one.command.replace("{}", shlex.quote(name))
-    else:
-        words = one.command.replace("{}", "FILE")
-        return f"decompress it to FILE, and read it with {words} | batchconv upload -"
-    return shell_line(f"{words} | batchconv upload -")
+        return Pipe(_pipe(name, compression, one.command))
+    if compression == "none" and not (is_url(name) or is_stdin(name)):
+        return Pipe(one.command.replace("{}", shlex.quote(name)))
+    words = one.command.replace("{}", "FILE")
+    return Pipe(words, "decompress it to FILE, and read it with ")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from batchconv.errors import UsageError, shell_line
+from batchconv.errors import Pipe, UsageError
 from batchconv.reading.sources.compression import STEP, DamagedError
 from batchconv.reading.sources.names import READ_IN_FOLDERS, format_suffix, is_aside
 
@@ -109,8 +109,9 @@ def _choose(name: str, entries: list[ZipInfo]) -> ZipInfo:
         raise UsageError(f"{name} is a zip without a data file{_list(files)}")
     raise UsageError(
         f"{name} is a zip with {len(data)} data files{_list(data)}",
-        hint="extract it and name the folder, or send one file at a time: "
-        + _extracted(name, data[0]),
+        pipe=_extracted(
+            "extract it and name the folder, or send one file at a time: ", name, data[0]
+        ),
     )
 
 
@@ -126,10 +127,9 @@ def _unusual(name: str, entry: ZipInfo) -> UsageError:
     return UsageError(
         f"{entry.filename} in {name} "
         + ("needs a password" if locked else "has an unsupported compression method"),
-        hint=f"extract it: {_extracted(name, entry)}",
+        pipe=_extracted("extract it: ", name, entry),
     )
 
 
-def _extracted(name: str, entry: ZipInfo) -> str:
-    quoted = shlex.join([name, entry.filename])
-    return shell_line(f"unzip -p {quoted} | batchconv upload -")
+def _extracted(before: str, name: str, entry: ZipInfo) -> Pipe:
+    return Pipe(f"unzip -p {shlex.join([name, entry.filename])}", before)
