@@ -22,7 +22,7 @@ from batchconv.journal.append_only_file import AppendOnlyFile, unwritten
 from batchconv.journal.reader import end_of_lines
 
 _LONGEST = 1 << 26  # bytes of a file that is read
-_DIGITS = 9  # that most_in_flight has space for
+_DIGITS = 9  # that the number of rows in flight has space for, in the place where it is raised
 
 
 class RunStart(NamedTuple):
@@ -118,9 +118,10 @@ class RunsFile:
 
     def begin(self, start: RunStart) -> None:
         """Write that a run starts; raises OutputError."""
-        told, most = start._asdict(), start.most_in_flight
-        line = json.dumps(told).removesuffix(f"{most}}}") + f"{most:{_DIGITS}}}}"
-        self._most_at = self._write(line) - len("}\n") - _DIGITS
+        told = start._asdict()
+        number = _in_place(told.pop("most_in_flight"))
+        before = json.dumps(told).removesuffix("}") + ', "most_in_flight": '
+        self._most_at = self._write(f"{before}{number}}}") - len(f"{number}}}\n")
         try:
             self._file = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -131,7 +132,7 @@ class RunsFile:
         if self._file is None:
             return
         try:
-            os.pwrite(self._file, f"{rows:{_DIGITS}}".encode(), self._most_at)
+            os.pwrite(self._file, _in_place(rows).encode(), self._most_at)
         except OSError as error:
             raise unwritten(self.path, error) from None
 
@@ -183,6 +184,11 @@ class RunsFile:
                 return end_of_lines(file, file.seek(0, 2))
         except OSError:
             return 0
+
+
+def _in_place(rows: int) -> str:
+    """A number of rows that takes the same space as any other."""
+    return f"{min(rows, 10**_DIGITS - 1):{_DIGITS}}"
 
 
 def moment(seconds: float) -> str:

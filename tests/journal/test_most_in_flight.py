@@ -9,7 +9,8 @@ from batchconv.model import Reply
 from batchconv.sending.stops import signal_stop
 from tests.harness import OK, Job
 
-START = RunStart("a", "2026-11-25T12:00:00.000Z", "upload", ["in.csv"], "target", {"zone": "ü"})
+ALIKE = {"zone": "ü", "most_in_flight": 0, "null": '"most_in_flight": 0}'}
+START = RunStart("a", "2026-11-25T12:00:00.000Z", "upload", ["in.csv"], "target", ALIKE)
 
 
 def test_the_number_is_raised_in_its_place_and_every_other_byte_stays(tmp_path):
@@ -26,6 +27,17 @@ def test_the_number_is_raised_in_its_place_and_every_other_byte_stays(tmp_path):
         assert [run.start.most_in_flight for run in runs.read()] == [0, most]
     runs.end(RunEnd("a", {"run": "a", "finished": "2026-11-25T12:00:01.000Z"}))
     assert runs.read()[1].start == START._replace(most_in_flight=1_234_567)
+
+
+def test_the_number_has_its_place_whatever_field_of_a_start_is_the_last(tmp_path, monkeypatch):
+    """And however great it is, it takes the place of nothing else."""
+    told = RunStart._asdict
+    monkeypatch.setattr(RunStart, "_asdict", lambda run: {"most_in_flight": 0} | told(run))
+    runs = RunsFile(str(tmp_path / "in.runs.jsonl"))
+    runs.begin(START)
+    for most, found in (7, 7), (10**12, 10**9 - 1):
+        runs.note_most_in_flight(most)
+        assert [run.start for run in runs.read()] == [START._replace(most_in_flight=found)]
 
 
 @pytest.mark.parametrize("concurrency", [3, None])
