@@ -210,7 +210,8 @@ class Conversion(NamedTuple):
         A resume, a ledger and `--duplicates` know a row again by it, in whatever notation it is
         written. No id holds a NUL: such rows are invalid.
         """
-        text = f"{self.channel}\0{self.delivered}\0{self.timestamp}\0{self.message_id}"
+        _, message_id, delivered, timestamp, channel = self
+        text = f"{channel}\0{'True' if delivered else 'False'}\0{timestamp}\0{message_id}"
         return blake2b(text.encode(), digest_size=16).digest()
 
 

@@ -83,6 +83,8 @@ class Run:
         self._pool: Pool | None = None
         self._client: Transport | None = None
         self._early: list[Stop] = []
+        # Somebody may have to catch up before more is taken.
+        self._may_wait = outputs.is_stream or deduplicator is not None or watch is not None
 
     async def run(self) -> Summary:
         """Send everything and balance the books; what went wrong stands in the summary."""
@@ -227,11 +229,6 @@ class Run:
     @property
     def _stopping(self) -> bool:
         return self._pool is not None and bool(self._pool.stops)
-
-    @property
-    def _may_wait(self) -> bool:
-        """Whether there is anybody who may have to catch up before more is taken."""
-        return self._deduplicator is not None or self._watch is not None or self._outputs.behind
 
     async def _catch_up(self) -> None:
         await self._outputs.catch_up()

@@ -76,7 +76,13 @@ class OutcomeWriter:
         if self._deduplicator is not None:
             self._deduplicator.remember(outcome)
         self._outputs.write(outcome)
-        self._count(outcome)
+        self._count_outcome(outcome)
+        if self._max_errors is not None or outcome.reason is not None:
+            self._count_errors(outcome)
+        if self._watch is not None:
+            self._watch.observe(outcome)
+        if self._deduplicator is not None:
+            self._let_duplicates_go(self._deduplicator, outcome)
 
     def note(self, outcome: Outcome) -> None:
         """The same for a row that was never sent: if it cannot be written, the row is unsent."""
@@ -85,14 +91,6 @@ class OutcomeWriter:
         except Exception as error:  # noqa: BLE001 - nobody waits for this row: the run ends
             self._books.unsent += 1
             self._stop(error_stop(error))
-
-    def _count(self, outcome: Outcome) -> None:
-        self._count_outcome(outcome)
-        self._count_errors(outcome)
-        if self._watch is not None:
-            self._watch.observe(outcome)
-        if self._deduplicator is not None:
-            self._let_duplicates_go(self._deduplicator, outcome)
 
     def _count_errors(self, outcome: Outcome) -> None:
         books, limit = self._books, self._max_errors

@@ -195,9 +195,9 @@ class Outputs:
         return 0 if self._failed is None else self._failed.rows
 
     @property
-    def behind(self) -> bool:
-        """Whether a slow reader of standard output must be waited for."""
-        return self._sink.behind
+    def is_stream(self) -> bool:
+        """Whether results go to standard output, whose reader may be slow."""
+        return isinstance(self._sink, Stdout)
 
     async def catch_up(self) -> None:
         """Wait until a slow reader of standard output has read."""

@@ -66,10 +66,10 @@ class Stamp:
         self._run = run
         self._target = target
         self._wall = wall
-        self._second = -1
-        self._shown = ""
+        self._second = self._millisecond = -1
+        self._shown = self._shown_second = ""
         self._last_fields = f'"run":{_text(run)},"target":{_text(target)}}}\n'
-        self._sources: dict[str, str] = {}
+        self._begins: dict[str, str] = {}  # of the lines of each source
 
     def line(self, outcome: Outcome) -> ResultLine:
         """The line for *outcome*, settled now."""
@@ -105,47 +105,53 @@ class Stamp:
         write; every row comes past here.
         """
         row, sent, result, status, attempts, elapsed, reason, detail = outcome
-        source = self._sources.get(row.source) or self._known_source(row.source)
-        before = '"replaces":null,"corrects":null' if row.earlier is None else _json(row.earlier)
+        source, number, line, fields, _, _, _, earlier = row
+        begin = self._begins.get(source) or self._begin(source)
+        before = '"replaces":null,"corrects":null' if earlier is None else _json(earlier)
         if sent is not None:
-            message_id = _text(sent.message_id)
-            delivered = "true" if sent.delivered else "false"
-            timestamp = "null" if sent.timestamp is None else f'"{sent.timestamp}"'
-            channel = f'"{sent.channel}"'
+            _, message_id, delivered, timestamp, channel = sent
+            key = sent.key()
+            what = (
+                f'"message_id":{_text(message_id)},"delivered":{"true" if delivered else "false"},'
+                f'"timestamp":{"null" if timestamp is None else _text(timestamp)},'
+                f'"channel":"{channel}"'
+            )
         else:
-            raw_id = row.fields.message_id
-            message_id = _text(raw_id) if isinstance(raw_id, str) else "null"
-            delivered = timestamp = channel = "null"
+            raw_id = fields.message_id
+            key = row.invalid_key()
+            what = (
+                f'"message_id":{_text(raw_id) if isinstance(raw_id, str) else "null"},'
+                '"delivered":null,"timestamp":null,"channel":null'
+            )
+        took = "null" if elapsed is None else f"{elapsed * 1000:.1f}"
+        why = '"reason":null,"detail":null' if reason is None else _why(reason, detail)
         return (
-            f'{{"source":{source},"row":{row.number},'
-            f'"line":{"null" if row.line is None else row.line},'
-            f'"key":"k{outcome.key().hex()}",{before},'
-            f'"message_id":{message_id},"delivered":{delivered},'
-            f'"timestamp":{timestamp},"channel":{channel},'
-            f'"outcome":{_RESULTS[result]},"status":{"null" if status is None else status},'
-            f'"attempts":{attempts},'
-            f'"elapsed_ms":{"null" if elapsed is None else round(elapsed * 1000, 1)},'
-            f'"reason":{"null" if reason is None else _text(reason.value)},'
-            f'"detail":{"null" if detail is None else _text(detail)},'
-            f'"at":"{self.now()}",{self._last_fields}'
+            f'{begin}{number},"line":{"null" if line is None else line},"key":"k{key.hex()}",'
+            f'{before},{what},"outcome":{_RESULTS[result]},'
+            f'"status":{"null" if status is None else status},"attempts":{attempts},'
+            f'"elapsed_ms":{took},{why},"at":"{self.now()}",{self._last_fields}'
         )
 
     def csv(self, outcome: Outcome) -> str:
         """The same line as cells; null is empty, booleans are `true` and `false`."""
         return csv_text(self.line(outcome))
 
-    def _known_source(self, source: str) -> str:
-        self._sources[source] = _text(source)
-        return self._sources[source]
+    def _begin(self, source: str) -> str:
+        self._begins[source] = f'{{"source":{_text(source)},"row":'
+        return self._begins[source]
 
     def now(self) -> str:
         """The time of a line that is written now."""
-        now = self._wall()
-        second = int(now)
-        if second != self._second:
-            self._second = second
-            self._shown = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._shown}.{int((now - second) * 1000):03d}Z"
+        millisecond = int(self._wall() * 1000)
+        if millisecond != self._millisecond:
+            self._millisecond = millisecond
+            second, behind = divmod(millisecond, 1000)
+            if second != self._second:
+                self._second = second
+                moment = datetime.fromtimestamp(second, UTC)
+                self._shown_second = moment.strftime("%Y-%m-%dT%H:%M:%S")
+            self._shown = f"{self._shown_second}.{behind:03d}Z"
+        return self._shown
 
 
 def json_text(line: ResultLine) -> str:
@@ -165,6 +171,11 @@ _RESULTS = {result: f'"{result.value}"' for result in Result}
 def _json(earlier: Earlier) -> str:
     corrects = "null" if earlier.corrects is None else f'"{show_key(earlier.corrects)}"'
     return f'"replaces":{_RESULTS[earlier.outcome]},"corrects":{corrects}'
+
+
+def _why(reason: Reason, detail: str | None) -> str:
+    shown = "null" if detail is None else _text(detail)
+    return f'"reason":{_text(reason.value)},"detail":{shown}'
 
 
 def _csv(value: Value) -> Value:

@@ -71,8 +71,8 @@ class Prefetcher(Generic[T]):
         return not (self._handed_over_all or self._queue.full()) and self._memory.space.is_set()
 
     def take_at_once(self) -> T | None:
-        """The next item if it can be had without waiting; else `take` gives it."""
-        if self._taken % _TURN == 0 or not self._current:
+        """The next item if it is there already; else `take` gives it."""
+        if not self._current:
             return None
         self._taken += 1
         return self._current.popleft()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
+from math import exp, floor, log
 
 _STEPS = 50  # buckets for each factor of e: a bucket is 2 % wide
 
@@ -15,31 +15,33 @@ class LatencyHistogram:
     """Durations, each known to 1 %.
 
     Attributes:
-        count: of durations.
         longest: of them, in seconds.
     """
 
     def __init__(self) -> None:
         self._buckets: Counter[int] = Counter()
-        self.count = 0
         self.longest = 0.0
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._buckets.total()
 
     def add(self, seconds: float, times: int = 1) -> None:
         """Count a duration."""
-        self._buckets[math.floor(math.log(seconds or 1e-6) * _STEPS)] += times
-        self.count += times
-        self.longest = max(self.longest, seconds)
+        self._buckets[floor(log(seconds or 1e-6) * _STEPS)] += times
+        if seconds > self.longest:  # noqa: PLR1730 - every row comes past here; max() is a call
+            self.longest = seconds
 
     def absorb(self, other: LatencyHistogram) -> None:
         """Count all that *other* has counted, too."""
         self._buckets.update(other._buckets)
-        self.count += other.count
         self.longest = max(self.longest, other.longest)
 
     def buckets(self) -> list[tuple[float, float, int]]:
         """From how many seconds, to how many, and how many durations; the shortest first."""
         return [
-            (math.exp(bucket / _STEPS), math.exp((bucket + 1) / _STEPS), count)
+            (exp(bucket / _STEPS), exp((bucket + 1) / _STEPS), count)
             for bucket, count in sorted(self._buckets.items())
         ]
 
@@ -47,7 +49,7 @@ class LatencyHistogram:
         """The same, at this moment."""
         copied = LatencyHistogram()
         copied._buckets = self._buckets.copy()
-        copied.count, copied.longest = self.count, self.longest
+        copied.longest = self.longest
         return copied
 
     def up_to(self, bounds: Sequence[float]) -> list[int]:
@@ -76,4 +78,4 @@ class LatencyHistogram:
 
 
 def _middle(bucket: int) -> float:
-    return math.exp((bucket + 0.5) / _STEPS)
+    return exp((bucket + 0.5) / _STEPS)

@@ -85,22 +85,26 @@ class Summary:
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome that has been written."""
-        self.books.results[outcome.result] += 1
-        if outcome.result in BAD_RESULTS:
-            self.outstanding[outcome.result] += 1
-        earlier = outcome.row.earlier
+        row, _, result, _, _, elapsed, reason, _ = outcome
+        self.books.results[result] += 1
+        if elapsed is not None:
+            self.latencies.add(elapsed)
+        earlier = row.earlier
         if earlier is not None and earlier.outcome in BAD_RESULTS:
             self.outstanding[earlier.outcome] -= 1
-        if outcome.elapsed is not None:
-            self.latencies.add(outcome.elapsed)
+        if reason is not None:
+            self._add_reason(outcome, reason.value)
+
+    def _add_reason(self, outcome: Outcome, reason: str) -> None:
+        """Count one that was not accepted."""
+        if outcome.result in BAD_RESULTS:
+            self.outstanding[outcome.result] += 1
         if outcome.result is Result.INVALID:
             self.proposals.add(outcome)
-        if outcome.reason is not None:
-            reason = outcome.reason.value
-            self.reasons[reason] += 1
-            self.skipped[reason] += outcome.result is Result.SKIPPED
-            if reason not in self.examples:
-                self.examples[reason] = _example(outcome)
+        self.reasons[reason] += 1
+        self.skipped[reason] += outcome.result is Result.SKIPPED
+        if reason not in self.examples:
+            self.examples[reason] = _example(outcome)
 
     @property
     def rate(self) -> float:

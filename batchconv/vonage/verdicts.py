@@ -6,7 +6,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from batchconv.errors import count_of
-from batchconv.model import Reason, Reply
+from batchconv.model import Reason, Reply, make
 
 RESEND_HINT = "; `resend` tries again"
 """What the command line's users should do about a failed row."""
@@ -32,6 +32,9 @@ class Verdict(Enum):
     AGAIN = "again"
     SLOW_DOWN = "slow down"
     STOP = "stop"
+
+
+_ACCEPT = Verdict.ACCEPT  # every row comes past it, and a member of an enum costs a call
 
 
 class Judged(NamedTuple):
@@ -86,7 +89,7 @@ class ReplyJudge:
         """The reply with its verdict."""
         if reply.status == 200 and not reply.proxy:  # all that a good run meets
             self._accepted_before, self._doubtful_in_a_row = True, 0
-            return Judged(reply, Verdict.ACCEPT)
+            return make(Judged, (reply, _ACCEPT))
         doubtful = puts_address_in_doubt(reply.status)
         self._doubtful_in_a_row += doubtful
         verdict = judge(

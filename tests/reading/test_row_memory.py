@@ -22,7 +22,7 @@ def of_parquet(batch: pa.RecordBatch, index: int) -> Conversion:
 
 
 def test_there_is_space_again_when_rows_are_settled():
-    memory, first, second = RowMemory(1_500), of_json(1_000), of_json(1_000)
+    memory, first, second = RowMemory(3_500), of_json(2_100), of_json(2_100)
     memory.add([first])
     assert memory.space.is_set()
     memory.add([second, object()])
@@ -33,8 +33,17 @@ def test_there_is_space_again_when_rows_are_settled():
 
 def test_cells_and_rows_that_are_not_sent_are_counted_as_well():
     memory = RowMemory(1_500)
-    row = Row("in.csv", 1, 2, FIELDS, ["a", "x" * 2_000], None, None)
+    row = Row("in.csv", 1, 2, FIELDS, ["a", "x" * 2_000], None, None)  # and what a text takes
     memory.add([Outcome(row, None, Result.INVALID)])
+    assert not memory.space.is_set()
+
+
+def test_small_records_are_not_counted():
+    memory, small = RowMemory(1_500), of_json(2_000)
+    memory.add([small] * 1_000)
+    memory.remove(small.row)
+    assert memory.space.is_set()
+    memory.add([of_json(2_100)])
     assert not memory.space.is_set()
 
 
@@ -52,7 +61,7 @@ def test_a_batch_of_parquet_is_held_until_its_last_row_is_settled():
 
 
 async def test_nothing_more_is_read_while_rows_hold_too_much():
-    memory, rows = RowMemory(2_500), [of_json(1_000) for _ in range(30)]
+    memory, rows = RowMemory(5_500), [of_json(2_100) for _ in range(30)]
     prefetcher = Prefetcher([[row] for row in rows], memory)
     async with asyncio.timeout(30):
         for taken in range(30):
@@ -67,7 +76,7 @@ async def test_nothing_more_is_read_while_rows_hold_too_much():
 
 
 async def test_a_reader_that_waits_for_space_ends_when_it_is_closed():
-    memory, rows = RowMemory(500), [of_json(1_000) for _ in range(3)]
+    memory, rows = RowMemory(500), [of_json(2_100) for _ in range(3)]
     prefetcher = Prefetcher([[row] for row in rows], memory)
     async with asyncio.timeout(30):
         assert await prefetcher.take() is rows[0]

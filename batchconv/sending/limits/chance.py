@@ -24,6 +24,9 @@ class Finding(Enum):
     LIMITER = auto()  # they are too many for mere chance
 
 
+NONE_YET = Finding.NONE_YET  # every reply comes past it, and a member of an enum costs a call
+
+
 class Chance:
     """Tells refusals by chance from those of a limiter; pure except for its recorded state.
 
@@ -80,7 +83,7 @@ class Chance:
     def passed(self, left: float, now: float) -> Finding:
         """A reply came that was not a refusal, to a request that had *left* at that moment."""
         self._passed += 1
-        return Finding.NONE_YET if left < self._from else self._judge(now)
+        return NONE_YET if left < self._from else self._judge(now)
 
     def refused(self, left: float, now: float) -> Finding:
         """A refusal came that is not heeded."""

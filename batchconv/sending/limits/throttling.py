@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import inf
 
 from batchconv.sending.limits.adaptive_concurrency import START_AGAIN, AdaptiveConcurrency
-from batchconv.sending.limits.chance import Chance, Finding
+from batchconv.sending.limits.chance import NONE_YET, Chance, Finding
 from batchconv.sending.limits.counts import LONG, LONGEST, Refusal
 from batchconv.sending.limits.pace_search import ENOUGH, PaceSearch
 from batchconv.sending.limits.recent import Recent
@@ -130,14 +130,15 @@ class Throttling:
         self.since = None
         self._trip += 0.1 * (now - left - self._trip)
         self._known += 1
-        self._most_beside = max(self._most_beside, beside)
+        if beside > self._most_beside:  # noqa: PLR1730 - every row comes past here; max() is a call
+            self._most_beside = beside
         if self._probe is not None and left >= self._probe:
             self._open(left, now)
         elif left >= self._opened:
             self._accepted += 1
         self._recent.add(left)
         finding = self._chance.passed(left, now)
-        if finding is not Finding.NONE_YET:
+        if finding is not NONE_YET:
             self._note(finding, now)
 
     def refused(
