@@ -160,9 +160,12 @@ class Journal:
             items: what the rows have become: conversions, or `invalid`.
             retry: bad outcomes that are not left as they are.
         """
+        if not self.lines:
+            yield from items
+            return
         together = 0
         for one in items:
-            item = self._look_up(one, retry) if self.lines else one
+            item = self._look_up(one, retry)
             if item is _SETTLED:
                 together += 1
                 if together < _MOST_TOGETHER:

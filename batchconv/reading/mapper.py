@@ -102,7 +102,9 @@ class Mapper:
             self._times.all(timestamps, refused)
             if self._timestamps
             else each(self._timestamp, timestamps, refused),
-            each(self._channel, channels, refused),
+            [self._usual_channel] * len(rows)
+            if channels.count(None) == len(rows)
+            else each(self._channel, channels, refused),
         )
         made: list[Conversion | Outcome] = [*make_all(Conversion, zip(rows, *columns, strict=True))]
         for place, fault in refused.items():

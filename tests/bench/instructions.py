@@ -21,16 +21,22 @@ def instructions(folder: Path, scale: Scale) -> list[Figure]:
     count = 10_000 // scale.divisor
     path, tiny = write_csv(folder, count), write_csv(folder, 1)
     with server(folder) as api:
-        start, whole = (_count(folder, *_upload(folder, rows, api)) for rows in (tiny, path))
         plain_start, plain_whole = (
             _count(folder, *PLAIN_POST, str(rows), api.base_url, _IN_FLIGHT)
             for rows in (tiny, path)
         )
-    a_row, plain_row = (whole - start) / (count - 1), (plain_whole - plain_start) / (count - 1)
+        start, whole = (
+            _count(folder, *_upload(folder, rows, api, _IN_FLIGHT)) for rows in (tiny, path)
+        )
+        with_auto = _count(folder, *_upload(folder, path, api, "auto"))
+    plain_row = (plain_whole - plain_start) / (count - 1)
     return [
-        Figure(
-            "instructions a row, thousands", a_row / 1e3, "",
-            plain_row / 1e3, "plain loop", bar=1.5,
+        *(
+            Figure(
+                f"instructions a row, thousands, {name}", (took - start) / (count - 1) / 1e3, "",
+                plain_row / 1e3, "plain loop", bar=1.1,
+            )
+            for name, took in ((f"{_IN_FLIGHT} in flight", whole), ("auto", with_auto))
         ),
         Figure(
             "instructions of start-up, millions", start / 1e6, "",
@@ -39,10 +45,10 @@ def instructions(folder: Path, scale: Scale) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _upload(folder: Path, path: Path, api: StandIn) -> tuple[str, ...]:
+def _upload(folder: Path, path: Path, api: StandIn, concurrency: str) -> tuple[str, ...]:
     return (
         *BATCHCONV, "upload", str(path), "--base-url", api.base_url, "--rate", "none",
-        "--concurrency", _IN_FLIGHT, "--overwrite", "-o", str(folder / "results.jsonl"), "-q",
+        "--concurrency", concurrency, "--overwrite", "-o", str(folder / "results.jsonl"), "-q",
     )  # fmt: skip
 
 
