@@ -9,16 +9,13 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import Any
 
-from batchconv.sending.relay.frames import FrameProtocol
+from batchconv.sending.relay.framed_link import FramedLink
 from batchconv.sending.relay.launcher import Events, WorkerError, WorkerSettings
-from batchconv.sending.relay.messages import Request
 from batchconv.sending.signals import without_signals
 
 _MODULE = "batchconv.sending.relay.process"
 _PRIVATE = ("VONAGE_", "NEXMO_", "BATCHCONV_")  # variables that no worker inherits
-_LONGEST_START = 60.0  # seconds; it takes less than one on a machine that is not overloaded
 _LONGEST_END = 1.0  # seconds from the end of its line to the end of a worker
 
 
@@ -45,12 +42,7 @@ class LocalWorkers:
         worker = WorkerProcess(process, events)
         try:
             await worker.connect(ours)
-            worker.line.send(self._settings)
-            async with asyncio.timeout(_LONGEST_START):
-                await worker.ready
-        except TimeoutError:
-            await worker.close()
-            raise WorkerError(f"{worker.name} did not begin within a minute") from None
+            await worker.begin(self._settings)
         except BaseException:
             await worker.close()
             raise
@@ -86,22 +78,14 @@ def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
     return process, ours
 
 
-class WorkerProcess:
-    """The way to a worker process.
-
-    Attributes:
-        line: its end of the socket pair.
-        ready: done when it can be handed requests; a WorkerError when it ended before.
-    """
+class WorkerProcess(FramedLink):
+    """The way to a worker process."""
 
     def __init__(self, process: subprocess.Popen[bytes], events: Events) -> None:
+        super().__init__(f"process {process.pid}", events)
         self._process = process
-        self._events = events
         self._loop = asyncio.get_running_loop()
         self._ending: asyncio.Task[None] | None = None
-        self._why = ""
-        self.line = FrameProtocol(self._heard, self._gone)
-        self.ready: asyncio.Future[None] = self._loop.create_future()
 
     async def connect(self, ours: socket.socket) -> None:
         """Open its line; when that is cancelled, the process is ended."""
@@ -111,52 +95,27 @@ class WorkerProcess:
             self._process.kill()
             raise
 
-    @property
-    def name(self) -> str:
-        """What it can be found by."""
-        return f"process {self._process.pid}"
-
-    def send(self, requests: list[Request]) -> None:
-        """Hand over requests."""
-        self.line.send(requests)
-
-    def keep(self, connections: int) -> None:
-        """Tell it how many connections are of use."""
-        self.line.send(connections)
-
     def kill(self) -> None:
         """End it at once."""
         self._process.kill()
 
     async def close(self) -> None:
         """End it in good order, and wait until it is gone."""
-        self.ready.cancel()  # nobody waits for it any more
+        self.give_up()
         self.line.close()
-        if self._ending is None:
-            self._ending = self._loop.create_task(self._end())
-        await self._ending
+        self.gone()
+        if self._ending is not None:
+            await self._ending
 
-    def _heard(self, value: Any) -> None:
-        if isinstance(value, str):
-            self._why = value
-            return
-        if self.ready.done():
-            self._events.heard(value)
-        else:
-            self.ready.set_result(None)
-
-    def _gone(self) -> None:
+    def gone(self) -> None:
+        """Take in that the line is closed."""
         if self._ending is None:
             self._ending = self._loop.create_task(self._end())
 
     async def _end(self) -> None:
         """See to it that the process is gone, and say why."""
         status = await asyncio.to_thread(self._wait)
-        why = self._why or _ending(status)
-        if self.ready.done():
-            self._events.ended(why)
-        else:
-            self.ready.set_exception(WorkerError(f"{self.name}: {why}"))
+        self.ended(self.why or _ending(status))
 
     def _wait(self) -> int:
         try:
