@@ -54,9 +54,11 @@ async def test_a_private_authority_is_trusted_when_its_file_is_named(upload, aut
     assert ended.books.accepted == 2
 
 
-async def test_what_the_system_trusts_is_trusted(upload, authority):
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_what_the_system_trusts_is_trusted(upload, authority, workers):
     """That of `SSL_CERT_FILE`, where it is set: the system's own is not for tests to change."""
-    ended = await upload(authority.certificate("127.0.0.1"), SSL_CERT_FILE=authority.file)
+    certificate = authority.certificate("127.0.0.1")
+    ended = await upload(certificate, "--workers", workers, SSL_CERT_FILE=authority.file)
     assert ended.code == 0, ended.err
     assert ended.books.accepted == 2
 

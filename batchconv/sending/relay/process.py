@@ -13,25 +13,31 @@ import gc
 import os
 import pickle
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batchconv.errors import BatchconvError
+from batchconv.sending.certificates import import_aiohttp_without_certificates
 from batchconv.sending.event_loop import new_event_loop
 from batchconv.sending.relay.frames import FrameProtocol
 from batchconv.sending.relay.launcher import WorkerTerms
-from batchconv.sending.relay.worker import Worker
 from batchconv.sending.stops import defect_stop
+
+if TYPE_CHECKING:
+    from batchconv.sending.relay.worker import Worker
 
 
 def main() -> None:
     """Serve the socket at standard input until it is closed."""
+    import_aiohttp_without_certificates()
+    from batchconv.sending.relay.worker import Worker  # noqa: PLC0415 - start-up: brings aiohttp
+
     gc.freeze()  # as in the process that reads: what was loaded until now is not looked at again
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(serve(socket.socket(fileno=0)))
+        runner.run(_serve(socket.socket(fileno=0), Worker))
     os._exit(0)  # nothing is left to be put away
 
 
-async def serve(line: socket.socket) -> None:
+async def _serve(line: socket.socket, make: type[Worker]) -> None:
     """Be the worker at the end of *line*, until the other end is closed."""
     loop = asyncio.get_running_loop()
     terms: asyncio.Future[WorkerTerms | None] = loop.create_future()
@@ -55,7 +61,7 @@ async def serve(line: socket.socket) -> None:
     _, protocol = await loop.create_unix_connection(lambda: FrameProtocol(heard, closed), sock=line)
     try:
         if (given := await terms) is not None:
-            async with Worker(given.worker_settings(), protocol.send) as worker:
+            async with make(given.worker_settings(), protocol.send) as worker:
                 await gone.wait()
     except BatchconvError as error:
         protocol.send(f"{error}; {error.hint}" if error.hint else str(error))
