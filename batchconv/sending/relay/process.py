@@ -33,12 +33,12 @@ def main() -> None:
 
     gc.freeze()  # as in the process that reads: what was loaded until now is not looked at again
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_serve(socket.socket(fileno=0), Worker))
+        runner.run(serve(socket.socket(fileno=0), Worker))
     os._exit(0)  # nothing is left to be put away
 
 
-async def _serve(line: socket.socket, make: type[Worker]) -> None:
-    """Be the worker at the end of *line*, until the other end is closed."""
+async def serve(line: socket.socket, make: type[Worker]) -> None:
+    """Be the worker that *make* makes at the end of *line*, until the other end is closed."""
     loop = asyncio.get_running_loop()
     terms: asyncio.Future[WorkerTerms | None] = loop.create_future()
     gone = asyncio.Event()

@@ -26,6 +26,7 @@ from batchconv.sending.event_loop import new_event_loop
 from batchconv.sending.relay.frames import frame
 from batchconv.sending.relay.process import serve
 from batchconv.sending.relay.ray_process import Orders
+from batchconv.sending.relay.worker import Worker
 
 _MOST_AT_ONCE = 1 << 18  # bytes that a call carries
 # Seconds between two calls of a kind: each costs a millisecond of CPU at both ends, whatever it
@@ -45,7 +46,7 @@ class Actor:
         """Start; the number of the process, its machine's id and its address."""
         ours, theirs = socket.socketpair()
         self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=_MOST_AT_ONCE)
-        self._serving = asyncio.create_task(serve(theirs))
+        self._serving = asyncio.create_task(serve(theirs, Worker))
         context = ray.get_runtime_context()
         return os.getpid(), context.get_node_id(), ray.util.get_node_ip_address()
 
