@@ -2,14 +2,14 @@
 
 import pytest
 
-from batchconv.sending.limits.counts import Refusal
+from batchconv.sending.limits.counts import Refusal, Window
 from batchconv.sending.limits.pace_search import PaceSearch
 from batchconv.sending.limits.recent import Recent
 from tests.bench.limiters import at_least_refused
 
 
-def refusal(at, lasted, accepted, *, silence=0.1, window=False, recent=lambda _: 0.0):
-    return Refusal(at, lasted, silence, accepted, window, 1, recent)
+def refusal(at, lasted, accepted, *, silence=0.1, window=False, recent=lambda *_: 0.0):
+    return Refusal(at, lasted, silence, accepted, window, 1, at + silence, recent)
 
 
 def begun(pace):
@@ -47,7 +47,9 @@ def test_one_that_refuses_the_next_request_saves_nothing_up_and_is_searched_for(
 
 def test_a_window_is_counted_back_from_its_end_and_not_over_what_was_before():
     search = begun(30.0)
-    search.refused(refusal(60.0, 70.0, 1800, silence=5.0, window=True, recent=lambda _: 15.0), 70.0)
+    search.refused(
+        refusal(60.0, 70.0, 1800, silence=5.0, window=True, recent=lambda *_: 15.0), 70.0
+    )
     assert search.window.known
     assert search.pace == pytest.approx(0.98 * 15)
 
@@ -58,6 +60,65 @@ def test_a_pace_that_was_kept_and_is_refused_was_saved_up():
     tried = search.pace
     search.refused(refusal(1.12, 3.0, 40), 1.3)
     assert search.pace < tried
+
+
+def fixed(at, silence, lasted):
+    return refusal(at, lasted, 300, silence=silence, window=True)
+
+
+def test_a_window_lasts_a_round_number_of_seconds_near_what_was_seen():
+    window = Window()
+    window.see(9.6)
+    assert window.seconds == 10.0
+    window.see(38.0)
+    assert window.seconds == 38.0
+    window.see(500.0)
+    assert window.seconds == 60.0
+
+
+def test_half_a_window_that_was_seen_first_is_not_taken_for_one():
+    window = Window()
+    window.began(fixed(0.2, silence=4.8, lasted=5.0))
+    window.see(5.0)
+    window.refused(fixed(11.0, silence=4.5, lasted=10.0), 5.0)
+    assert window.seconds == 10.0
+
+
+def test_the_end_of_a_window_is_known_from_an_end_that_was_seen_closely():
+    window = Window()
+    window.see(10.0)
+    window.refused(fixed(31.0, silence=8.0, lasted=19.0), None)
+    assert window.until_end(38.0) == 0.0
+    window.refused(fixed(49.0, silence=1.0, lasted=11.0), None)
+    assert window.until_end(58.5) == pytest.approx(1.5)
+    assert window.until_end(52.0) == 0.0
+
+
+def test_a_window_that_refuses_soon_after_a_step_slides_and_tells_sooner():
+    window = Window()
+    window.see(10.0)
+    window.refused(refusal(22.0, 22.0, 660), 20.0)
+    assert window.slides
+    assert window.tells < window.seconds
+    window.refused(refusal(49.0, 27.0, 800), 40.0)
+    assert not window.slides
+
+
+def test_a_window_that_holds_more_than_before_is_tried_with_twice_as_much():
+    search = PaceSearch()
+    search.refused(refusal(1.0, 10.0, 300, silence=9.0, window=True), 10.0)
+    assert search.pace == pytest.approx(0.98 * 30)
+    search.kept(20.1, 294, 0.0)
+    little = search.pace
+    assert little == pytest.approx(1.09 * 0.98 * 30)
+    search.kept(30.2, 320, 0.0)
+    assert search.pace == pytest.approx(2 * little)
+
+
+def test_what_was_let_through_in_the_time_that_was_not_lost_bounds_a_bucket_from_above():
+    search = begun(40.0)
+    search.refused(refusal(2.7, 3.0, 80, silence=0.3), 3.0)
+    assert search.pace < (81 / 2.7 * 0.98 * 80 / 3.0) ** 0.5 * 1.01
 
 
 def test_recent_counts_only_so_many_seconds_back():

@@ -15,6 +15,8 @@ _ROUND = (5.0, 10.0, 15.0, 20.0, 30.0, LONGEST)  # seconds of a window: people c
 _NEAR = 1.1  # times one of them, or the other way round, is taken for it
 _SAME = 1.01  # times what is known are taken for it
 _ONE = 1.5  # windows that are taken for one
+_SOON = 0.25  # of a window: it is full no earlier for a pace that is a little too high
+_EARLY = 0.5  # of a window: only one that slides has refused by then what is a little too much
 _SLIDES = 0.4  # of a sliding window: it has refused by then what is too much
 
 
@@ -29,7 +31,8 @@ class Refusal:
         accepted: requests that got through in that time.
         window: the limiter gives back what it allows all at once.
         cost: how many requests were refused.
-        recent: requests a second that got through in so many seconds at the end.
+        until: when the limiter had let one through again.
+        recent: requests a second that got through before that moment, in so many seconds.
     """
 
     refused: float
@@ -38,7 +41,8 @@ class Refusal:
     accepted: int
     window: bool
     cost: int
-    recent: Callable[[float], float]
+    until: float
+    recent: Callable[[float, float], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,14 @@ class Window:
 
     Attributes:
         seconds: how long it is.
+        slides: one ends at any moment, and what is not used of it is lost.
     """
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._slides = False
+        self.slides = False
+        self._ended = -inf  # when one ended
+        self._held = 0  # requests in the first, of which perhaps only a part was seen
 
     @property
     def known(self) -> bool:
@@ -89,16 +96,35 @@ class Window:
 
         A window of the clock does so near its end, one that slides once it has moved a little.
         """
-        return self.seconds * (_SLIDES if self._slides else 1)
+        return self.seconds * (_SLIDES if self.slides else 1)
+
+    def began(self, refusal: Refusal) -> None:
+        """The first refusal of all came: a window had begun at some time before."""
+        self._held = refusal.accepted
 
     def refused(self, refusal: Refusal, tried: float | None) -> None:
         """A refusal came, to a pace that was *tried* from that moment on; None if it was held."""
         if self.known and tried is not None:
-            early = refusal.refused - tried < self.seconds / 2
-            self._slides = early and not refusal.window
+            early = refusal.refused - tried < _EARLY * self.seconds
+            self.slides = early and not refusal.window
+            if self.slides:
+                self._ended = -inf
         if refusal.window:
+            if refusal.silence <= _SOON * self.seconds:
+                self._ended = refusal.until
             least = max(refusal.silence, self.seconds)
-            self.see(max(least, refusal.lasted / max(1, round(refusal.lasted / least))))
+            windows = round(refusal.lasted / least)
+            if self._held:
+                windows = min(windows, round(refusal.accepted / self._held))
+            self.see(max(least, refusal.lasted / max(1, windows)))
+        self._held = 0
+
+    def until_end(self, now: float) -> float:
+        """Seconds until a window of the clock ends, if it does soon; else 0."""
+        if not self.known or self._ended == -inf:
+            return 0.0
+        end = self.seconds - (now - self._ended) % self.seconds
+        return end if end <= _SOON * self.seconds else 0.0
 
     def see(self, seconds: float) -> None:
         """It lasts so many seconds, or more."""
@@ -111,7 +137,8 @@ class Window:
         since = refusal.accepted / refusal.lasted
         if not self.known:
             return since
-        recent, windows = refusal.recent(self.seconds), refusal.lasted / self.seconds
+        end = refusal.refused if self.slides else refusal.until
+        recent, windows = refusal.recent(end, self.seconds), refusal.lasted / self.seconds
         if refusal.window and windows < _ONE:
             return max(recent, refusal.accepted / min(refusal.lasted, self.seconds))
         return max(recent, since) if windows < 2 else recent

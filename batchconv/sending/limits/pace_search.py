@@ -4,8 +4,11 @@ Between two moments at which a limiter was empty it has let through what it allo
 up what is not used (token buckets, windows) tells its allowance by that count at once, if little
 was lost meanwhile. One that saves nothing up (a leaky bucket) tells only whether a pace is too
 high: then it is searched for between one that was kept and one that was refused, as in BIC (Xu,
-Harfoush and Rhee, "Binary Increase Congestion Control for Fast Long-Distance Networks", 2004).
-What was found is held for long; then a little more is tried, in steps that double.
+Harfoush and Rhee, "Binary Increase Congestion Control for Fast Long-Distance Networks", 2004). So
+are small buckets at much more than a few a second, for what was lost in the silence hides what
+they allow: a count bounds it from below, and the count without the lost time from above.
+What was found is held for long; then a little more is tried, in steps that double. A limiter of
+windows is held to for whole windows, tried above for one, and then doubled.
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ ENOUGH = 10
 _LOWEST, _FIRST = 0.2, 1.0  # requests a second: of all; of a first pace of which nothing is known
 _MARGIN = 0.98  # of what was counted
 _CLOSE, _CLOSE_DEAR = 1.06, 1.1  # two paces nearer than this are taken for the same; where one
-# refusal more is dear: at less than `ENOUGH` a second, or where it silences for `_STEP`
+# refusal more is dear: at less than `ENOUGH` a second, or where it costs so many seconds:
+_DEAR_LOSS = 0.4
 _SAME = 1.01  # what lies between two paces that differ by rounding only
 _FEW = 2.5  # requests after a step; a limiter that refuses those saves nothing up
 _SURE = 6  # requests of a count that is believed
@@ -33,9 +37,12 @@ _DOUBLE = 1.0  # growth once a whole window held more
 _LOOK_REQUESTS = 3  # more in a window than were found, for a count is off by one or two
 _FAR = 1.7  # times what was found: what is refused from there on says that it may have changed
 _USED = 0.8  # the share of a pace from which on it counts as kept
-_STEP, _STEP_REQUESTS = 1.0, 4  # how long a pace is tried: seconds, requests
-_HOLD, _HOLD_REQUESTS, _HOLD_SILENCES = 8.0, 65, 24  # what was found: seconds; for each refusal of
-# the last try above; for its silence
+_STEP, _STEP_REQUESTS = 1.0, 4  # how long a pace is tried: seconds, requests; of the first search
+_QUICK_STEP, _QUICK_REQUESTS = 0.5, 1.5
+_DEEPEST = 1 / 16  # of what was refused: where a search goes on that knows no pace below
+_HOLD, _HOLD_REQUESTS, _HOLD_LOSSES = 8.0, 65, 24  # what was found: seconds; requests for each
+# refusal of the last try above; times what that lost
+_HOLD_WINDOWS, _HOLD_ROUND = 4, 0.4  # the same in whole windows: at most; what makes one more
 _DEAR, _DEAR_SECONDS = 3, 0.3  # refusals that a try above is taken to cost at most; or so many
 # seconds' worth of them
 
@@ -76,6 +83,11 @@ class PaceSearch:
         """Requests a second that are known best to be allowed."""
         return self._proven or self._low
 
+    @property
+    def _lost_by_one(self) -> float:
+        """Seconds that a refusal costs: those in flight, the silence, and the request after it."""
+        return self._silence + 2 * self._trip
+
     def kept(self, now: float, sent: int, trip: float) -> bool:
         """Go on to the next pace when this was kept for long enough; True if it was settled.
 
@@ -107,7 +119,8 @@ class PaceSearch:
         """Try more than was ever refused."""
         self._set(pace * (1 + self._growth), now)
         if self.window.known:
-            self._growth = _DOUBLE  # a whole window held more than before
+            # A whole window held more than before.
+            self._growth = _DOUBLE if self._growth < _MOST else _MOST
             return
         most = _MOST if self._proven else _FAST
         self._growth = max(self._growth, min(most, 2 * self._growth))
@@ -131,15 +144,16 @@ class PaceSearch:
         if self.pace is None:
             self._begin(refusal, now)
             return True
-        self.window.refused(refusal, None if self._settled else self.stepped)
         pace = self.pace
+        looked = self._proven * (1 + self._look(self._proven)) if self._proven else 0.0
+        first = pace <= _SAME * looked  # above what was found
+        self.window.refused(refusal, self.stepped if first and not self._settled else None)
         self._learn_kind(refusal, pace)
         count = self.window.count(refusal)
         exact = self._is_exact(refusal, count)
         counted = _MARGIN * count
         if pace <= _SAME * self._proven or (exact and counted < self._proven / _CLOSE_DEAR):
-            self._proven = 0.0  # less is allowed than was
-        first = pace <= _SAME * (1 + self._look(pace)) * self._proven
+            self._proven, first = 0.0, False  # less is allowed than was
         self._cost = min(max(_DEAR, _DEAR_SECONDS * pace), refusal.cost) if first else 1
         # What was kept for a while may have been saved up before.
         doubtful = self._saves or pace <= _SAME * self._low
@@ -162,7 +176,9 @@ class PaceSearch:
         busy, many = refusal.lasted - refusal.silence, refusal.accepted >= ENOUGH
         if not refusal.accepted or (refusal.silence > LONG and not many):
             pace = max(pace, _FIRST)  # nothing was counted: no window, but a spell of refusals
-        self.start(now, pace, growth=_MOST if many and busy >= _STEP / 2 else _FAST)
+        self.start(now, pace, growth=_MOST if many and busy >= _QUICK_STEP else _FAST)
+        if many:
+            self.window.began(refusal)
         if refusal.silence > LONG and many:
             self.window.see(refusal.lasted)
             self._low = _MARGIN * refusal.accepted / max(self.window.seconds, refusal.lasted)
@@ -206,7 +222,7 @@ class PaceSearch:
         return self._saves and counted <= self._close(found) * found and pace <= _FAR * found
 
     def _close(self, pace: float) -> float:
-        return _CLOSE if pace >= ENOUGH and self._silence < _STEP else _CLOSE_DEAR
+        return _CLOSE if pace >= ENOUGH and self._lost_by_one < _DEAR_LOSS else _CLOSE_DEAR
 
     def _look(self, pace: float) -> float:
         """Growth above what was found."""
@@ -218,7 +234,7 @@ class PaceSearch:
             self._settle(now)
         else:
             self._settled = False
-            self._set(sqrt(max(self._low, self._high / 16) * self._high), now)
+            self._set(sqrt(max(self._low, _DEEPEST * self._high) * self._high), now)
 
     def _settle(self, now: float) -> None:
         self._settled = True
@@ -232,9 +248,11 @@ class PaceSearch:
     def _hold(self, pace: float) -> float:
         """Seconds for which what was found is held: so long that a try above costs little."""
         least = _HOLD_REQUESTS * self._cost / pace
-        if self.window.known:
-            return max(1, round(least / self.window.seconds)) * self.window.seconds
-        return max(_HOLD, least, _HOLD_SILENCES * self._silence)
+        lost = _HOLD_LOSSES * self._lost_by_one
+        if not self.window.known:
+            return max(_HOLD, least, lost)
+        windows = max(least, lost if self.window.slides else 0.0) / self.window.seconds
+        return min(max(1, int(windows + _HOLD_ROUND)), _HOLD_WINDOWS) * self.window.seconds
 
     def _step(self, pace: float) -> float:
         """Seconds for which a pace is tried."""
@@ -242,8 +260,8 @@ class PaceSearch:
             return self.window.seconds if self._growth == _DOUBLE else self.window.tells
         quick = self._growth == _FAST
         return max(
-            _STEP / 2 if quick else _STEP,
+            _QUICK_STEP if quick else _STEP,
             2 * self._trip,
             2 * self._silence if self._saves else 0.0,
-            (1.5 if quick else _STEP_REQUESTS) / pace,
+            (_QUICK_REQUESTS if quick else _STEP_REQUESTS) / pace,
         )

@@ -226,10 +226,12 @@ class Throttling:
         return concurrency.on_trial or beside > self._most_beside
 
     def _next_pause(self, asked: float | None) -> float:
-        surely, window = self.search.surely, self.search.window.seconds
-        first = max(_FIRST_PAUSE, _DRIP / surely if surely else 0.0, window / _WINDOW_SHARE)
+        surely, window = self.search.surely, self.search.window
+        first = max(_FIRST_PAUSE, _DRIP / surely if surely else 0.0, window.seconds / _WINDOW_SHARE)
         share = max(_LEAST, min(_MOST, _ASKS / max(1, self._accepted)))
         high = min(_LONGEST_PAUSE, max(first, share * (self._still_silent - self._silent)))
+        if self._times == 1 and (end := window.until_end(self._heard)):
+            return max(asked or 0.0, end)
         return max(asked or 0.0, self._uniform(0.75 * high, high))
 
     def _open(self, left: float, now: float) -> None:
@@ -252,9 +254,9 @@ class Throttling:
         silence = left - self._silent - late
         # What gives back one after the other has given one back after so long.
         drip = 1.5 * lasted / max(1, self._accepted)
-        window = self._still_silent - self._silent > drip or silence + late > LONG + self._trip
-        full = left - late if window else self._refused  # when it had let through what it allows
+        long = max(LONG, self.search.window.seconds / _WINDOW_SHARE) + self._trip
+        window = self._still_silent - self._silent > drip or silence + late > long
         return Refusal(
             self._refused, lasted, silence, self._accepted, window=window, cost=self._cost,
-            recent=lambda seconds: self._recent.pace(full, seconds),
+            until=left - late, recent=self._recent.pace,
         )  # fmt: skip
