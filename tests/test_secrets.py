@@ -293,7 +293,7 @@ async def test_a_defect_in_the_client_shows_no_secret(auth, rows, settings, tmp_
     """Even an exception that holds the whole URL, raised where nobody expects one."""
 
     async def broken(self, conversion, _turn):
-        raise RuntimeError(f"{self._query(conversion)} {self._auth.headers}")
+        raise RuntimeError(f"{self._request(conversion)!r} {self._auth.headers}")
 
     monkeypatch.setattr(HttpClient, "exchange", broken)
     # asyncio's own debug mode would tell of it: it shows the repr of what a task raised.

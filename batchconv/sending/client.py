@@ -14,17 +14,17 @@ from typing import Self, get_args
 
 import aiohttp
 
-from batchconv import __version__
 from batchconv.errors import UsageError
 from batchconv.model import Channel, Conversion, Reason, Reply
 from batchconv.sending.certificates import trust
 from batchconv.sending.deadlines import Deadlines
 from batchconv.sending.exchange import Exchange, Request
 from batchconv.sending.proxy import Proxy
+from batchconv.sending.request_head import USER_AGENT, RequestHead
 from batchconv.sending.transport import Turn, at_once
 from batchconv.sending.troubles import timed_out, trouble
 from batchconv.vonage.authentication import Auth
-from batchconv.vonage.endpoint import QueryMaker, address, check_base_url
+from batchconv.vonage.endpoint import address, check_base_url
 from batchconv.vonage.loopback import is_loopback
 
 DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
@@ -74,11 +74,11 @@ class HttpClient:
     ) -> None:
         self._auth = auth
         self._base_url = check_base_url(base_url)
-        self._query = QueryMaker(auth)
+        check_proxy(proxy, self._base_url)
+        self._request = RequestHead(self._base_url, auth, proxy)
         self._addresses = {
             channel: address(self._base_url, channel) for channel in get_args(Channel)
         }
-        check_proxy(proxy, self._base_url)
         self._proxy = proxy
         self._timeout = timeout
         self._connections = connections
@@ -94,13 +94,10 @@ class HttpClient:
 
     async def __aenter__(self) -> Self:
         self._deadlines = Deadlines(self._timeout)
-        # A proxy is sent a session's headers, too: then each request has to carry its own.
-        own = {} if self._proxy else self._auth.headers
-        self._own_headers = self._auth.headers if self._proxy else None
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._ssl),
             timeout=aiohttp.ClientTimeout(connect=self._timeout),
-            headers={"User-Agent": f"batchconv/{__version__}", **own},
+            headers={"User-Agent": USER_AGENT},  # for a proxy that is asked for a tunnel
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
@@ -144,19 +141,17 @@ class HttpClient:
         if session is None:
             raise RuntimeError("use the client as an async context manager: async with client: ...")
         url = self._addresses[conversion.channel]
-        query = self._query(conversion)
-        exchange = Exchange(query, turn, self._deadlines, fresh=fresh)
+        self._open = max(self._open, self._in_flight + 1)
+        surplus = self._open > self._kept
+        request = self._request(conversion, closing=fresh or surplus)
+        exchange = Exchange(request, turn, self._deadlines, fresh=fresh)
         self._in_flight += 1
-        self._open = max(self._open, self._in_flight)
-        headers = self._own_headers if self._open <= self._kept else self._closing()
-        if fresh:
-            headers = _closing(self._own_headers)
+        self._open -= surplus
         reply = None
         try:
             response = await session.post(
                 url,
                 allow_redirects=False,
-                headers=headers,
                 # It says nothing new, but such a request gets none of the idle connections.
                 server_hostname=url.raw_host if fresh else None,
             )
@@ -176,15 +171,6 @@ class HttpClient:
             exchange.end()
             self._in_flight -= 1
         return reply
-
-    def _closing(self) -> dict[str, str]:
-        """Headers of an exchange that is its connection's last."""
-        self._open -= 1
-        return _closing(self._own_headers)
-
-
-def _closing(headers: dict[str, str] | None) -> dict[str, str]:
-    return {**(headers or {}), "Connection": "close"}
 
 
 def _reply(response: aiohttp.ClientResponse, elapsed: float) -> Reply:

@@ -29,17 +29,17 @@ class NotHttpError(ValueError):
 
 
 class Exchange:
-    """One exchange: its query, its turn, its time limit, and whether its request was written.
+    """One exchange: its request, its turn, its time limit, and whether it was written.
 
     Args:
-        query: what stands behind the `?` of its address, with secrets and all.
+        request: the bytes to write.
         turn: awaited when there is a connection.
         deadlines: what ends it when it takes too long from its turn on.
         fresh: its connection is used for nothing else.
     """
 
-    def __init__(self, query: str, turn: Turn, deadlines: Deadlines, *, fresh: bool) -> None:
-        self.query = query
+    def __init__(self, request: bytes, turn: Turn, deadlines: Deadlines, *, fresh: bool) -> None:
+        self.request = request
         self.fresh = fresh
         self.written = False
         self.head: ReplyHead | None = None
@@ -74,7 +74,7 @@ class Exchange:
     def end(self) -> None:
         """It is over, however it ended; its connection keeps this, but none of what was sent."""
         self._deadlines.end(self._task)
-        self.query = ""
+        self.request = b""
         self._turn = at_once
         self.head = None
 
@@ -90,11 +90,9 @@ class Request(aiohttp.ClientRequest):
     to none of our requests; it would be taken for the answer to this one, and every later answer
     for the one before it.
 
-    It has no body, and no headers but ours and those that HTTP wants. Its query is
-    the exchange's alone: none of aiohttp's exceptions can show the secrets in it.
+    What is written is the exchange's request, and nothing of aiohttp's own: none of its exceptions
+    can show the secrets in it.
     """
-
-    DEFAULT_HEADERS = {}  # noqa: RUF012 - nobody changes it
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         """Write the request.
@@ -114,15 +112,8 @@ class Request(aiohttp.ClientRequest):
         exchange.head = expect_reply(transport, protocol)
         if exchange.fresh:
             protocol.force_close()  # afterwards, whatever the server says
-        transport.write(self._head(exchange.query))
+        transport.write(exchange.request)
         return Response(conn)  # type: ignore[return-value]  # what the session uses of one
-
-    def _head(self, query: str) -> bytes:
-        # A proxy wants the whole address; within a tunnel the server is spoken to.
-        through_proxy = self.proxy is not None and not self.is_ssl()
-        target = str(self.url) if through_proxy else self.url.raw_path
-        fields = "".join([f"{name}: {value}\r\n" for name, value in self.headers.items()])
-        return f"{self.method} {target}?{query} HTTP/1.1\r\n{fields}\r\n".encode()
 
 
 class Response:

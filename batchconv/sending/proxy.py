@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from batchconv.errors import UsageError
 from batchconv.vonage.authentication import Secret
@@ -72,6 +73,14 @@ class Proxy:
         """With user and password: for the library that connects, and not to be shown."""
         userinfo = f"{self.credentials.reveal()}@" if self.credentials else ""
         return f"{self.scheme}://{userinfo}{self._authority}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request carries for it where there is no tunnel (RFC 9110, 11.7.2)."""
+        if self.credentials is None:
+            return {}
+        pair = unquote(self.credentials.reveal())
+        return {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
     @property
     def _authority(self) -> str:

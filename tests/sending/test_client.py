@@ -26,6 +26,7 @@ from batchconv.errors import UsageError
 from batchconv.model import NO_FIELDS, Conversion, Reason, Row
 from batchconv.sending.client import HttpClient
 from batchconv.sending.exchange import current_exchange
+from batchconv.sending.proxy import Proxy
 from batchconv.simulator import API_KEY, API_SECRET, Behaviour, FaultRule, Simulator
 from batchconv.vonage.authentication import BasicAuth, QueryAuth, Secret, SignatureAuth
 from batchconv.vonage.endpoint import QueryMaker, check_base_url
@@ -71,11 +72,14 @@ class MockedResponse(aiohttp.ClientResponse):
 
 
 class Sent:
-    """What one exchange hands to aiohttp's session, and the query that the session is not told."""
+    """What one exchange hands to aiohttp's session, and the query that is written."""
 
-    def __init__(self, call, query):
+    def __init__(self, call, request):
         (_, self.method, self.url), self.options = call.args, call.kwargs
-        self.query = query
+        self.request = request
+        method, target, _ = request.decode("ascii").partition("\r\n")[0].split(" ")
+        path, _, self.query = target.partition("?")
+        assert (method, path) == (self.method, self.url.raw_path)
         self.params = parse_qsl(self.query, keep_blank_values=True, strict_parsing=True)
 
 
@@ -83,10 +87,10 @@ ANY_URL = re.compile(".*", re.DOTALL)
 
 
 async def sent_by(client: HttpClient, wanted: Conversion, **reply) -> Sent:
-    queries = []
+    requests = []
 
     def called(*_args, **_options):
-        queries.append(current_exchange.get().query)
+        requests.append(current_exchange.get().request)
 
     with aioresponses() as mocked:
         mocked.add(ANY_URL, "POST", callback=called, response_class=MockedResponse, **reply)
@@ -94,7 +98,7 @@ async def sent_by(client: HttpClient, wanted: Conversion, **reply) -> Sent:
             heard = await client.exchange(wanted)
             assert heard.status == reply.get("status", 200)
             (call,) = aiohttp.ClientSession._request.call_args_list  # noqa: SLF001 - aioresponses records its calls there
-    return Sent(call, *queries)
+    return Sent(call, *requests)
 
 
 @pytest.mark.parametrize("message_id", NASTY_IDS)
@@ -713,3 +717,21 @@ def test_a_ca_file_without_certificates_is_a_usage_error(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(UsageError, match="--ca-file"):
         HttpClient(AUTH, ca_file=str(path))
+
+
+async def test_a_proxy_without_a_tunnel_is_given_the_whole_address_and_its_own_credentials():
+    heads = []
+
+    async def handle(reader, writer):
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(OK)
+
+    async with served(handle) as base_url:
+        proxy = Proxy.parse(base_url.replace("//", "//me:p%40ss@").removesuffix("/conversions"))
+        target = "http://127.0.0.1:9/conversions"
+        async with HttpClient(AUTH, base_url=target, proxy=proxy) as client:
+            assert (await client.exchange(conversion())).status == 200
+    (head,) = heads
+    assert head.startswith(b"POST http://127.0.0.1:9/conversions/sms?message-id=id-1&")
+    assert b"\r\nHost: 127.0.0.1:9\r\n" in head
+    assert b"\r\nProxy-Authorization: Basic bWU6cEBzcw==\r\n" in head

@@ -139,7 +139,7 @@ from batchconv.sending.client import HttpClient
 from batchconv.cli import main
 
 async def exchange(self, conversion, turn):
-    raise RuntimeError(f"{self._query(conversion)} {self._auth.headers} {self._auth.api_key}")
+    raise RuntimeError(f"{self._request(conversion)!r} {self._auth.headers} {self._auth.api_key}")
 
 HttpClient.exchange = exchange
 sys.argv[1:] = ["upload", "export.csv", "-v", "--base-url", "http://127.0.0.1:1"]
