@@ -12,7 +12,7 @@ from tests.bench.servers import server
 _ROWS = 2_000
 _IN_FLIGHT = 50
 _FLOOR = _ROWS / _IN_FLIGHT * 0.020
-_STARTS = 5
+_STARTS = 3
 """Starts in each round: one varies by a third, of which the least of few tells little."""
 _RETRY_FLOOR = 1.9
 """Seconds: 2,200 exchanges of 20 ms, and the one second that the last of the retries waits."""
@@ -80,12 +80,15 @@ def cpu(folder: Path, scale: Scale) -> list[Figure]:
     path, tiny = write_csv(folder, count), write_csv(folder, 1)
     ours, theirs, our_starts, their_starts = [], [], [], []
     with server(folder) as api:
-        for _ in range(2 * scale.samples):
+        for turn in range(4 * scale.samples):
             for _ in range(_STARTS):
                 their_starts.append(plain(folder, tiny, api)[0].cpu)
                 our_starts.append(upload(folder, tiny, api).usage.cpu)
+            if turn % 2:  # the machine's own pace drifts: now one begins, now the other
+                ours.append(upload(folder, path, api).usage.cpu)
             theirs.append(plain(folder, path, api)[0].cpu)
-            ours.append(upload(folder, path, api).usage.cpu)
+            if not turn % 2:
+                ours.append(upload(folder, path, api).usage.cpu)
 
     def a_row(samples: list[float], starts: list[float]) -> list[float]:
         return [(sample - min(starts)) / (count - 1) * 1e6 for sample in samples]
