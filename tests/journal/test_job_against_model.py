@@ -98,9 +98,14 @@ class Jobs(RuleBasedStateMachine):
         for name in self._names.values():
             Path(name).unlink()
         self._names = {
-            stem: write(Path(), stem, table, self._how[stem])
+            stem: write(Path(), stem, table, self._readable(table, self._how[stem]))
             for stem, table in self._tables.items()
         }
+
+    def _readable(self, table: list[Row], how: Notation) -> Notation:
+        """A file of JSON lines of which none is one is refused as a whole."""
+        names_columns = not table or any(isinstance(row, Cells) for row in table)
+        return how if names_columns else how._replace(suffix=".csv")
 
     @property
     def _inputs(self) -> list[str]:
