@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from types import TracebackType
-from typing import Self, get_args
+from typing import Self
 
 import aiohttp
 
 from batchconv.errors import UsageError
-from batchconv.model import Channel, Conversion, Reason, Reply
+from batchconv.model import Conversion, Reason, Reply
 from batchconv.sending.certificates import trust
 from batchconv.sending.deadlines import Deadlines
 from batchconv.sending.exchange import Exchange, Request
@@ -24,7 +24,7 @@ from batchconv.sending.request_head import USER_AGENT, RequestHead
 from batchconv.sending.transport import Turn, at_once
 from batchconv.sending.troubles import timed_out, trouble
 from batchconv.vonage.authentication import Auth
-from batchconv.vonage.endpoint import address, check_base_url
+from batchconv.vonage.endpoint import addresses, check_base_url
 from batchconv.vonage.loopback import is_loopback
 
 DEFAULT_BASE_URL = "https://api.nexmo.com/conversions"
@@ -75,10 +75,8 @@ class HttpClient:
         self._auth = auth
         self._base_url = check_base_url(base_url)
         check_proxy(proxy, self._base_url)
-        self._request = RequestHead(self._base_url, auth, proxy)
-        self._addresses = {
-            channel: address(self._base_url, channel) for channel in get_args(Channel)
-        }
+        self._addresses = addresses(self._base_url)
+        self._request = RequestHead(self._addresses, auth, proxy)
         self._proxy = proxy
         self._timeout = timeout
         self._connections = connections

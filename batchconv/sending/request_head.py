@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from batchconv import __version__
-from batchconv.model import Channel, Conversion
+from batchconv.model import Conversion
 from batchconv.sending.proxy import Proxy
 from batchconv.vonage.authentication import Auth, Secret
-from batchconv.vonage.endpoint import QueryMaker, address
+from batchconv.vonage.endpoint import Addresses, QueryMaker
 
 USER_AGENT = f"batchconv/{__version__}"
 
@@ -19,24 +17,24 @@ class RequestHead:
     What is the same for all is made once, and held as a Secret.
 
     Args:
-        base_url: in its canonical form.
+        addresses: what conversions of each channel are posted to, all on one server.
         auth: how a request proves whose it is.
         proxy: what is gone through; it wants the whole address where there is no tunnel.
     """
 
-    def __init__(self, base_url: str, auth: Auth, proxy: Proxy | None) -> None:
+    def __init__(self, addresses: Addresses, auth: Auth, proxy: Proxy | None) -> None:
         self._query = QueryMaker(auth)
-        self._begins: dict[Channel, str] = {}
-        for channel in get_args(Channel):
-            url = address(base_url, channel)
-            through = proxy if url.scheme == "http" else None
-            target = url.raw_path if through is None else str(url)
-            self._begins[channel] = f"POST {target}?"
+        server = next(iter(addresses.values()))
+        without_tunnel = proxy if server.scheme == "http" else None
+        self._begins = {
+            channel: f"POST {url.raw_path if without_tunnel is None else url}?"
+            for channel, url in addresses.items()
+        }
         fields = {
-            "Host": url.host_port_subcomponent,
+            "Host": server.host_port_subcomponent,
             "User-Agent": USER_AGENT,
             **auth.headers,
-            **(through.headers if through is not None else {}),
+            **({} if without_tunnel is None else without_tunnel.headers),
             "Content-Length": "0",
         }
         text = "".join(f"{name}: {value}\r\n" for name, value in fields.items())

@@ -11,7 +11,8 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable
-from typing import Literal, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 from batchconv.errors import UsageError
 
@@ -104,22 +105,15 @@ def _prefixed(api_key: str, prefix: str | None) -> str:
     return f"{prefix} {api_key}" if prefix else api_key
 
 
-class QueryAuth(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class QueryAuth:
     """`api_key` and `api_secret` in the query, as the published reference has it."""
 
     api_key: str
     api_secret: Secret
     prefix: str | None = None
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """None of its own."""
-        return {}
-
-    @property
-    def signs(self) -> bool:
-        """No."""
-        return False
+    headers: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    signs: bool = field(default=False, init=False, repr=False)
 
     @property
     def shown_key(self) -> str:
@@ -142,17 +136,14 @@ class QueryAuth(NamedTuple):
         return f"QueryAuth({mask_key(self.api_key)})"
 
 
-class BasicAuth(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class BasicAuth:
     """HTTP Basic: keeps the secret out of URLs, and so out of proxies' and servers' logs."""
 
     api_key: str
     api_secret: Secret
     prefix: str | None = None
-
-    @property
-    def signs(self) -> bool:
-        """No."""
-        return False
+    signs: bool = field(default=False, init=False, repr=False)
 
     @property
     def shown_key(self) -> str:
@@ -178,7 +169,8 @@ class BasicAuth(NamedTuple):
         return f"BasicAuth({mask_key(self.api_key)})"
 
 
-class SignatureAuth(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SignatureAuth:
     """`api_key` and `sig`; the secret itself never travels.
 
     The name `timestamp` means two things: the signing guide wants Unix seconds of the request,
@@ -196,16 +188,8 @@ class SignatureAuth(NamedTuple):
     method: SignatureMethod = "md5hash"
     prefix: str | None = None
     request_time: bool = False
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """None of its own."""
-        return {}
-
-    @property
-    def signs(self) -> bool:
-        """Yes, each request."""
-        return True
+    headers: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    signs: bool = field(default=True, init=False, repr=False)
 
     @property
     def shown_key(self) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from ipaddress import ip_address
+from typing import get_args
 from urllib.parse import quote
 
 from yarl import URL
@@ -81,14 +83,13 @@ class QueryMaker:
         return query + self._constant.reveal()
 
 
-def address(base_url: str, channel: Channel) -> URL:
-    """What conversions of a channel are posted to, without their query.
+Addresses = Mapping[Channel, URL]
+"""What the conversions of each channel are posted to, without their query."""
 
-    Args:
-        base_url: in its canonical form.
-        channel: of the conversions.
-    """
-    return URL(f"{base_url}/{channel}", encoded=True)
+
+def addresses(base_url: str) -> Addresses:
+    """The addresses below a base URL, which is in its canonical form."""
+    return {channel: URL(f"{base_url}/{channel}", encoded=True) for channel in get_args(Channel)}
 
 
 def _quote(value: str) -> str:

@@ -181,3 +181,12 @@ def test_any_id_can_be_signed(message_id, key, secret, method):
     assert len(signed[-1][1]) == {"md5hash": 32, "md5": 32, "sha1": 40, "sha256": 64}.get(
         method, 128
     )
+
+
+def test_no_way_to_authenticate_can_be_taken_apart_or_taken_for_another():
+    secret = Secret("made-up")
+    query, basic = QueryAuth("key", secret), BasicAuth("key", secret)
+    assert query != basic
+    for auth in (query, basic, SignatureAuth("key", secret, lambda: 0.0)):
+        with pytest.raises(TypeError, match="not iterable"):
+            list(auth)
