@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp.http import HttpProcessingError
 
-from batchconv.model import Reply
+from batchconv.model import Reason, Reply
 from batchconv.sending.deadlines import Deadlines, this_task
 from batchconv.sending.reply_head import ReplyHead, expect_reply
 from batchconv.sending.transport import Turn, at_once
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
 
-class NotHttpError(ValueError):
-    """What came is not a reply in HTTP."""
+class UnreadReplyError(Exception):
+    """What came is not a reply in HTTP, or one that aiohttp refuses to read on."""
 
 
 class Exchange:
@@ -61,10 +61,10 @@ class Exchange:
         """Seconds since it began, or since its turn came."""
         return time.perf_counter() - self._began
 
-    def reply(self) -> Reply | None:
-        """What the head of a reply says that aiohttp would not read; None where there is none."""
+    def unread_reply(self) -> Reply:
+        """A reply that aiohttp would not read, by as much of its head as came."""
         if self.head is None or self.head.status is None:
-            return None
+            return Reply(None, self.elapsed, trouble=Reason.BAD_REPLY)
         return Reply(self.head.status, self.elapsed, self.head.retry_after)
 
     def expired(self) -> bool:
@@ -140,7 +140,7 @@ class Response:
         """Read its head.
 
         Raises:
-            NotHttpError: what came is not a reply in HTTP.
+            UnreadReplyError: what came is none that aiohttp reads.
         """
         protocol = connection.protocol
         if protocol is None:
@@ -150,7 +150,7 @@ class Response:
             while message.code < 200 and message.code != 101:
                 message, body = await protocol.read()
         except HttpProcessingError:
-            raise NotHttpError from None
+            raise UnreadReplyError from None
         self.status, self.headers, self.content = message.code, message.headers, body
         if self.status >= 200:
             body.on_eof(connection.release)

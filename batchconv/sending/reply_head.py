@@ -3,8 +3,8 @@
 aiohttp gives a whole piece of what it received to its parser. When a body is longer than its
 Content-Length, belongs to a 204, or has a broken chunk, and stands in one piece with the status
 line, the parser raises, and the status that it had read is lost. curl, requests and node keep it.
-It also raises for fields of the head that contradict each other, such as two lengths. What it
-would not tell is read here.
+It also raises in the middle of a head: at a field that it does not understand, that contradicts
+another, or that is long. What it would not tell is read here.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class ReplyHead(asyncio.Protocol):
 
     @property
     def status(self) -> int | None:
-        """Of the reply, when its head is whole; None before, and when it is not HTTP."""
-        line = _STATUS_LINE.match(self._head) if self._whole else None
+        """Of the reply, as soon as it has come; None before, and when it is not HTTP."""
+        line = _STATUS_LINE.match(self._head)
         return None if line is None else int(line[1])
 
     @property
     def retry_after(self) -> str | None:
-        """That field of the reply, when its head is whole and has it."""
-        field = _RETRY_AFTER.search(self._head) if self._whole else None
+        """That field of the reply, when it has come whole."""
+        field = _RETRY_AFTER.search(self._head)
         return None if field is None else field[1].decode("latin-1").strip()
 
     def data_received(self, data: bytes) -> None:

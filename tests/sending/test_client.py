@@ -392,9 +392,8 @@ async def test_a_gzip_bomb_is_not_unpacked(monkeypatch):
         b"SSH-2.0-OpenSSH_9.6\r\n",
         b"HTTP/1.1 OK\r\n\r\n",
         b"HTTP/1.1 20 OK\r\n\r\n",
-        HEAD + b"X: 1\r\n" * 100_000 + b"\r\n",
     ],
-    ids=range(5),
+    ids=range(4),
 )
 async def test_what_is_not_http_is_a_bad_reply_and_no_invented_400(answer):
     async with served(answering(answer)) as base_url:
