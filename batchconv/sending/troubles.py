@@ -43,7 +43,7 @@ def timed_out(elapsed: float, proxy: Proxy | None, *, written: bool) -> Reply:
 
 
 def _reason(error: Exception) -> Reason:
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
+    if isinstance(error, aiohttp.ClientConnectorDNSError | aiohttp.InvalidURL):
         return Reason.UNKNOWN_HOST
     if isinstance(error, aiohttp.ClientSSLError):
         return Reason.TLS_FAILED

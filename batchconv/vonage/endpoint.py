@@ -31,7 +31,7 @@ def check_base_url(text: str) -> str:
     try:
         url = URL(text.strip())
         host = url.raw_host or ""
-        if ":" in host:
+        if ":" in host or host.replace(".", "").isdigit():
             ip_address(host)
         else:
             host.encode("idna")  # refuses what no name can be, such as an empty label

@@ -236,6 +236,10 @@ def test_a_base_url_is_brought_into_its_canonical_form(given_url, meant):
         ("https://api.test:port/", "not an http or https URL"),
         ("https://[::zz]/", "not an http or https URL"),
         ("https://[::1/", "not an http or https URL"),
+        ("https://256.1.1.1/", "not an http or https URL"),
+        ("https://127.1/", "not an http or https URL"),
+        ("https://127.0.0.01/", "not an http or https URL"),
+        ("https://2130706433/", "not an http or https URL"),
     ],
 )
 def test_a_base_url_that_would_show_or_lose_credentials_is_refused(url, why):

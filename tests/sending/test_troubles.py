@@ -126,6 +126,12 @@ async def test_an_address_that_has_no_name_is_named():
     assert told(reply) == (Reason.UNKNOWN_HOST, "the server's name could not be found", False)
 
 
+async def test_numbers_that_are_no_address_are_no_name_either():
+    proxy = Proxy.parse("http://256.1.1.1:3128")
+    reply = await reply_of("https://api.batchconv.invalid", proxy=proxy)
+    assert told(reply) == (Reason.UNKNOWN_HOST, "the proxy's name could not be found", False)
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "said"),
     [
