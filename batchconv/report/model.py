@@ -70,6 +70,7 @@ class RunTold:
     finished: float | None
     exit_code: int | None
     unsent: int | None
+    requests: int | None
     retries: int | None
     throttled: int | None
     unknown_repeats: int | None
@@ -122,8 +123,10 @@ class RunReport:
 
     @property
     def requests(self) -> int:
-        """Exchanges made for rows that have an outcome."""
-        return sum(number * rows for number, rows in self.attempts.items())
+        """As the runs file tells, else those for rows that have an outcome."""
+        told = None if self.told is None else self.told.requests
+        made = sum(number * rows for number, rows in self.attempts.items())
+        return made if told is None else told
 
     @property
     def start(self) -> float | None:

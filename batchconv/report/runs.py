@@ -32,6 +32,7 @@ def _told(run: JobRun) -> RunTold:
         finished=_moment(told.get("finished")),
         exit_code=_count(told, "exit_code"),
         unsent=_count(told, "unsent"),
+        requests=_count(told, "requests"),
         retries=_count(told, "retries"),
         throttled=_count(told, "throttled"),
         unknown_repeats=_count(told, "unknown_repeats"),

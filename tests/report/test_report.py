@@ -379,6 +379,14 @@ def test_a_run_that_settled_nothing_is_told_of(tmp_path):
     assert [(run.what, run.rows) for run in report.runs] == [("upload", 1), ("resume", 0)]
 
 
+def test_requests_for_rows_without_an_outcome_count_as_well(tmp_path):
+    path = tmp_path / "a.results.jsonl"
+    write(path, [line(1, run="one"), line(2, run="two")])
+    write_runs(path, run_of("one", unsent=27, requests=61), run_of("two", ended=False))
+    report = make_report([str(path)])
+    assert [run.requests for run in report.runs] == [61, 1], "the summary's, else the results'"
+
+
 def test_a_run_without_an_end_has_crashed(tmp_path):
     path = tmp_path / "a.results.jsonl"
     write(path, [line(1, run="one")])
