@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -53,7 +53,7 @@ def failed(results: str, inputs: Sequence[str], named: str | None, **values: Any
         settings,
         {name for name, value in told.items() if value.origin == FLAG},
         named=named,
-        write=sys.stdout.buffer.write,
+        write=partial(say, nl=False),
     )
     for note in written.notes:
         say_aside(note)

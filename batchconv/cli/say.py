@@ -14,14 +14,18 @@ import click
 from batchconv.errors import ExitCode, OutputError, printable, without_queries
 
 
-def say(text: str | bytes) -> None:
+def say(text: str | bytes, *, nl: bool = True) -> None:
     """Print data, a line or a document; when nobody reads any more, end quietly with 0.
+
+    Args:
+        text: what is printed.
+        nl: whether an end of line follows.
 
     Raises:
         OutputError: it cannot be written, such as to a disk that is full.
     """
     try:
-        click.echo(text)
+        click.echo(text, nl=nl)
     except BrokenPipeError:
         silence(1)
         sys.exit(0)
@@ -126,6 +130,8 @@ def fill_descriptors() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, mode)  # takes the lowest number that is free: this one
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - never closed
 
 
 def leave(code: int) -> NoReturn:

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import stat
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -62,12 +61,12 @@ def kept(path: str) -> Iterator[str]:
             return
         with TemporaryDirectory(prefix="batchconv-") as folder:
             copy = Path(folder, "results")
-            with copy.open("wb") as to:
-                if path == STDOUT:
-                    shutil.copyfileobj(sys.stdin.buffer, to)
-                else:
-                    with open(path, "rb") as file:  # noqa: PTH123 - a path may be any text here
-                        shutil.copyfileobj(file, to)
+            piped = path == STDOUT
+            with (
+                copy.open("wb") as to,
+                open(0 if piped else path, "rb", closefd=not piped) as file,
+            ):
+                shutil.copyfileobj(file, to)
             with copy.open("rb") as file:
                 as_csv = file.read(len(CSV_HEADER)).startswith(CSV_HEADER.rstrip(b"\n"))
             yield str(copy.rename(copy.with_suffix(".csv" if as_csv else ".jsonl")))

@@ -19,6 +19,9 @@ COMMANDS = [
     ["config", "show"],
     ["config", "init", "-"],
     ["completion", "bash"],
+    ["failed", "in.simulated.results.jsonl", "in.csv"],
+    ["failed", "bad.simulated.results.jsonl", "bad.csv", "-o", "-"],
+    ["manual", "rate"],
     ["simulate"],
 ]
 
@@ -37,19 +40,12 @@ def batchconv(folder, *arguments, **streams):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """One with an input and its results."""
+    """One with two inputs and their results; a row of `bad.csv` is outstanding."""
     folder = tmp_path_factory.mktemp("stdout")
-    (folder / "in.csv").write_text("message_id,delivered\nA1,true\n")
-    done = batchconv(
-        folder,
-        "upload",
-        "--simulate",
-        "-o",
-        "in.simulated.results.jsonl",
-        "in.csv",
-        stdout=subprocess.PIPE,
-    )
-    assert done.returncode == 0, done.stderr
+    for name, delivered, code in (("in.csv", "true", 0), ("bad.csv", "perhaps", 1)):
+        (folder / name).write_text(f"message_id,delivered\nA1,{delivered}\n")
+        done = batchconv(folder, "upload", "--simulate", name, stdout=subprocess.PIPE)
+        assert done.returncode == code, done.stderr
     return folder
 
 
@@ -60,6 +56,15 @@ def test_a_full_disk_under_standard_output_is_5_and_told_in_a_sentence(folder, a
     assert done.returncode == 5, done.stderr
     assert "standard output cannot be written: No space left on device" in done.stderr
     assert "defect" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_no_standard_output_at_all_is_5_and_told_in_a_sentence(folder, arguments):
+    """`batchconv report in.results.jsonl >&-`."""
+    done = batchconv(folder, *arguments, preexec_fn=lambda: os.close(1))
+    assert "standard output cannot be written: Bad file descriptor" in done.stderr
+    assert "defect" not in done.stderr
+    assert done.returncode == 5
 
 
 @pytest.mark.parametrize(

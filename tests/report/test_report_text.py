@@ -196,6 +196,16 @@ def test_results_come_from_standard_input_too(night):
     assert b"56 of 600 rows need attention" in done.stdout
 
 
+def test_no_standard_input_at_all_is_5(tmp_path):
+    """`batchconv report - <&-`."""
+    command = [sys.executable, "-m", "batchconv", "report", "-"]
+    done = subprocess.run(
+        command, stderr=subprocess.PIPE, check=False, cwd=tmp_path, preexec_fn=lambda: os.close(0)
+    )
+    assert b"- cannot be read: Bad file descriptor" in done.stderr
+    assert done.returncode == 5
+
+
 def test_a_page_goes_to_a_file_or_to_standard_output(night):
     done = run("export.results.jsonl", "--html", "page.html", cwd=night)
     assert done.stdout == b"28 of 300 rows need attention: page.html\n"
