@@ -26,8 +26,8 @@ from batchconv.journal.append_only_file import STDOUT
 def report(results: Sequence[str], html: str | None, as_json: bool) -> None:
     """Tell what happened to the rows of RESULTS, and what to do next.
 
-    RESULTS are the results files of jobs, in any order, or - for standard input. What is reported
-    their runs comes from the runs files beside them. Of a row's outcomes the last counts. Exits
+    RESULTS are the results files of jobs, in any order, or - for standard input. What is said
+    of their runs comes from the runs files beside them. Of a row's outcomes the last counts. Exits
     with 0 when there is a report, whatever it says.
 
     \b

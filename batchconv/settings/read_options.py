@@ -112,7 +112,7 @@ class ReadSettings:
     )  # fmt: skip
     limit: int | None = option(
         None, "--limit", group=INPUT, parse=at_least(1), metavar="N",
-        help="Read only the first N rows.",
+        help="Read no more than N rows; an upload does not count settled ones.",
     )  # fmt: skip
 
     def __post_init__(self) -> None:
