@@ -1,6 +1,6 @@
 """batchconv as a library: single conversions, and a file whose outcomes are watched as they come.
 
-`python library.py` sends export.csv to the embedded stand-in of the API, `python library.py FILE`
+`python library.py` sends export.csv to the embedded simulator of the API, `python library.py FILE`
 another file, and `python library.py --live FILE` sends it to the account whose key and secret
 stand in VONAGE_API_KEY and VONAGE_API_SECRET.
 """
@@ -31,7 +31,7 @@ from batchconv.settings.options import DEFAULT_BASE_URL
 from batchconv.simulator import API_KEY, API_SECRET, PROFILES, Simulator
 
 EXPORT = os.path.relpath(Path(__file__).with_name("export.csv"))
-STAND_IN = {"VONAGE_API_KEY": API_KEY, "VONAGE_API_SECRET": API_SECRET}
+SIMULATED = {"VONAGE_API_KEY": API_KEY, "VONAGE_API_SECRET": API_SECRET}
 
 
 async def report_one(base_url: str, account: Mapping[str, str]) -> None:
@@ -62,7 +62,7 @@ async def upload(path: str, base_url: str, account: Mapping[str, str], results: 
 
 
 async def main(arguments: list[str]) -> int:
-    """Send to the account that is named, or else to a stand-in that is there only meanwhile."""
+    """Send to the account that is named, or else to a simulator that is there only meanwhile."""
     live = "--live" in arguments
     files = [argument for argument in arguments if argument != "--live"]
     path = files[0] if files else EXPORT
@@ -70,8 +70,8 @@ async def main(arguments: list[str]) -> int:
         if live:
             return await upload(path, DEFAULT_BASE_URL, os.environ, Path(folder))
         async with Simulator(PROFILES["flaky"]) as simulator:
-            await report_one(simulator.base_url, STAND_IN)
-            return await upload(path, simulator.base_url, STAND_IN, Path(folder))
+            await report_one(simulator.base_url, SIMULATED)
+            return await upload(path, simulator.base_url, SIMULATED, Path(folder))
 
 
 if __name__ == "__main__":
