@@ -79,8 +79,7 @@ def run_and_exit(prepare: Callable[[Watch | None], Run], settings: Settings) -> 
         SIGNALS.ask(lambda number: loop.call_soon_threadsafe(run.interrupt, number))
         summary = runner.run(observed(run, observers))
         voice.final_summary(summary, Given(context))
-    if not summary.stops:  # else something may hang
-        runner.close()
+    # Without closing the loop: something may hang in it, and a signal may still be handed to it.
     leave(summary.exit_code)
 
 

@@ -166,6 +166,22 @@ async def test_two_signals_end_a_run_whose_output_nobody_reads(tmp_path):
     assert not stuck
 
 
+@signals
+async def test_a_signal_that_comes_when_all_is_done_changes_nothing(tmp_path, number):
+    """In the last moment of the process."""
+    (tmp_path / "shim").mkdir()
+    (tmp_path / "shim" / "sitecustomize.py").write_text(
+        f"import os\nend = os._exit\n"
+        f"os._exit = lambda code: (os.kill(os.getpid(), {number}), end(code))\n"
+    )
+    shell = Shell(tmp_path, "unused")
+    shell.env["PYTHONPATH"] = f"{tmp_path / 'shim'}:{shell.env['PYTHONPATH']}"
+    shell.write("in.csv", ids(3))
+    ended = await shell.start("upload", "--simulate", "in.csv").end()
+    assert (ended.code, ended.books.accepted) == (0, 3), ended.err
+    assert "defect" not in ended.err
+
+
 @pytest.mark.parametrize("again", [False, True])
 async def test_a_signal_before_the_pool_is_there_is_not_lost(tmp_path, monkeypatch, again):
     """It may come while the client is being opened."""
