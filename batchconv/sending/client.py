@@ -99,7 +99,7 @@ class HttpClient:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
-            proxy=self._proxy.url if self._proxy else None,
+            proxy=str(self._proxy) if self._proxy else None,
             request_class=Request,
         )
         return self
@@ -150,6 +150,7 @@ class HttpClient:
             response = await session.post(
                 url,
                 allow_redirects=False,
+                proxy_headers=self._proxy.headers if self._proxy else None,
                 # It says nothing new, but such a request gets none of the idle connections.
                 server_hostname=url.raw_host if fresh else None,
             )

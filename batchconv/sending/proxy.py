@@ -66,25 +66,17 @@ class Proxy:
         return self.host, self.port
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self._authority}"
-
-    @property
-    def url(self) -> str:
-        """With user and password: for the library that connects, and not to be shown."""
-        userinfo = f"{self.credentials.reveal()}@" if self.credentials else ""
-        return f"{self.scheme}://{userinfo}{self._authority}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request carries for it where there is no tunnel (RFC 9110, 11.7.2)."""
+        """What a request carries for it (RFC 9110, 11.7.2; UTF-8 as in RFC 7617)."""
         if self.credentials is None:
             return {}
-        pair = unquote(self.credentials.reveal())
+        user, _, password = self.credentials.reveal().partition(":")
+        pair = unquote(f"{user}:{password}")
         return {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
-
-    @property
-    def _authority(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def read_proxy(text: str) -> Proxy | Literal["env"] | None:
