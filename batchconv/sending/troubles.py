@@ -50,6 +50,8 @@ def _reason(error: Exception) -> Reason:
     if isinstance(error, aiohttp.ClientConnectorError):
         if isinstance(error.os_error, ConnectionRefusedError):
             return Reason.CONNECTION_REFUSED
+        if error.os_error.errno == errno.ETIMEDOUT:
+            return Reason.TIMEOUT
         if error.os_error.errno in _NO_ROUTE:
             return Reason.NO_ROUTE
     if isinstance(error, aiohttp.ClientResponseError | ValueError):

@@ -166,5 +166,5 @@ _TROUBLES = {
 }
 _BEFORE_IT_WAS_WRITTEN = {
     Reason.TIMEOUT: "no connection to the {who} could be opened in time",
-    Reason.CONNECTION_LOST: "the {who} closed the connection before it was open",
+    Reason.CONNECTION_LOST: "no connection to the {who} could be opened",
 }

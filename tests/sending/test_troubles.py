@@ -80,7 +80,7 @@ async def test_a_server_that_hangs_up_in_the_tls_handshake_got_no_request():
         reply = await reply_of(f"https://127.0.0.1:{port}")
     assert reply.status is None
     assert not outcome_unknown(reply)
-    assert describe(reply) == "the server closed the connection before it was open"
+    assert describe(reply) == "no connection to the server could be opened"
 
 
 async def test_what_does_not_speak_tls_is_named_and_got_no_request():
@@ -111,9 +111,12 @@ async def test_a_handshake_that_never_ends_got_no_request():
         ("EHOSTUNREACH", Reason.NO_ROUTE, "there is no route to the server"),
         ("ENETUNREACH", Reason.NO_ROUTE, "there is no route to the server"),
         ("ECONNREFUSED", Reason.CONNECTION_REFUSED, "the server refused the connection"),
+        ("ETIMEDOUT", Reason.TIMEOUT, "no connection to the server could be opened in time"),
+        ("EADDRNOTAVAIL", Reason.CONNECTION_LOST, "no connection to the server could be opened"),
+        ("EPERM", Reason.CONNECTION_LOST, "no connection to the server could be opened"),
     ],
 )
-async def test_no_route_and_a_refusal_are_named(monkeypatch, name, reason, said):
+async def test_why_a_connection_cannot_be_opened_is_named(monkeypatch, name, reason, said):
     async def fail(*_args, **_kwargs):
         raise OSError(getattr(errno, name), "no")
 
@@ -138,11 +141,7 @@ async def test_numbers_that_are_no_address_are_no_name_either():
         (b"HTTP/1.1 429 No\r\nContent-Length: 0\r\n\r\n", 429, "the proxy answered 429"),
         (b"HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n", 502, "the proxy answered 502"),
         (b"SSH-2.0-x\r\n\r\n", Reason.BAD_REPLY, "the answer of the proxy was not HTTP"),
-        (
-            b"",
-            Reason.CONNECTION_LOST,
-            "the proxy closed the connection before it was open",
-        ),
+        (b"", Reason.CONNECTION_LOST, "no connection to the proxy could be opened"),
     ],
 )
 async def test_what_a_proxy_does_instead_of_opening_a_tunnel_is_the_proxys(answer, kind, said):
