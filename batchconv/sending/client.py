@@ -15,7 +15,7 @@ from typing import Self
 import aiohttp
 
 from batchconv.errors import UsageError
-from batchconv.model import Conversion, Reason, Reply
+from batchconv.model import Conversion, Reply
 from batchconv.sending.certificates import trust
 from batchconv.sending.deadlines import Deadlines
 from batchconv.sending.exchange import Exchange, Request, UnreadReplyError
@@ -174,11 +174,8 @@ class HttpClient:
 
 
 def _reply(response: aiohttp.ClientResponse, elapsed: float) -> Reply:
-    status = response.status
-    if status < 200:  # a 101 that nobody asked for
-        response.close()
-        return Reply(None, elapsed, trouble=Reason.BAD_REPLY)
-    return Reply(status, elapsed, response.headers.get("Retry-After") if status >= 400 else None)
+    retry_after = response.headers.get("Retry-After") if response.status >= 400 else None
+    return Reply(response.status, elapsed, retry_after)
 
 
 async def _drain(response: aiohttp.ClientResponse) -> None:

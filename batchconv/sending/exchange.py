@@ -123,7 +123,7 @@ class Response:
         connection: on which it comes.
 
     Attributes:
-        status: also of a 101, which nobody asked for; other replies 1xx are passed over.
+        status: of the final reply; those before it, 1xx, are passed over.
         headers: its fields.
         content: its body, to be read or given up.
     """
@@ -147,13 +147,14 @@ class Response:
             raise aiohttp.ClientConnectionError
         try:
             message, body = await protocol.read()
-            while message.code < 200 and message.code != 101:
+            while message.code < 200:
+                if message.code == 101:  # to another protocol, for which nobody asked
+                    raise UnreadReplyError
                 message, body = await protocol.read()
         except HttpProcessingError:
             raise UnreadReplyError from None
         self.status, self.headers, self.content = message.code, message.headers, body
-        if self.status >= 200:
-            body.on_eof(connection.release)
+        body.on_eof(connection.release)
 
     def release(self) -> None:
         """Give the connection back: to be used again, if the body was read."""
