@@ -243,6 +243,7 @@ tables = st.integers(1, 4).flatmap(
     st.sampled_from(",;\t|"),
 )
 @example([["a\rb"]], csv.QUOTE_ALL, "\n", ",")
+@example([["\x1a"]], csv.QUOTE_MINIMAL, "\n", ",")
 def test_what_the_csv_module_writes_is_read_back(scratch, table, quoting, end, delimiter):
     text = io.StringIO()
     width = len(table[0]) if table else 1
