@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from batchconv.errors import UsageError
 from batchconv.sending.certificates import trust
 from batchconv.sending.client import HttpClient, check_proxy
 from batchconv.sending.proxy import Proxy, find_proxy
@@ -15,7 +14,6 @@ from batchconv.sending.relay.staffing import staff
 from batchconv.sending.transport import Transport
 from batchconv.settings.credentials import NoAccountError, find_auth
 from batchconv.settings.options import Settings
-from batchconv.simulator import PROFILE_NAMES
 from batchconv.vonage.authentication import Auth, QueryAuth, Secret
 from batchconv.vonage.endpoint import check_base_url
 
@@ -51,11 +49,6 @@ class Target:
         self._proxy: Proxy | None = None
         self.account_given = True
         if settings.simulate is not None:
-            if settings.simulate not in PROFILE_NAMES:
-                raise UsageError(
-                    f"--simulate={settings.simulate}: there is no such profile",
-                    hint=f"the profiles are: {', '.join(PROFILE_NAMES)}",
-                )
             from batchconv.simulator import API_KEY, API_SECRET  # noqa: PLC0415 - start-up
 
             self._auth = QueryAuth(API_KEY, Secret(API_SECRET))
