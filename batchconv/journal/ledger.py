@@ -53,6 +53,7 @@ class Ledger:
         address: the base URL.
         api_key: of the account; neither is stored but as one hash.
         run: this run's id; its own rows are duplicates, those of other runs are in the ledger.
+        named: what messages call the file, where it is a copy.
 
     Raises:
         HeldError: another run holds it.
@@ -60,8 +61,11 @@ class Ledger:
         OutputError: it is damaged, or cannot be written.
     """
 
-    def __init__(self, path: str, address: str, api_key: str, run: str) -> None:
+    def __init__(
+        self, path: str, address: str, api_key: str, run: str, *, named: str | None = None
+    ) -> None:
         self._path = path
+        self._named = named or path
         self._run = run
         self._names: dict[str, int] = {}
         self._check_ours()
@@ -97,7 +101,8 @@ class Ledger:
             return
         if not stat.S_ISREG(found.st_mode) or _application_of(path) != _APPLICATION_ID:
             raise UsageError(
-                f"--ledger {path} is not a ledger of this program's", hint="name another file"
+                f"--ledger {self._named} is not a ledger of this program's",
+                hint="name another file",
             )
 
     def _make(self) -> None:
@@ -207,16 +212,16 @@ class Ledger:
         name = getattr(error, "sqlite_errorname", type(error).__name__)
         if name.startswith(_HELD):
             return HeldError(
-                f"--ledger {self._path} is in use by {holder_of(self._path)}",
+                f"--ledger {self._named} is in use by {holder_of(self._path)}",
                 hint="wait until that run has ended",
             )
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             return OutputError(
-                f"--ledger {self._path} is damaged",
+                f"--ledger {self._named} is damaged",
                 hint="put a copy of it in its place, or name a new file",
             )
         return OutputError(
-            f"--ledger {self._path} cannot be read or written: {name}",
+            f"--ledger {self._named} cannot be read or written: {name}",
             hint="free some space or correct the permissions; what was written so far is good",
         )
 

@@ -201,7 +201,7 @@ class _Remembered:
                 for end in ("", "-wal"):  # what SQLite has not yet put into the file itself
                     if Path(ledger + end).is_file():
                         shutil.copyfile(ledger + end, f"{copy}{end}")
-                self._ledger = Ledger(str(copy), base_url, api_key, "")
+                self._ledger = Ledger(str(copy), base_url, api_key, "", named=ledger)
             except OSError as error:
                 self.close()
                 raise OutputError(f"--ledger {ledger} cannot be read: {error.strerror}") from None

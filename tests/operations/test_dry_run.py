@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batchconv.errors import UsageError
+from batchconv.errors import OutputError, UsageError
+from batchconv.journal.ledger import Ledger
 from batchconv.operations.dry_run import InvalidRowsError, dry_run
 from batchconv.operations.upload import prepare_upload
 from batchconv.settings.options import Settings
@@ -95,6 +96,15 @@ def test_a_ledger_is_asked_and_not_touched(wire):
         dry_run(["more.csv"], Settings(simulate=None, ledger="none.ledger"), ACCOUNT).to_send == 4
     )
     assert not Path("none.ledger").exists()
+
+
+@pytest.mark.parametrize("data", [b"a,true\n", None])
+def test_a_file_that_is_no_sound_ledger_is_named_as_it_was(data):
+    Ledger("l.ledger", "https://example.com", "key", "run").close()
+    whole = Path("l.ledger").read_bytes()
+    Path("l.ledger").write_bytes(data or whole[:100] + b"?" * (len(whole) - 100))
+    with pytest.raises((UsageError, OutputError), match=r"--ledger l\.ledger is "):
+        dry_run(["in.csv"], Settings(ledger="l.ledger"), ACCOUNT)
 
 
 def test_it_needs_no_credentials_and_says_so_except_for_a_ledger():
