@@ -13,12 +13,13 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 
 from batchconv.errors import UsageError
 from batchconv.model import Conversion, Reply
 from batchconv.sending.certificates import trust
 from batchconv.sending.deadlines import Deadlines
-from batchconv.sending.exchange import Exchange, Request, UnreadReplyError
+from batchconv.sending.exchange import Exchange, Request
 from batchconv.sending.proxy import Proxy
 from batchconv.sending.request_head import USER_AGENT, RequestHead
 from batchconv.sending.transport import Turn, at_once
@@ -162,10 +163,10 @@ class HttpClient:
             if not exchange.expired():
                 raise
             reply = reply or timed_out(exchange.elapsed, self._proxy, written=exchange.written)
-        except UnreadReplyError:
-            reply = exchange.unread_reply()
+        # Once there is a status it decides, however the body ended.
+        except HttpProcessingError:
+            reply = reply or exchange.unread_reply()
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            # Once there is a status it decides, however the body ended.
             reply = reply or trouble(error, exchange.elapsed, self._proxy, written=exchange.written)
         finally:
             exchange.end()

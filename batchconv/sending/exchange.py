@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
 
-class UnreadReplyError(Exception):
-    """What came is not a reply in HTTP, or one that aiohttp refuses to read on."""
-
-
 class Exchange:
     """One exchange: its request, its turn, its time limit, and whether it was written.
 
@@ -140,19 +136,16 @@ class Response:
         """Read its head.
 
         Raises:
-            UnreadReplyError: what came is none that aiohttp reads.
+            HttpProcessingError: what came is not a reply in HTTP, or one that aiohttp refuses.
         """
         protocol = connection.protocol
         if protocol is None:
             raise aiohttp.ClientConnectionError
-        try:
+        message, body = await protocol.read()
+        while message.code < 200:
+            if message.code == 101:  # to another protocol, for which nobody asked
+                raise HttpProcessingError
             message, body = await protocol.read()
-            while message.code < 200:
-                if message.code == 101:  # to another protocol, for which nobody asked
-                    raise UnreadReplyError
-                message, body = await protocol.read()
-        except HttpProcessingError:
-            raise UnreadReplyError from None
         self.status, self.headers, self.content = message.code, message.headers, body
         body.on_eof(connection.release)
 

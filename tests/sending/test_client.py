@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, quote
 
 import aiohttp
 import pytest
+from aiohttp.http_parser import HttpResponseParserPy
 from aioresponses import aioresponses
 from hypothesis import given
 from hypothesis import strategies as st
@@ -360,6 +361,14 @@ async def test_the_status_line_decides_however_the_body_ends(parts, then):
         reply = await reply_of(base_url, timeout=30)
     assert (reply.status, reply.trouble) == (200, None)
     assert reply.elapsed < 3
+
+
+async def test_it_decides_also_where_aiohttp_has_no_parser_in_c(monkeypatch):
+    """That in Python raises, in the middle of a body, what is no error of a client's."""
+    monkeypatch.setattr(aiohttp.client_proto, "HttpResponseParser", HttpResponseParserPy)
+    parts = [HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"ZZ\r\nno chunk\r\n"]
+    async with served(answering(*parts)) as base_url:
+        assert (await reply_of(base_url)).status == 200
 
 
 async def test_of_a_huge_body_little_is_read():
