@@ -46,7 +46,7 @@ _VARYING = [
     (re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}"), "RUN"),
     (re.compile(r'"at":"[^"]*"'), '"at":"NOW"'),
     (re.compile(r'"elapsed_ms":[0-9.]+'), '"elapsed_ms":N'),
-    (re.compile(rf"in {_DURATION}, [0-9.]+ a second"), "in T, N a second"),
+    (re.compile(rf"in {_DURATION}, [0-9.,]+ a second"), "in T, N a second"),
     (re.compile(rf"latency p50 {_DURATION}, p95 {_DURATION}"), "latency p50 T, p95 T"),
     # The lines of a report that tell of time.
     (

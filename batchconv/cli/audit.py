@@ -64,10 +64,10 @@ def _lines(found: Audit) -> Iterator[str]:
     yield from _named("no outcome", found.missing_rows, found.missing)
     gone = "accepted, but not in the inputs" + (" (allowed)" if found.allow_gone else "")
     yield from _named(gone, found.gone_rows, found.gone)
-    told = ", ".join(f"{count} {standing.value}" for standing, count in found.standings.items())
+    told = ", ".join(f"{count:,} {standing.value}" for standing, count in found.standings.items())
     yield (
         f"{count_of(found.rows, 'row')}: {told or 'no outcomes'}; "
-        f"{found.missing} without an outcome; {found.gone} accepted without a row"
+        f"{found.missing:,} without an outcome; {found.gone:,} accepted without a row"
     )
     if found.superseded:
         outcomes = count_of(found.superseded, "bad outcome is", "bad outcomes are")
@@ -78,4 +78,4 @@ def _named(what: str, places: Sequence[Place], count: int) -> Iterator[str]:
     for source, row, line in places:
         yield f"{what}: {source} row {row}" + ("" if line is None else f", line {line}")
     if count > len(places):
-        yield f"{what}: {count - len(places)} more; --all names them"
+        yield f"{what}: {count - len(places):,} more; --all names them"

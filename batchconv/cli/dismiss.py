@@ -87,6 +87,6 @@ def dismiss(
         raise click.UsageError("--all cannot be used with --row, --reason or --outcome")
     choice = Choice(frozenset(rows), frozenset(reasons), frozenset(outcomes))
     done = operation(results, choice)
-    told = ", ".join(f"{count} {outcome}" for outcome, count in done.rows.items())
+    told = ", ".join(f"{count:,} {outcome}" for outcome, count in done.rows.items())
     say(printable(f"{count_of(done.rows.total(), 'row')} dismissed ({told}) in {results}"))
     say(f"outstanding in the job: {count_of(done.outstanding, 'row')}")

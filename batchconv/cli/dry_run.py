@@ -47,7 +47,7 @@ def _lines(found: DryRun, settings: Settings) -> Iterator[str]:
     if found.aside:
         yield f"no rows: {found.aside}"
     for reason, count in found.skipped.most_common():
-        yield f"{count} skipped: {reason}"
+        yield f"{count:,} skipped: {reason}"
     yield from invalid_lines(found)
     seconds = found.seconds(settings.rate)
     if seconds:

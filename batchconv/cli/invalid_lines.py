@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def invalid_lines(found: RowsLookedAt) -> Iterator[str]:
     """Each reason with the option that may take its rows, and the first few of them."""
     for reason, count in found.reasons.most_common():
-        yield f"{count} invalid: {reason}"
+        yield f"{count:,} invalid: {reason}"
         proposal = found.proposals.get(reason)
         if proposal is not None:
             yield f"  try {proposal}"

@@ -96,7 +96,7 @@ def _counts(findings: Findings, max_age: float | None) -> Iterator[str]:
     read, same, old, cut = (
         findings.read, findings.duplicates, findings.too_old, findings.trimmed_ids
     )  # fmt: skip
-    yield f"{count_of(read, 'row')} read, {findings.sendable} can be sent"
+    yield f"{count_of(read, 'row')} read, {findings.sendable:,} can be sent"
     if findings.aside:
         yield f"no rows: {findings.aside}"
     if cut:

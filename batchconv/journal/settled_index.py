@@ -136,7 +136,7 @@ class Journal:
     def told(self) -> str:
         """How many outcomes it has, and how many are bad, in words."""
         bad = sum(self.outstanding[outcome] for outcome in OUTSTANDING)
-        return f"{count_of(self.lines, 'outcome')}, {bad} outstanding"
+        return f"{count_of(self.lines, 'outcome')}, {bad:,} outstanding"
 
     def take_bad(self, key: bytes, outcome: Result, row: int = -1) -> Place | None:
         """Take away a bad outcome of *key*, that of the row of that number if there is one."""

@@ -220,7 +220,7 @@ class Summary:
         took = self.finished - self.started
         traffic_line = (
             f"{count_of(traffic.requests, 'request')} in {show_duration(took)}, "
-            f"{self.rate:.1f} a second"
+            f"{self.rate:,.1f} a second"
         )
         if traffic.retries:
             traffic_line += f"; {count_of(traffic.retries, 'retry', 'retries')}"
@@ -246,7 +246,7 @@ class Summary:
         said += self._reasons("skipped", self.skipped)
         if self.outstanding_rows:
             by = ", ".join(
-                f"{self.outstanding[one]} {one.value}"
+                f"{self.outstanding[one]:,} {one.value}"
                 for one in OUTSTANDING
                 if self.outstanding[one]
             )
@@ -256,7 +256,7 @@ class Summary:
     def _reasons(self, head: str, reasons: Counter[str]) -> Iterator[str]:
         """The reasons of this run, as far as there are any."""
         told = [
-            f"  {count} x {reason}, first {self.examples[reason]}"
+            f"  {count:,} x {reason}, first {self.examples[reason]}"
             for reason, count in reasons.most_common()
             if count
         ]
