@@ -88,7 +88,7 @@ def test_many_lines_behind_an_open_quote_take_as_much_memory_as_one_record_may()
     _, small = validated(csv_around(b"x", 1))
     lines = b"c,1,\n" * 20_000
     said, peak = validated(iter([b'message_id,delivered,note\n"a,1,\n', *[lines] * 15]))
-    assert said.startswith("300,001 rows read, 300000 can be sent")
+    assert said.startswith("300,001 rows read, 300,000 can be sent")
     assert "1 invalid: too-long" in said
     assert peak < small + 48
 
