@@ -150,8 +150,9 @@ class _Handler(logging.Handler):
 
 
 def _worth_a_line(record: logging.LogRecord) -> bool:
-    """What people want to read who did not ask for more."""
-    return record.levelno >= logging.WARNING or getattr(record, "event", "") in _TOLD
+    """What people want to read who did not ask for more; of libraries, nothing."""
+    event = getattr(record, "event", None)
+    return event in _TOLD or (event is not None and record.levelno >= logging.WARNING)
 
 
 @contextmanager

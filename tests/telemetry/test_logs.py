@@ -286,6 +286,8 @@ def test_what_libraries_say_is_an_event_without_their_words(script, verbose, tmp
     text = told_by_a_library(script, "--overwrite", *verbose, folder=tmp_path)
     assert text.code == 0
     assert API_SECRET not in text.err
+    # That something was said, and not what, helps nobody who did not ask for all.
+    assert ("logged a message" in text.err) == bool(verbose)
 
 
 async def test_the_library_configures_no_logging_and_prints_nothing(tmp_path, capfd, monkeypatch):
