@@ -242,3 +242,14 @@ def test_the_program_says_nothing_twice(tmp_path):
         "  check the name and the folder\n"
         "  see: batchconv manual troubleshooting\n"
     )
+
+
+async def test_a_summary_that_cannot_be_written_is_told_and_costs_no_outcome(tmp_path, simulator):
+    shell = Shell(tmp_path, simulator.base_url, "--concurrency", "1")
+    (tmp_path / "told").mkdir()
+    running = shell.upload(shell.write("in.csv", ids(200)), "--summary", "told/summary.json")
+    assert await running.reached(simulator, 1)
+    (tmp_path / "told").rmdir()
+    ended = await running.end()
+    assert (ended.code, ended.books.accepted) == (5, 200)
+    assert "told/summary.json cannot be written: No such file or directory" in ended.err

@@ -22,6 +22,7 @@ REFUSED = [
     ("upload --profile= in.csv", "the value is empty"),
     (f"audit {FAILED} --results {RESULTS}", "name the files that were uploaded first"),
     (f"failed {RESULTS} {FAILED}", "name the files that were uploaded first"),
+    (f"validate {RESULTS}", f"to send its failed rows again: batchconv resend {RESULTS}"),
     (f"dismiss {RESULTS}", "Give --row, --reason, --outcome or --all"),
     (f"dismiss {RESULTS} --all --reason bad-delivered", "--all cannot be used with --row"),
     (f"dismiss {RESULTS} --row in.csv", "not an input and a row's number, such as export.csv:17"),
