@@ -158,6 +158,11 @@ def end_of_lines(file: BinaryIO, size: int) -> int:
 def _opened(path: str) -> Iterator[BinaryIO]:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - a path may be any text here
+            if not file.seekable():
+                raise InputError(
+                    f"{path} is a pipe, and results are read more than once",
+                    hint="write them to a file first",
+                )
             yield file
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "that is not a file name"

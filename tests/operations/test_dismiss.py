@@ -1,6 +1,7 @@
 """Rows that a person settles: no longer outstanding, taken up by no run, and told of by name."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,15 @@ def test_of_equal_rows_each_stands_for_itself(tmp_path):
     assert (found.row, found.reason, found.status, found.source) == (
         3, "server-error", 503, "export.csv",
     )  # fmt: skip
+
+
+def test_results_that_come_through_a_pipe_are_refused_with_what_to_do():
+    """`batchconv dismiss --all <(zcat results.gz)`."""
+    reader, writer = os.pipe()
+    try:
+        with pytest.raises(InputError, match=r"is a pipe, .* more than once") as refused:
+            dismiss(f"/dev/fd/{reader}", Choice())
+    finally:
+        os.close(writer)
+        os.close(reader)
+    assert refused.value.hint == "write them to a file first"
