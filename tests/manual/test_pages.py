@@ -16,6 +16,7 @@ from batchconv.journal.reasons import MEANINGS
 from batchconv.model import Reason
 from tests.commands import COMMANDS
 from tests.pages import PAGES, ROOT, normalised, options_of, with_outputs, with_tables
+from tests.shells import upload_here
 
 TEXTS = {name: path.read_text(encoding="utf-8") for name, path in PAGES.items()}
 EVERY = pytest.mark.parametrize("name", TEXTS)
@@ -115,6 +116,14 @@ def test_the_demo_runs_to_its_end(tmp_path):
 def test_every_reason_has_a_meaning_and_a_page():
     assert set(MEANINGS) == set(Reason)
     assert {meaning.page for meaning in MEANINGS.values()} <= set(topics())
+
+
+def test_every_field_of_the_summary_has_a_meaning(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.csv").write_text("message_id,delivered\n1,true\n")
+    table = TEXTS["results"].partition("## Summary")[2]
+    listed = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"(?m)^\| (`.*?) \|", table))))
+    assert set(upload_here("in.csv").as_dict()) - listed == set()
 
 
 def test_click_names_no_command_that_is_missing():
