@@ -25,7 +25,8 @@ def trouble(error: Exception, elapsed: float, proxy: Proxy | None, *, written: b
         written: the request, or a part of it, had been written.
     """
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return Reply(error.status, elapsed, proxy=True, written=False)
+        retry_after = error.headers.get("Retry-After") if error.headers else None
+        return Reply(error.status, elapsed, retry_after, proxy=True, written=False)
     if isinstance(error, TimeoutError):
         return timed_out(elapsed, proxy, written=written)
     flaw = None

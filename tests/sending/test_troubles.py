@@ -157,6 +157,19 @@ async def test_what_a_proxy_does_instead_of_opening_a_tunnel_is_the_proxys(answe
     assert reply.proxy
 
 
+@pytest.mark.parametrize("field", [b"", b"retry-after: 7\r\n"])
+async def test_a_proxy_that_opens_no_tunnel_may_say_when_to_come_again(field):
+    async def refuse(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 503 No\r\n" + field + b"Content-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with serving(refuse) as port:
+        proxy = Proxy.parse(f"http://127.0.0.1:{port}")
+        reply = await reply_of("https://api.batchconv.invalid", proxy=proxy)
+    assert (reply.status, reply.retry_after) == (503, "7" if field else None)
+
+
 async def test_a_proxy_that_does_not_answer_is_named():
     async def hang(_reader, _writer):
         await asyncio.sleep(60)
