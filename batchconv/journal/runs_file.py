@@ -209,8 +209,3 @@ def inputs_of_job(starts: Sequence[RunStart]) -> list[str]:
         if start.command == "upload" and (not number or start.options.get("resume") is True)
     ]
     return found[-1] if found else []
-
-
-def runs_told(runs: list[JobRun], run: str) -> RunStart | None:
-    """How a run was started, by its id; None when the job does not know it."""
-    return next((one.start for one in runs if one.start.run == run), None)

@@ -74,11 +74,6 @@ class Timeline:
                 into.latencies.absorb(bucket.latencies)
         self._buckets = buckets
 
-    @property
-    def width(self) -> float:
-        """Seconds that a bucket covers."""
-        return self._width / TICKS
-
     def latencies(self) -> LatencyHistogram:
         """Those of all buckets together."""
         together = LatencyHistogram()

@@ -8,7 +8,6 @@ environment may hold. Secrets are not options, and are not shown: `credentials` 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from batchconv.errors import UsageError
@@ -275,15 +274,3 @@ def settings_given(settings: Settings | None) -> Settings:
     raise UsageError(
         f"settings is of type {type(settings).__name__}", hint="pass Settings(rate=10)"
     )
-
-
-def results_path(settings: Settings, stem: str) -> str:
-    """Where outcomes go: as named, or `<stem>.results.jsonl` in the current folder."""
-    if settings.results is not None:
-        return settings.results
-    return f"{stem}{'.simulated' if settings.simulate else ''}.results.jsonl"
-
-
-def same_folder(path: str) -> Path:
-    """The folder that stands beside a results file; the current one for standard output."""
-    return Path() if path == "-" else Path(path).parent

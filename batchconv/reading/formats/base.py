@@ -41,13 +41,6 @@ class Layout(NamedTuple):
     encoding: str
     folder_values: tuple[tuple[str, str | None], ...] = ()
 
-    @property
-    def of_failed_rows(self) -> Layout:
-        """How the failed-rows file looks: as the input; rows of Parquet and JSON become lines."""
-        if self.format not in ("parquet", "json"):
-            return self
-        return Layout("jsonl", None, "", "utf-8", self.folder_values)
-
 
 class ReadOptions(NamedTuple):
     """How to read the inputs; the same for all of them.

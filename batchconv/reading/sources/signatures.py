@@ -11,7 +11,7 @@ import shlex
 from codecs import getincrementaldecoder
 from typing import NamedTuple
 
-from batchconv.errors import Pipe, UsageError, command, shell_line
+from batchconv.errors import Pipe, UsageError, command
 from batchconv.reading.sources.names import Compression, is_stdin, is_url
 
 BLANK = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
@@ -231,11 +231,6 @@ def _decodes(start: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def piped_into(name: str, compression: Compression, reader: str) -> str:
-    """A shell's words that give an input, decompressed, to *reader* on its standard input."""
-    return shell_line(_pipe(name, compression, reader))
 
 
 def _pipe(name: str, compression: Compression, reader: str) -> str:

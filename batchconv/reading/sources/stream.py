@@ -185,10 +185,6 @@ class ByteStream:
             ) from None
         return spool
 
-    def piped_into(self, command: str) -> str:
-        """A shell's words that give this input, decompressed, to *command*."""
-        return signatures.piped_into(self.name, self.compression, command)
-
     def close(self) -> None:
         """Close the input; standard input's descriptor stays open."""
         self._opened.close()
