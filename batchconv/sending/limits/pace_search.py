@@ -6,7 +6,8 @@ was lost meanwhile. One that saves nothing up (a leaky bucket) tells only whethe
 high: then it is searched for between one that was kept and one that was refused, as in BIC (Xu,
 Harfoush and Rhee, "Binary Increase Congestion Control for Fast Long-Distance Networks", 2004). So
 are small buckets at much more than a few a second, for what was lost in the silence hides what
-they allow: a count bounds it from below, and the count without the lost time from above.
+they allow: a count bounds it from below, and the count without the lost time from above. At less
+than that a few requests are all that can be counted in good time: the first count is believed.
 What was found is held for long; then a little more is tried, in steps that double. A limiter of
 windows is held to for whole windows, tried above for one, and then doubled.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from math import inf, sqrt
 
-from batchconv.sending.limits.counts import LONG, Count, Refusal, Window
+from batchconv.sending.limits.counts import LONG, Refusal, Window
 
 ENOUGH = 10
 """Requests that are worth counting, and a second's at a pace that is worth more than one try."""
@@ -23,15 +24,11 @@ ENOUGH = 10
 # The constants were chosen by the bench of limiters.
 _LOWEST, _FIRST = 0.2, 1.0  # requests a second: of all; of a first pace of which nothing is known
 _MARGIN = 0.98  # of what was counted
-_CLOSE, _CLOSE_DEAR = 1.06, 1.1  # two paces nearer than this are taken for the same; where one
-# refusal more is dear: at less than `ENOUGH` a second, or where it costs so many seconds:
-_DEAR_LOSS = 0.4
+_CLOSE = 1.1  # two paces nearer than this are taken for the same
 _SAME = 1.01  # what lies between two paces that differ by rounding only
 _FEW = 2.5  # requests after a step; a limiter that refuses those saves nothing up
 _SURE = 6  # requests of a count that is believed
-_BRIEF, _HALF = 0.05, 0.4  # of the time that was counted: a silence that hides little, and one
-# that hides so much that a second count, of another length, has to agree
-_OTHER = 1.5  # times the length
+_BRIEF = 0.05  # of the time that was counted: a silence that hides little
 _LOOK, _MOST, _FAST = 0.09, 0.25, 2.0  # growth above what was found, its most; of the first search
 _DOUBLE = 1.0  # growth once a whole window held more
 _LOOK_REQUESTS = 3  # more in a window than were found, for a count is off by one or two
@@ -39,12 +36,10 @@ _FAR = 1.7  # times what was found: what is refused from there on says that it m
 _USED = 0.8  # the share of a pace from which on it counts as kept
 _STEP, _STEP_REQUESTS = 1.0, 4  # how long a pace is tried: seconds, requests; of the first search
 _QUICK_STEP, _QUICK_REQUESTS = 0.5, 1.5
-_DEEPEST = 1 / 16  # of what was refused: where a search goes on that knows no pace below
 _HOLD, _HOLD_REQUESTS, _HOLD_LOSSES = 8.0, 65, 24  # what was found: seconds; requests for each
 # refusal of the last try above; times what that lost
-_HOLD_WINDOWS, _HOLD_ROUND = 4, 0.4  # the same in whole windows: at most; what makes one more
-_DEAR, _DEAR_SECONDS = 3, 0.3  # refusals that a try above is taken to cost at most; or so many
-# seconds' worth of them
+_HOLD_WINDOWS = 4  # the same in whole windows, at most
+_DEAR = 3  # refusals that a try above is taken to cost at most
 
 
 class PaceSearch:
@@ -71,12 +66,12 @@ class PaceSearch:
         # What is known of the limiter.
         self._saves = False  # it saves up what is not used
         self._steady = True  # the pace has not changed since the last refusal
+        self._last: tuple[float, float] | None = None  # before it rose: pace, and what was allowed
         self._trip = 0.0  # seconds from a request to its reply
         self._silence, self._cost = 0.0, 1.0  # of the last refusal: seconds, and requests
         # What is counted.
         self._slowest = 0.0  # the lowest pace meanwhile
         self._lost = 0.0  # seconds in which nothing could get through
-        self._before: Count | None = None  # the last count
 
     @property
     def surely(self) -> float:
@@ -102,6 +97,7 @@ class PaceSearch:
         if sent + 1 < _USED * pace * (now - self.stepped):
             self._set(pace, now)  # it was not used: nothing is known of it
             return False
+        self._last = (pace, self._low) if self._high == inf and not self._proven else None
         self._trip, self._steady = trip, False
         if sent > _FEW:
             self._low = pace
@@ -128,7 +124,7 @@ class PaceSearch:
     def start(self, now: float, pace: float, *, low: float = 0.0, growth: float = _MOST) -> None:
         """Begin at a pace, of which *low* is known to be allowed."""
         self._low, self._high, self._growth = low, inf, growth
-        self._settled, self._proven, self._steady = False, 0.0, True
+        self._settled, self._proven, self._steady, self._last = False, 0.0, True, None
         self._slowest, self._lost = pace, 0.0
         self._set(pace, now)
 
@@ -144,21 +140,23 @@ class PaceSearch:
         if self.pace is None:
             self._begin(refusal, now)
             return True
-        pace = self.pace
+        pace = self._refused_pace(refusal, self.pace)
         looked = self._proven * (1 + self._look(self._proven)) if self._proven else 0.0
         first = pace <= _SAME * looked  # above what was found
-        self.window.refused(refusal, self.stepped if first and not self._settled else None)
+        self.window.refused(refusal)
         self._learn_kind(refusal, pace)
         count = self.window.count(refusal)
         exact = self._is_exact(refusal, count)
+        if self._saves and count < ENOUGH and not self.window.known:
+            count += 1 / refusal.lasted  # of so few, the one that is nearly saved up matters
         counted = _MARGIN * count
-        if pace <= _SAME * self._proven or (exact and counted < self._proven / _CLOSE_DEAR):
+        if pace <= _SAME * self._proven or (exact and counted < self._proven / _CLOSE):
             self._proven, first = 0.0, False  # less is allowed than was
-        self._cost = min(max(_DEAR, _DEAR_SECONDS * pace), refusal.cost) if first else 1
+        self._cost = min(_DEAR, refusal.cost) if first else 1
         # What was kept for a while may have been saved up before.
         doubtful = self._saves or pace <= _SAME * self._low
         kept = self._proven if doubtful else max(self._low, self._proven)
-        self._growth, self._steady = _LOOK, True
+        self._growth, self._steady, self._last = _LOOK, True, None
         self._low = min(max(kept, counted), pace / _SAME)
         self._high = min(pace, self._most(refusal))
         if exact or first or self._is_as_before(pace, counted):
@@ -166,7 +164,7 @@ class PaceSearch:
         else:
             self._halve(now)
         anew = self._settled or refusal.accepted >= ENOUGH
-        self._slowest = self.pace if anew else min(self._slowest, self.pace)
+        self._slowest = self.pace
         self._lost = 0.0 if anew else self._lost
         return anew
 
@@ -194,35 +192,31 @@ class PaceSearch:
         elif pace <= _SAME * self._low:
             self._saves = True
 
+    def _refused_pace(self, refusal: Refusal, pace: float) -> float:
+        """The pace that was refused: replies may come when the next has just begun."""
+        if self._last is not None and refusal.refused < self.stepped:
+            pace, self._low = self._last
+        return pace
+
     def _most(self, refusal: Refusal) -> float:
         """Requests a second that are allowed at most."""
-        most = Count(refusal.accepted, refusal.lasted, self._lost).most
+        most = refusal.most(self._lost)
         sure = self._saves and refusal.accepted >= _SURE and most <= self._slowest
         return most if sure else inf
 
-    def _is_exact(self, refusal: Refusal, counted: float) -> bool:
+    def _is_exact(self, refusal: Refusal, count: float) -> bool:
         """Whether what was counted is what is allowed: nothing of it was left unused."""
         if self.window.known:
-            return counted * self.window.seconds >= _SURE
-        if not self._saves or counted > _SAME * self._slowest:
+            return count * self.window.seconds >= _SURE
+        if not self._saves or refusal.accepted < _SURE or count > _SAME * self._slowest:
             return False
-        now, before = Count(refusal.accepted, refusal.lasted, self._lost), self._before
-        self._before = now if now.lost <= _HALF * now.lasted else None
-        if now.lost <= _BRIEF * now.lasted:
-            return now.accepted >= _SURE
-        if before is None or self._before is None or now.accepted <= _FEW or counted > ENOUGH:
-            return False
-        agrees = 1 / _CLOSE_DEAR < before.pace / counted < _CLOSE_DEAR
-        alike = 1 / _OTHER < before.lasted / now.lasted < _OTHER
-        return agrees and not alike
+        first_of_few = count < ENOUGH and not self._proven
+        return first_of_few or self._lost <= _BRIEF * refusal.lasted
 
     def _is_as_before(self, pace: float, counted: float) -> bool:
         """Whether one that saves up refused what may have been saved up."""
         found = self._proven
-        return self._saves and counted <= self._close(found) * found and pace <= _FAR * found
-
-    def _close(self, pace: float) -> float:
-        return _CLOSE if pace >= ENOUGH and self._lost_by_one < _DEAR_LOSS else _CLOSE_DEAR
+        return self._saves and counted <= _CLOSE * found and pace <= _FAR * found
 
     def _look(self, pace: float) -> float:
         """Growth above what was found."""
@@ -230,11 +224,11 @@ class PaceSearch:
         return max(_LOOK, _LOOK_REQUESTS / many) if self.window.known else _LOOK
 
     def _halve(self, now: float) -> None:
-        if self._high <= self._low * self._close(self._low):
+        if self._high <= self._low * _CLOSE:
             self._settle(now)
         else:
             self._settled = False
-            self._set(sqrt(max(self._low, _DEEPEST * self._high) * self._high), now)
+            self._set(sqrt(max(self._low, _LOWEST) * self._high), now)
 
     def _settle(self, now: float) -> None:
         self._settled = True
@@ -251,17 +245,16 @@ class PaceSearch:
         lost = _HOLD_LOSSES * self._lost_by_one
         if not self.window.known:
             return max(_HOLD, least, lost)
-        windows = max(least, lost if self.window.slides else 0.0) / self.window.seconds
-        return min(max(1, int(windows + _HOLD_ROUND)), _HOLD_WINDOWS) * self.window.seconds
+        windows = least / self.window.seconds
+        return min(max(1, round(windows)), _HOLD_WINDOWS) * self.window.seconds
 
     def _step(self, pace: float) -> float:
         """Seconds for which a pace is tried."""
         if self.window.known:
-            return self.window.seconds if self._growth == _DOUBLE else self.window.tells
+            return self.window.seconds
         quick = self._growth == _FAST
         return max(
             _QUICK_STEP if quick else _STEP,
-            2 * self._trip,
             2 * self._silence if self._saves else 0.0,
             (_QUICK_REQUESTS if quick else _STEP_REQUESTS) / pace,
         )

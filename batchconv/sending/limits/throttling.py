@@ -18,11 +18,11 @@ from batchconv.sending.limits.recent import Recent
 # The constants were chosen by the bench of limiters.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0  # seconds
 _WINDOW_SHARE = 16  # the first pause is at least this part of a window
-_ASKS = 50  # of so many requests one may be spent on finding out that a pause is over; the next
-_LEAST, _MOST = 0.1, 0.5  # pause is then this share of the silence before it
+_SHARE = 0.2  # of the silence before: the next pause
 _DRIP = 1.35  # intervals of the pace after which the next request gets through
 _IDLE = 5.0  # seconds of holding nobody back after which what was learned is forgotten
 _KNOWN = 20  # accepted requests from which on their number in flight is evidence
+_LATELY = 10  # replies that make up the time of a trip
 _NOT_YET = -inf
 
 
@@ -128,8 +128,8 @@ class Throttling:
             beside: how many were in flight when it left, itself included.
         """
         self.since = None
-        self._trip += 0.1 * (now - left - self._trip)
         self._known += 1
+        self._trip += (now - left - self._trip) / min(self._known, _LATELY)
         if beside > self._most_beside:  # noqa: PLR1730 - every row comes past here; max() is a call
             self._most_beside = beside
         if self._probe is not None and left >= self._probe:
@@ -228,10 +228,7 @@ class Throttling:
     def _next_pause(self, asked: float | None) -> float:
         surely, window = self.search.surely, self.search.window
         first = max(_FIRST_PAUSE, _DRIP / surely if surely else 0.0, window.seconds / _WINDOW_SHARE)
-        share = max(_LEAST, min(_MOST, _ASKS / max(1, self._accepted)))
-        high = min(_LONGEST_PAUSE, max(first, share * (self._still_silent - self._silent)))
-        if self._times == 1 and (end := window.until_end(self._heard)):
-            return max(asked or 0.0, end)
+        high = min(_LONGEST_PAUSE, max(first, _SHARE * (self._still_silent - self._silent)))
         return max(asked or 0.0, self._uniform(0.75 * high, high))
 
     def _open(self, left: float, now: float) -> None:
@@ -252,10 +249,8 @@ class Throttling:
         late = self._pause / 2 if self._times > 1 else 0.0
         lasted = max(left - self._opened - late, 1e-3)
         silence = left - self._silent - late
-        # What gives back one after the other has given one back after so long.
-        drip = 1.5 * lasted / max(1, self._accepted)
         long = max(LONG, self.search.window.seconds / _WINDOW_SHARE) + self._trip
-        window = self._still_silent - self._silent > drip or silence + late > long
+        window = silence + late > long
         return Refusal(
             self._refused, lasted, silence, self._accepted, window=window, cost=self._cost,
             until=left - late, recent=self._recent.pace,
