@@ -111,7 +111,8 @@ _ASKS: dict[str, Callable[[Limiter, random.Random], str | None]] = {
 }
 RATES = (2.0, 30.0, 300.0)
 LATENCIES = (0.005, 0.2)
-_SEEDS = 3
+_SEEDS = {2.0: 8, 30.0: 3, 300.0: 1}
+"""Seeds of each sample: of few requests, one more or less that is refused changes much."""
 _USED, _REFUSED, _FREE = 0.9, 0.02, 0.8
 _WARM_UP, _LONG, _CHANGED = 10.0, 60.0, 20.0  # seconds
 
@@ -201,11 +202,14 @@ def worst_first(figures: Iterable[Figure]) -> list[Figure]:
 def limiters(folder: Path, scale: Scale) -> list[Figure]:
     """429 by every usual limiter: the share of its allowance that is used, worst first."""
     del folder
-    seeds = range(1, 1 + min(_SEEDS, scale.samples))
+
+    def seeds(rate: float) -> range:
+        return range(1, 1 + _SEEDS[rate] * scale.samples)
+
     found = worst_first(
         _case(
             f"{limiter}, {rate:g}/s, {asked}, {latency * 1000:g} ms",
-            [meet(limiter, rate, asked, latency, seed=seed) for seed in seeds],
+            [meet(limiter, rate, asked, latency, seed=seed) for seed in seeds(rate)],
         )
         for limiter in LIMITERS
         for rate in RATES
@@ -217,7 +221,7 @@ def limiters(folder: Path, scale: Scale) -> list[Figure]:
             f"{limiter}, {rate:g}/s, then x {changed:g}, {latency * 1000:g} ms",
             [
                 meet(limiter, rate, "none", latency, seed=seed, changed=changed)
-                for seed in seeds
+                for seed in seeds(rate)
             ],
         )
         for limiter in LIMITERS
@@ -228,7 +232,7 @@ def limiters(folder: Path, scale: Scale) -> list[Figure]:
     by_chance = []
     for asked in (None, "1"):
         for latency in (0.005, 0.05, 0.2):
-            left = [stray(0.05, asked, latency, seed) for seed in seeds]
+            left = [stray(0.05, asked, latency, seed) for seed in range(1, 1 + scale.samples)]
             by_chance.append(
                 Figure(
                     f"5 % by chance, {asked or 'no'} Retry-After, {latency * 1000:g} ms",
