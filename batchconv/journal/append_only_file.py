@@ -8,6 +8,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Protocol
 
 from batchconv.errors import BatchconvError, HeldError, OutputError, UsageError
@@ -192,6 +193,19 @@ class AppendOnlyFile:
             self.sync()
         finally:
             os.close(self._fd)
+
+
+def check_folder(path: str, option: str) -> None:
+    """Refuse a file that could not be made, as opening it would; nothing is made.
+
+    Raises:
+        UsageError: its folder is not there, or may not be written.
+    """
+    folder = Path(path).parent
+    if folder.is_dir() and os.access(folder, os.W_OK):
+        return
+    code = errno.EACCES if folder.is_dir() else errno.ENOENT
+    raise unopened(path, OSError(code, os.strerror(code)), option)
 
 
 def unopened(path: str, error: OSError | ValueError, option: str) -> BatchconvError:

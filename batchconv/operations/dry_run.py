@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from batchconv.errors import BatchconvError, ExitCode, OutputError, UsageError, count_of
+from batchconv.journal.append_only_file import check_folder
 from batchconv.journal.books import OUTSTANDING
 from batchconv.journal.deduplication import Deduplicator, Origin, RunMemory
 from batchconv.journal.ledger import Ledger
@@ -121,6 +122,10 @@ def dry_run(
     files, goes_on = asked.files, asked.goes_on(settings)
     target = Target(settings, environment)
     refuse_existing(files, settings, goes_on=goes_on)
+    if files.runs and not files.exists:
+        check_folder(files.results, "-o")
+    if settings.ledger:
+        check_folder(settings.ledger, "--ledger")
     journal = Journal()
     known = goes_on and files.exists
     if known:

@@ -24,7 +24,7 @@ def raise_limit() -> None:
 
 def most_found(*, embedded: bool) -> int:
     """The most requests in flight that `--concurrency auto` may come to."""
-    return max(1, min(MOST_FOUND, _most_requests(embedded=embedded)))
+    return min(MOST_FOUND, _most_requests(embedded=embedded))
 
 
 def check_concurrency(concurrency: int, *, embedded: bool) -> None:
@@ -50,4 +50,4 @@ def _most_requests(*, embedded: bool) -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         soft = sys.maxsize
-    return (soft - _OTHERS) // (2 if embedded else 1)
+    return max(1, (soft - _OTHERS) // (2 if embedded else 1))

@@ -107,6 +107,15 @@ def test_a_file_that_is_no_sound_ledger_is_named_as_it_was(data):
         dry_run(["in.csv"], Settings(ledger="l.ledger"), ACCOUNT)
 
 
+@pytest.mark.parametrize(
+    ("named", "option"), [({"results": "no/1.jsonl"}, "-o"), ({"ledger": "no/1"}, "--ledger")]
+)
+def test_a_file_in_a_folder_that_is_not_there_is_refused_as_by_an_upload(named, option):
+    with pytest.raises(UsageError, match=r"^no/1.* cannot be written: No such file") as told:
+        dry_run(["in.csv"], Settings(**named), ACCOUNT)
+    assert option in (told.value.hint or "")
+
+
 def test_it_needs_no_credentials_and_says_so_except_for_a_ledger():
     found = rehearse("in.csv", simulate=None, dry_run=True)
     assert (found.read, found.to_send, found.invalid) == (5, 4, 1)

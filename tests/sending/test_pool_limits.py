@@ -152,6 +152,14 @@ async def test_concurrency_beyond_the_systems_open_files_is_refused_before_anyth
     assert (fine.code, simulator.stats.requests) == (0, 3)
 
 
+async def test_where_the_system_grants_hardly_any_open_files_one_connection_is_allowed(tmp_path):
+    shell = Shell(tmp_path, "http://127.0.0.1:9/conversions")
+    shell.write("a.csv", ids(3))
+    hardly_any = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))  # noqa: E731 - as above
+    ended = await shell.uploaded("a.csv", "--concurrency", "2", before=hardly_any)
+    assert (ended.code, "; it allows 1\n" in ended.err) == (2, True)
+
+
 async def test_the_soft_limit_of_open_files_is_raised_as_far_as_the_system_grants(tmp_path):
     async with Simulator(Behaviour()) as simulator:
         shell = Shell(tmp_path, simulator.base_url)
