@@ -161,7 +161,8 @@ async def test_what_is_no_row_is_told_and_where(api, wrong):
 
 async def test_nothing_is_sent_when_the_first_row_is_none(api):
     with pytest.raises(
-        InputError, match="gave something of type int, which is not a row, after row 0"
+        InputError,
+        match=r"gave something of type int, which is not a row \(a mapping .* after row 0",
     ):
         await upload(iter([3]), settings=settings(api), environment=ACCOUNT)
     assert api.stats.requests == 0

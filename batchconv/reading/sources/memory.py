@@ -147,7 +147,10 @@ def _line(row: object) -> str:
             "channel": row.channel,
         }
     if not isinstance(row, Mapping):
-        raise _NoRowError(f"gave something of type {type(row).__name__}, which is not a row,")
+        raise _NoRowError(
+            f"gave something of type {type(row).__name__}, which is not a row (a mapping or a "
+            'Conversion; of a DataFrame, to_dict("records")),'
+        )
     # NaN is what pandas has for nothing.
     cells = {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124 - only NaN differs from itself
     return json.dumps(cells, default=_plain) + "\n"
