@@ -494,7 +494,7 @@ def everything() -> pa.Table:
 async def test_failed_rows_are_json_lines_with_every_column_as_it_was(folder):
     write(everything())
     async with Simulator(Behaviour(status_for_all=420)) as simulator:
-        ended = await Shell(folder, simulator.base_url).uploaded("in.parquet")
+        ended = await Shell(folder, simulator.base_url).uploaded("in.parquet", "--concurrency", "1")
     assert (ended.code, ended.books.rejected) == (1, 2)
     assert "failed rows: in.failed.jsonl" in ended.err
     lines = (folder / "in.failed.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
