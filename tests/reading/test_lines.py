@@ -59,11 +59,13 @@ def test_lines_are_what_the_standard_library_makes_of_the_whole_text(text, newli
 @example("aaaaaaa\rb\rc", "", 1, 3)
 @example("aaaaaaa\r\nb", "", 1, 3)
 @example("aaaaaaa\rb", "\n", 1, 3)
+@example("a\0a\0\ra", "", 1, 1)
 def test_lines_that_are_too_long_are_the_same_however_the_chunks_fall(text, newline, size, limit):
     """Their text goes into the key by which a resume knows them again."""
     data = text.encode()
-    whole = read([data], max_bytes=limit, newline=newline)
-    assert read(in_pieces(data, size), max_bytes=limit, newline=newline) == whole
+    how = {"max_bytes": limit, "encoding": "utf-8", "newline": newline}
+    whole = read([data], **how)
+    assert read(in_pieces(data, size), **how) == whole
     assert len(whole) == len(list(io.StringIO(text, newline=newline)))
 
 
