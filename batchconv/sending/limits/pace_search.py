@@ -70,7 +70,7 @@ class PaceSearch:
         self._trip = 0.0  # seconds from a request to its reply
         self._silence, self._cost = 0.0, 1.0  # of the last refusal: seconds, and requests
         # What is counted.
-        self._slowest = 0.0  # the lowest pace meanwhile
+        self._resumed = 0.0  # the pace after the last refusal
         self._lost = 0.0  # seconds in which nothing could get through
 
     @property
@@ -125,7 +125,7 @@ class PaceSearch:
         """Begin at a pace, of which *low* is known to be allowed."""
         self._low, self._high, self._growth = low, inf, growth
         self._settled, self._proven, self._steady, self._last = False, 0.0, True, None
-        self._slowest, self._lost = pace, 0.0
+        self._resumed, self._lost = pace, 0.0
         self._set(pace, now)
 
     def begin_again(self, now: float) -> None:
@@ -164,7 +164,7 @@ class PaceSearch:
         else:
             self._halve(now)
         anew = self._settled or refusal.accepted >= ENOUGH
-        self._slowest = self.pace
+        self._resumed = self.pace
         self._lost = 0.0 if anew else self._lost
         return anew
 
@@ -201,14 +201,14 @@ class PaceSearch:
     def _most(self, refusal: Refusal) -> float:
         """Requests a second that are allowed at most."""
         most = refusal.most(self._lost)
-        sure = self._saves and refusal.accepted >= _SURE and most <= self._slowest
+        sure = self._saves and refusal.accepted >= _SURE and most <= self._resumed
         return most if sure else inf
 
     def _is_exact(self, refusal: Refusal, count: float) -> bool:
         """Whether what was counted is what is allowed: nothing of it was left unused."""
         if self.window.known:
             return count * self.window.seconds >= _SURE
-        if not self._saves or refusal.accepted < _SURE or count > _SAME * self._slowest:
+        if not self._saves or refusal.accepted < _SURE or count > _SAME * self._resumed:
             return False
         first_of_few = count < ENOUGH and not self._proven
         return first_of_few or self._lost <= _BRIEF * refusal.lasted
