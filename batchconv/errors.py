@@ -21,6 +21,7 @@ import os
 import re
 import shlex
 import signal
+import sys
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -231,6 +232,18 @@ def shell_line(text: str) -> str:
     The whole line goes through it, because `$(...)` cuts line breaks off the end of a word.
     """
     return text if text.isprintable() else f"""eval "$(printf '{"".join(map(_octal, text))}')\""""
+
+
+def install_command(extra: str) -> str:
+    """The command that adds an extra to this installation, in whatever way that was made.
+
+    uv, and pipx where it works with uv, leave pip out of the environments they make.
+    """
+    from importlib.util import find_spec  # noqa: PLC0415 - start-up
+
+    python = shlex.quote(sys.executable)
+    pip = f"{python} -m pip install" if find_spec("pip") else f"uv pip install --python {python}"
+    return shell_line(f"{pip} 'batchconv[{extra}]'")
 
 
 def _octal(character: str) -> str:

@@ -80,8 +80,8 @@ def error_lines(text: str, hint: str | None, code: ExitCode) -> Iterator[str]:
     """What happened, what to do next, and the manual's page, as it fits standard error."""
     columns = columns_of(2)
     yield from fitted(f"batchconv: {without_queries(text)}", columns)
-    if hint:
-        yield from fitted(f"  {without_queries(hint)}", columns)
+    if hint:  # whole: many hold a command, and one that is broken in two cannot be pasted
+        yield f"  {without_queries(hint)}"
     if code.see:
         yield f"  see: {code.see}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from batchconv import __version__
-from batchconv.errors import UsageError, count_of
+from batchconv.errors import UsageError, count_of, install_command
 from batchconv.journal.append_only_file import STDOUT, refuse_inputs
 from batchconv.journal.atomic_write import atomic_write
 from batchconv.report.facts import (
@@ -38,9 +38,7 @@ def check_page(path: str, inputs: Sequence[str]) -> None:
             of the extra `report` are not there.
     """
     if missing := [name for name in _LIBRARIES if find_spec(name) is None]:
-        raise UsageError(
-            f"--html needs {' and '.join(missing)}", hint="pip install 'batchconv[report]'"
-        )
+        raise UsageError(f"--html needs {' and '.join(missing)}", hint=install_command("report"))
     if path == STDOUT:
         return
     refuse_inputs([path], inputs)

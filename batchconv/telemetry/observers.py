@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Protocol
 
-from batchconv.errors import BatchconvError, HeldError, UsageError
+from batchconv.errors import BatchconvError, HeldError, UsageError, install_command
 from batchconv.sending.stops import defect_stop
 from batchconv.settings.options import Settings
 from batchconv.telemetry.events import notice
@@ -96,7 +96,7 @@ def require_metrics() -> None:
     if find_spec("prometheus_client") is None:
         raise UsageError(
             "--metrics-file needs the library prometheus-client, which is not installed",
-            hint="pip install 'batchconv[metrics]'",
+            hint=install_command("metrics"),
         )
 
 

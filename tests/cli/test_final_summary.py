@@ -217,6 +217,19 @@ async def test_what_is_wrong_is_told_in_whole_words_too(tmp_path):
         ]
 
 
+async def test_a_command_in_a_hint_is_one_line_on_a_narrow_terminal(tmp_path):
+    shell = Shell(tmp_path, "")
+    shell.write("in.csv", ids(1))
+    assert (await shell.start("upload", "--simulate", "in.csv").end()).code == 0
+    results = "in.simulated.results.jsonl"
+    async with Terminal("upload", results, folder=tmp_path, env=shell.env,
+                        columns=30) as terminal:  # fmt: skip
+        assert await terminal.end() == 2
+        lines = terminal.written.decode().split("\r\n")
+    hint = f"  to send its failed rows again: batchconv resend {results}"
+    assert any(line.startswith(hint) for line in lines), lines
+
+
 @pytest.mark.parametrize(
     ("line", "columns", "broken"),
     [

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchconv.errors import InputError, UsageError
+from batchconv.errors import InputError, UsageError, install_command
 from batchconv.model import Conversion, Reason, Row
 from batchconv.reading.columns import ColumnError
 from batchconv.reading.formats import ReadOptions
@@ -351,7 +351,7 @@ def test_without_pyarrow_it_is_told_how_to_install_it():
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "pip install 'batchconv[parquet]'" in done.stderr
+    assert f"  {install_command('parquet')}\n" in done.stderr
     assert "Traceback" not in done.stderr
 
 

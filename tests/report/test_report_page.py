@@ -354,7 +354,7 @@ def test_without_the_extra_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_LIBRARIES", ("jinja2", "a_library_that_is_not_there"))
     with pytest.raises(UsageError, match="--html needs a_library_that_is_not_there") as told:
         check_page(str(tmp_path / "page.html"), [])
-    assert told.value.hint == "pip install 'batchconv[report]'"
+    assert str(told.value.hint).endswith("pip install 'batchconv[report]'")
 
 
 def test_the_same_results_give_the_same_pictures(tmp_path):

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from batchconv.errors import install_command
 from batchconv.model import Reason, Result
 from batchconv.simulator import Behaviour, FaultRule, Simulator
 from batchconv.telemetry.metrics import BUCKETS
@@ -280,7 +281,7 @@ def test_without_the_extra_it_says_how_to_install_it(tmp_path):
     (tmp_path / "in.csv").write_text("message_id,delivered\nid,true\n")
     done = without_the_library(tmp_path, "--metrics-file", "job.prom")
     assert done.returncode == 2
-    assert "pip install 'batchconv[metrics]'" in done.stderr
+    assert f"  {install_command('metrics')}\n" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv"]
     assert without_the_library(tmp_path).returncode == 0
 

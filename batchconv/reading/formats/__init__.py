@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchconv.errors import UsageError
+from batchconv.errors import UsageError, install_command
 from batchconv.reading.formats.base import (
     FORMATS,
     Aside,
@@ -62,6 +62,6 @@ def _open_parquet(stream: ByteStream, options: ReadOptions) -> RowStream:
             raise
         raise UsageError(
             f"{stream.name} is Parquet, which needs pyarrow, and pyarrow is not installed",
-            hint="pip install 'batchconv[parquet]'",
+            hint=install_command("parquet"),
         ) from None
     return ParquetRows(stream, options)

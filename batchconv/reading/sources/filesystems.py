@@ -6,7 +6,7 @@ import io
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from batchconv.errors import UsageError
+from batchconv.errors import UsageError, install_command
 from batchconv.reading.sources.names import is_folder_url, is_loopback
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _filesystem(address: str) -> tuple[Any, str]:
     except ImportError:
         raise UsageError(
             f"{protocol}://... is read by fsspec, which is not installed",
-            hint="pip install 'batchconv[remote]'",
+            hint=install_command("remote"),
         ) from None
     options: dict[str, Any] = {}
     if "::" in address:

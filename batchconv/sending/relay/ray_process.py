@@ -24,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from batchconv.errors import UsageError
+from batchconv.errors import UsageError, install_command
 from batchconv.sending.relay.frames import FrameProtocol
 from batchconv.sending.relay.launcher import WorkerError
 from batchconv.sending.signals import without_signals
@@ -49,7 +49,7 @@ _OWN = {
 def require_ray() -> None:
     """Refuse, with a UsageError, to go on without the extra."""
     if find_spec("ray") is None:
-        raise UsageError("--engine ray needs Ray", hint="pip install 'batchconv[ray]'")
+        raise UsageError("--engine ray needs Ray", hint=install_command("ray"))
 
 
 class Orders(NamedTuple):
