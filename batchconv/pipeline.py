@@ -77,6 +77,7 @@ class Run:
         self._expect = expect
         self._result_unknown = result_unknown
         self.summary = Summary(run_id, clock.wall(), settings.shown(), results=outputs.path)
+        self.summary.has_job = outputs.files.runs is not None
         self._prefetcher: Prefetcher[Item]
         self._memory: RowMemory
         self._writer: OutcomeWriter

@@ -100,20 +100,20 @@ def _without_requests(summary: Summary) -> Iterator[str]:
 
 
 def _keeps_no_failed_rows(summary: Summary) -> bool:
-    return summary.results == "-" or bool(summary.options.get("no_failed"))
+    return not summary.has_job or bool(summary.options.get("no_failed"))
 
 
 def resumable(summary: Summary) -> bool:
     """Whether rows are left that a resume would send."""
     left = summary.stops or summary.damages or summary.books.unsent
-    return bool(left) and summary.results != "-"
+    return bool(left) and summary.has_job
 
 
 def next_steps(summary: Summary, given: Given) -> Iterator[Step]:
     """The commands that go on from here: none when all is done."""
     if resumable(summary):
         yield Step("resume with", given.resume(), piped=given.from_stdin)
-    elif summary.results != "-":
+    elif summary.has_job:
         with_options = list(_with_options(summary, given))
         left = summary.outstanding[Result.REJECTED] + summary.outstanding[Result.INVALID]
         if with_options:

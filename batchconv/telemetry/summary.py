@@ -46,6 +46,7 @@ class Summary:
         unchanged: rows that were fed back and had not been corrected.
         all_read: the run came to the end of its input.
         proposals: options for the rows that are invalid.
+        has_job: a later run can go on from the results; not from standard output, or a pipe.
         torn: bytes of a torn last line that a resume cut off the results file.
         notes: sentences about the files, for people.
         stops: why it ended before its time, in order; empty when it did not.
@@ -70,6 +71,7 @@ class Summary:
     stops: list[Stop] = field(default_factory=list)
     damages: list[str] = field(default_factory=list)
     results: str = ""
+    has_job: bool = True
     torn: int = 0
     notes: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -238,9 +240,10 @@ class Summary:
                 f"anew; the last one: {self.workers.why}"
             )
         if traffic.result_unknown:
+            again = "a resume" if self.has_job else "a new run"
             said.append(
                 f"{count_of(traffic.result_unknown, 'unsent row')} may have reached the API all "
-                "the same: the result is unknown or could not be written; a resume sends them again"
+                f"the same: the result is unknown or could not be written; {again} sends them again"
             )
         said += self._reasons("not accepted", self.reasons - self.skipped)
         said += self._reasons("skipped", self.skipped)

@@ -1,8 +1,10 @@
 """What a run tells of rows that are outstanding, and commands that put them right."""
 
 import json
+import os
 import re
 import shlex
+from typing import Any
 
 import pytest
 
@@ -17,8 +19,8 @@ def shell(tmp_path):
     return Shell(tmp_path, "")
 
 
-async def simulated(shell: Shell, *arguments: str) -> Ended:
-    return await shell.start("upload", "--simulate", *arguments).end()
+async def simulated(shell: Shell, *arguments: str, **how: Any) -> Ended:
+    return await shell.start("upload", "--simulate", *arguments, **how).end()
 
 
 def printed(ended: Ended, words: str) -> str:
@@ -113,3 +115,27 @@ async def test_a_job_without_outcomes_is_a_job(shell, tmp_path):
 async def test_where_no_failed_rows_are_kept_the_option_is_named(options, shell):
     ended = await simulated(shell, *options, "in.csv")
     assert "in no file: --failed PATH writes one" in ended.err
+
+
+async def test_no_run_can_go_on_from_a_pipe_so_no_command_says_so(shell, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        ended = await simulated(shell, "-o", "pipe", "in.csv")
+        stopped = await simulated(shell, "-o", "pipe", "--max-errors", "0", "in.csv")
+    finally:
+        os.close(reader)
+    assert (ended.code, stopped.code) == (1, 3)
+    assert "in no file: --failed PATH writes one" in ended.err
+    assert "batchconv upload" not in ended.err + stopped.err
+    assert "batchconv failed" not in ended.err
+
+
+async def test_rows_that_may_have_arrived_are_sent_again_by_whichever_run_is_next(shell):
+    """Without a job no run resumes: the next one begins anew."""
+    with open("/dev/full", "wb") as full:
+        ended = await simulated(shell, "-o", "-", "in.csv", stdout=full.fileno())
+    assert ended.code == 5
+    assert "may have reached the API all the same" in ended.err
+    assert ended.err.count("a new run sends them again") == 1
+    assert "resume" not in ended.err
