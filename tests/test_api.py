@@ -87,14 +87,8 @@ pytestmark = [
 ]
 
 
-_OTHERS: set[threading.Thread] = set()
-"""Readers that tests of other modules have left: no test here waits for them or is blamed."""
-
-
 @pytest.fixture
 def let_go():
-    _OTHERS.clear()
-    _OTHERS.update(readers())
     yield
     for thread in readers():
         thread.join(5)
@@ -320,8 +314,7 @@ async def test_nothing_of_the_programs_own_is_touched(rows, settings, monkeypatc
 
 
 def readers() -> list[threading.Thread]:
-    named = (thread for thread in threading.enumerate() if thread.name == "batchconv-reader")
-    return [thread for thread in named if thread not in _OTHERS]
+    return [thread for thread in threading.enumerate() if thread.name == "batchconv-reader"]
 
 
 async def test_a_cancelled_upload_leaves_no_tasks_and_whole_lines(rows, settings, results):
@@ -539,8 +532,7 @@ async def test_a_cancelled_upload_leaves_no_file_open_and_no_thread_of_its_own(
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    all_of_them = (one for one in threading.enumerate() if one.name.startswith("batchconv"))
-    own = [thread for thread in all_of_them if thread not in _OTHERS]
+    own = [one for one in threading.enumerate() if one.name.startswith("batchconv")]
     for thread in own:
         thread.join(5)
     assert not [thread for thread in own if thread.is_alive()]

@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 BATCHES_AHEAD = 4
 _TURN = 64  # items taken between two chances for other tasks
+_LOOK = 1.0  # seconds between two looks whether the loop is still there
 
 
 class _End(NamedTuple):
@@ -128,8 +129,9 @@ class Prefetcher(Generic[T]):
         except Exception as raised:  # noqa: BLE001 - it is raised again where it can be handled
             error = raised
         del batches
-        self.ended = True
-        self._hand_over(_End(error))
+        if not self.ended:
+            self.ended = True
+            self._hand_over(_End(error))
 
     async def _put(self, batch: Sequence[T] | _End) -> None:
         if not isinstance(batch, _End):
@@ -147,9 +149,15 @@ class Prefetcher(Generic[T]):
             putting.close()
             return False
         self.reading = False
-        try:
-            done.result()
-        except CancelledError:
-            return False
-        self.reading = True
-        return True
+        # A loop that is closed before it has begun with this never says anything about it.
+        while not self._loop.is_closed():
+            try:
+                done.result(_LOOK)
+            except TimeoutError:
+                continue
+            except CancelledError:
+                return False
+            self.reading = True
+            return True
+        putting.close()
+        return False

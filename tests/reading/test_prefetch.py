@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -169,6 +170,32 @@ def test_a_thread_whose_loop_is_gone_lets_go_of_the_inputs_and_ends():
     asyncio.run(main())
     (thread,) = set(threading.enumerate()) - before
     source.release(100)
+    thread.join(LONG)
+    assert not thread.is_alive()
+    assert source.closed
+
+
+def test_a_thread_whose_loop_ends_before_it_takes_the_next_batch_ends_too():
+    source, before = Source(100), set(threading.enumerate())
+    loop = asyncio.new_event_loop()
+
+    async def main() -> None:
+        Prefetcher(source)
+
+    loop.run_until_complete(main())
+    (thread,) = set(threading.enumerate()) - before
+    handed_over = threading.Event()
+    hand_over = loop.call_soon_threadsafe
+
+    def noting(*args: Any, **kwargs: Any) -> asyncio.Handle:
+        handle = hand_over(*args, **kwargs)
+        handed_over.set()
+        return handle
+
+    loop.call_soon_threadsafe = noting  # type: ignore[method-assign]
+    source.release()
+    assert handed_over.wait(LONG)
+    loop.close()
     thread.join(LONG)
     assert not thread.is_alive()
     assert source.closed
