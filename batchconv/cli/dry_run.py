@@ -1,4 +1,4 @@
-"""`batchconv upload --dry-run`, and what `--strict` has to tell: what would happen to the rows."""
+"""`batchconv upload --dry-run`: what would happen to the rows."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ def json_line(
     return json.dumps({**told, **fields}, separators=(",", ":"))
 
 
-def error_line(message: str, hint: str | None, exit_code: int) -> str:
-    """The event of an error that ends the program."""
+def error_line(message: str, hint: str | None, exit_code: int, **fields: Any) -> str:
+    """The event of an error that ends the program; with *fields* that only some errors have."""
     hint = hint and without_queries(hint)
     return json_line(
         "error",
@@ -58,6 +58,7 @@ def error_line(message: str, hint: str | None, exit_code: int) -> str:
         hint=hint,
         exit_code=exit_code,
         see=ExitCode(exit_code).see,
+        **fields,
     )
 
 

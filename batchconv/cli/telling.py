@@ -7,9 +7,10 @@ import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batchconv.cli.final_summary import Line, fields, final_summary
+from batchconv.cli.invalid_lines import invalid_lines
 from batchconv.cli.logs import (
     JsonFormatter,
     LogFile,
@@ -118,10 +119,18 @@ class RunOutput:
 
     def error(self, error: BatchconvError) -> None:
         """What is wrong before the run has begun."""
+        from batchconv.operations.findings import InvalidRowsError  # noqa: PLC0415 - start-up
+
+        found = error.found if isinstance(error, InvalidRowsError) else None
+        told = str(error), error.hint, error.exit_code
         if self._json is not None:
-            lines = [error_line(str(error), error.hint, error.exit_code)]
+            more: dict[str, Any] = {}
+            if found is not None:
+                more["reasons"] = found.reasons_as_dict()
+            lines = [error_line(*told, **more)]
         else:
-            lines = list(error_lines(str(error), error.hint, error.exit_code))
+            lines = [] if found is None else list(invalid_lines(found))
+            lines += error_lines(*told)
         for line in lines:
             self._stderr.line(line)
             if self._log is not None:

@@ -11,8 +11,7 @@ import click
 from batchconv.cli.layers import FLAG, told_of
 from batchconv.cli.options import FileName, settings_options
 from batchconv.cli.running import SendingCommand, run_and_exit, sending_settings
-from batchconv.cli.say import exit_with, say_aside
-from batchconv.errors import BatchconvError
+from batchconv.cli.say import exit_with
 from batchconv.reading.sources.names import is_url
 from batchconv.sending.certificates import import_aiohttp_without_certificates
 from batchconv.settings.options import Settings
@@ -57,21 +56,6 @@ def upload(inputs: Sequence[str], **values: Any) -> None:
     from batchconv.operations.upload import prepare_upload  # noqa: PLC0415 - start-up
 
     def prepare(watch: Watch | None) -> Run:
-        try:
-            return prepare_upload(inputs, settings, os.environ, watch, given=given)
-        except BatchconvError as error:
-            if settings.strict and settings.log_format == "text":
-                _tell_invalid_rows(error)
-            raise
+        return prepare_upload(inputs, settings, os.environ, watch, given=given)
 
     run_and_exit(prepare, settings)
-
-
-def _tell_invalid_rows(error: BatchconvError) -> None:
-    """Say which rows `--strict` found to be invalid, if that is the error."""
-    from batchconv.cli.invalid_lines import invalid_lines  # noqa: PLC0415 - start-up
-    from batchconv.operations.dry_run import InvalidRowsError  # noqa: PLC0415 - start-up
-
-    if isinstance(error, InvalidRowsError):
-        for line in invalid_lines(error.found):
-            say_aside(line)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from batchconv.errors import BatchconvError, ExitCode, OutputError, UsageError, count_of
+from batchconv.errors import OutputError, UsageError
 from batchconv.journal.append_only_file import check_folder
 from batchconv.journal.books import OUTSTANDING
 from batchconv.journal.deduplication import Deduplicator, Origin, RunMemory
@@ -21,7 +21,7 @@ from batchconv.journal.reader import ResultsReader
 from batchconv.journal.runs_file import RunsFile
 from batchconv.journal.settled_index import Item, Journal, Settled
 from batchconv.model import Conversion, Outcome, Reason, Result
-from batchconv.operations.findings import Example, RowsLookedAt
+from batchconv.operations.findings import Example, InvalidRowsError, RowsLookedAt
 from batchconv.operations.job import check_flags, check_target
 from batchconv.operations.target import Target
 from batchconv.operations.upload_rows import find_source, understand
@@ -68,14 +68,7 @@ class DryRun(RowsLookedAt):
             "invalid": self.invalid,
             "skipped": self.skipped.total(),
             "skipped_reasons": dict(self.skipped.most_common()),
-            "reasons": {
-                reason: {
-                    "rows": count,
-                    "examples": [example._asdict() for example in self.examples[reason]],
-                    "proposal": self.proposals.get(reason),
-                }
-                for reason, count in self.reasons.most_common()
-            },
+            "reasons": self.reasons_as_dict(),
             "no_rows": {"blank": self.aside.blank, "headers": self.aside.headers},
             "results": self.results,
             "outstanding": self.outstanding,
@@ -84,24 +77,6 @@ class DryRun(RowsLookedAt):
             "damages": [damage.told for damage in self.damages],
             "exit_code": self.exit_code,
         }
-
-
-class InvalidRowsError(BatchconvError):
-    """Rows are invalid, and `--strict` has it that nothing is sent then.
-
-    Attributes:
-        found: which, and why.
-    """
-
-    exit_code = ExitCode.BAD_ROWS
-
-    def __init__(self, found: DryRun) -> None:
-        super().__init__(
-            f"{count_of(found.invalid, 'row is', 'rows are')} invalid of {found.read} that were "
-            "read: with --strict nothing is sent then",
-            hint="correct the rows in the input; or leave --strict out to send all others",
-        )
-        self.found = found
 
 
 def dry_run(

@@ -1,4 +1,4 @@
-"""What `validate` brings to light."""
+"""What reading every row brings to light before anything is sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from batchconv.errors import BatchconvError
+from batchconv.errors import BatchconvError, ExitCode, count_of
 from batchconv.reading.columns import Recognised
 from batchconv.reading.formats import Aside
 
@@ -76,6 +76,35 @@ class RowsLookedAt:
         """5 when an input is damaged, 1 when rows are invalid, else 0."""
         return 5 if self.damages else 1 if self.reasons else 0
 
+    def reasons_as_dict(self) -> dict[str, Any]:
+        """Why rows are invalid, as JSON can hold it."""
+        return {
+            reason: {
+                "rows": count,
+                "examples": [example._asdict() for example in self.examples[reason]],
+                "proposal": self.proposals.get(reason),
+            }
+            for reason, count in self.reasons.most_common()
+        }
+
+
+class InvalidRowsError(BatchconvError):
+    """Rows are invalid, and `--strict` has it that nothing is sent then.
+
+    Attributes:
+        found: which, and why.
+    """
+
+    exit_code = ExitCode.BAD_ROWS
+
+    def __init__(self, found: RowsLookedAt) -> None:
+        super().__init__(
+            f"{count_of(found.invalid, 'row is', 'rows are')} invalid of {found.read} that were "
+            "read: with --strict nothing is sent then",
+            hint="correct the rows in the input; or leave --strict out to send all others",
+        )
+        self.found = found
+
 
 @dataclass(slots=True)
 class Findings(RowsLookedAt):
@@ -140,14 +169,7 @@ class Findings(RowsLookedAt):
             "trimmed_ids": self.trimmed_ids,
             "too_old": self.too_old,
             "max_age": max_age,
-            "reasons": {
-                reason: {
-                    "rows": count,
-                    "examples": [example._asdict() for example in self.examples[reason]],
-                    "proposal": self.proposals.get(reason),
-                }
-                for reason, count in self.reasons.most_common()
-            },
+            "reasons": self.reasons_as_dict(),
             "columns": [
                 {"sources": sources, "fields": columns.fields, "ignored": columns.ignored}
                 for sources, columns in self.alike()

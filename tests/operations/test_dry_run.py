@@ -8,7 +8,8 @@ import pytest
 
 from batchconv.errors import OutputError, UsageError
 from batchconv.journal.ledger import Ledger
-from batchconv.operations.dry_run import InvalidRowsError, dry_run
+from batchconv.operations.dry_run import dry_run
+from batchconv.operations.findings import InvalidRowsError
 from batchconv.operations.upload import prepare_upload
 from batchconv.settings.options import Settings
 from tests.shells import ACCOUNT, Wire, upload_here

@@ -220,6 +220,26 @@ async def test_the_last_word_about_the_format_counts(arguments, environment, tmp
     assert ended.err.startswith("batchconv: no.csv does not exist\n  ")
 
 
+async def test_strict_names_the_invalid_rows_for_programs_and_for_people(tmp_path):
+    (tmp_path / "in.csv").write_text("message_id,delivered\nA1,maybe\nA2,true\nA3,maybe\n")
+    shell = Shell(tmp_path, "")
+    run = ("upload", "--simulate", "--strict", "--log-file", "log", "in.csv")
+    told = events(await shell.start(*run, "--log-format", "json").end())
+    assert [event["event"] for event in told] == ["error"]
+    reason = told[0]["reasons"]["bad-delivered"]
+    assert [(one["source"], one["row"], one["line"]) for one in reason["examples"]] == [
+        ("in.csv", 1, 2),
+        ("in.csv", 3, 4),
+    ]
+    dry = await shell.start("upload", "--dry-run", "--log-format", "json", "in.csv").end()
+    assert told[0]["reasons"] == json.loads(dry.out)["reasons"]
+    (tmp_path / "log").unlink()
+    text = await shell.start(*run).end()
+    for kept in (text.err, (tmp_path / "log").read_text()):
+        assert "2 invalid: bad-delivered" in kept
+        assert "in.csv row 3, line 4: " in kept
+
+
 async def test_quiet_is_quiet_until_the_exit_code_is_not_0(tmp_path):
     assert (await run(tmp_path, "-q")).err == ""
     behaviour = Behaviour(faults=(FaultRule("420", every=3),))
