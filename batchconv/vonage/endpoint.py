@@ -16,6 +16,9 @@ from batchconv.vonage.authentication import Auth, Secret
 from batchconv.vonage.loopback import is_loopback
 
 _PLAIN = re.compile(r"[0-9A-Za-z_.~-]*").fullmatch  # what RFC 3986 calls unreserved
+# What yarl makes of a name, or an address. A zone (RFC 6874) must not leave this machine in a Host
+# field, and no certificate is for one.
+_HOST = re.compile(r"[0-9A-Za-z_.-]*|[0-9A-Fa-f:.]+").fullmatch
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}").fullmatch
 
 
@@ -31,7 +34,9 @@ def check_base_url(text: str) -> str:
     try:
         url = URL(text.strip())
         host = url.raw_host or ""
-        if ":" in host or host.replace(".", "").isdigit():
+        if not _HOST(host):
+            host = ""
+        elif ":" in host or host.replace(".", "").isdigit():
             ip_address(host)
         else:
             host.encode("idna")  # refuses what no name can be, such as an empty label
@@ -42,7 +47,10 @@ def check_base_url(text: str) -> str:
             "--base-url holds a user or a password", hint="credentials belong in the environment"
         )
     if url.scheme not in ("http", "https") or not host:
-        raise UsageError("--base-url is not an http or https URL with a host")
+        raise UsageError(
+            "--base-url is not an http or https URL with a host",
+            hint="write it like https://api.nexmo.com/conversions; an IPv6 address without a zone",
+        )
     if "?" in text or "#" in text:
         raise UsageError(
             "--base-url holds a query or a fragment", hint="leave out all after ? or #"

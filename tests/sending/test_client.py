@@ -198,6 +198,8 @@ def test_the_repr_shows_address_and_no_secret():
         ("http://127.0.0.1:1/conversions", "http://127.0.0.1:1/conversions"),
         ("http://127.8.9.1/", "http://127.8.9.1"),
         ("http://[::1]:1/x", "http://[::1]:1/x"),
+        ("https://my_service.test./x", "https://my_service.test./x"),
+        ("https://[::ffff:10.0.0.1]/x", "https://[::ffff:a00:1]/x"),
     ],
 )
 def test_a_base_url_is_brought_into_its_canonical_form(given_url, meant):
@@ -241,6 +243,14 @@ def test_a_base_url_is_brought_into_its_canonical_form(given_url, meant):
         ("https://127.1/", "not an http or https URL"),
         ("https://127.0.0.01/", "not an http or https URL"),
         ("https://2130706433/", "not an http or https URL"),
+        ("https://my host/", "not an http or https URL"),
+        ("https://my%20host/", "not an http or https URL"),
+        ("https://my\u00a0host/", "not an http or https URL"),
+        ('https://my"host/', "not an http or https URL"),
+        ("https://api,test/", "not an http or https URL"),
+        ("https://[fe80::1%25eth0]/", "not an http or https URL"),
+        ("https://[fe80::1%eth0]/", "not an http or https URL"),
+        ("http://[::1%25lo]/", "not an http or https URL"),
     ],
 )
 def test_a_base_url_that_would_show_or_lose_credentials_is_refused(url, why):
