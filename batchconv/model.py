@@ -226,6 +226,8 @@ class Reply(NamedTuple):
         certificate: what is wrong with a certificate that was refused, else None.
         proxy: it is the proxy that answered, or that could not be reached.
         written: the request, or a part of it, was written to a connection to the API.
+        too_early: there was a connection, but the server had closed it, or had sent something,
+            before the request could be written.
     """
 
     status: int | None
@@ -235,6 +237,7 @@ class Reply(NamedTuple):
     certificate: str | None = None
     proxy: bool = False
     written: bool = True
+    too_early: bool = False
 
 
 class Outcome(NamedTuple):

@@ -75,6 +75,10 @@ class Exchange:
         self.head = None
 
 
+class UnusableConnection(aiohttp.ClientConnectionError):
+    """The server has closed a connection, or sent something, before there was a request on it."""
+
+
 current_exchange: ContextVar[Exchange] = ContextVar("current_exchange")
 """The exchange that a task is at: aiohttp passes no value of this program to a request."""
 
@@ -94,12 +98,13 @@ class Request(aiohttp.ClientRequest):
         """Write the request.
 
         Raises:
-            ClientConnectionError: its connection cannot be used.
+            UnusableConnection: nothing was written.
+            ClientConnectionError: the connection was lost.
             NotWritten: its turn raised it.
         """
         protocol = conn.protocol
         if protocol is None or protocol.should_close:
-            raise aiohttp.ClientConnectionError
+            raise UnusableConnection
         exchange = current_exchange.get()
         await exchange.wait_for_turn(lambda: not protocol.should_close)
         transport = protocol.transport

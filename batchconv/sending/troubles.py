@@ -10,6 +10,7 @@ import errno
 import aiohttp
 
 from batchconv.model import Reason, Reply
+from batchconv.sending.exchange import UnusableConnection
 from batchconv.sending.proxy import Proxy
 
 _NO_ROUTE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
@@ -34,7 +35,8 @@ def trouble(error: Exception, elapsed: float, proxy: Proxy | None, *, written: b
         flaw = _flaw(error.certificate_error)
     at_proxy = proxy is not None and not written and _place(error) in (None, proxy.place)
     reason = _reason(error)
-    return Reply(None, elapsed, None, reason, flaw, proxy=at_proxy, written=written)
+    too_early = isinstance(error, UnusableConnection)
+    return Reply(None, elapsed, None, reason, flaw, at_proxy, written, too_early)
 
 
 def timed_out(elapsed: float, proxy: Proxy | None, *, written: bool) -> Reply:

@@ -126,6 +126,8 @@ def describe(reply: Reply) -> str:
     who = "proxy" if reply.proxy else "server"
     if reply.status is not None:
         return f"the {who} answered {reply.status}"
+    if reply.too_early:
+        return f"the {who} sent something, or closed the connection, before it got a request"
     trouble = reply.trouble or Reason.CONNECTION_LOST
     texts = _TROUBLES if reply.written else {**_TROUBLES, **_BEFORE_IT_WAS_WRITTEN}
     return texts[trouble].format(who=who)

@@ -31,6 +31,7 @@ from batchconv.sending.proxy import Proxy
 from batchconv.simulator import API_KEY, API_SECRET, Behaviour, FaultRule, Simulator
 from batchconv.vonage.authentication import BasicAuth, QueryAuth, Secret, SignatureAuth
 from batchconv.vonage.endpoint import QueryMaker, check_base_url
+from batchconv.vonage.verdicts import describe, outcome_unknown
 
 BASE = "https://api.test/conversions"
 AUTH = QueryAuth(API_KEY, Secret(API_SECRET))
@@ -582,8 +583,12 @@ async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one():
     async with served(ahead) as base_url, HttpClient(AUTH, base_url=base_url) as client:
         assert (await client.exchange(conversion("first"))).status == 200
         await asyncio.sleep(0.2)  # the unasked answer waits on the idle connection
-        assert (await client.exchange(conversion("second"))).trouble is Reason.CONNECTION_LOST
+        spoilt = await client.exchange(conversion("second"))
         assert (await client.exchange(conversion("second"))).status == 420
+    assert (spoilt.trouble, outcome_unknown(spoilt)) == (Reason.CONNECTION_LOST, False)
+    assert describe(spoilt) == (
+        "the server sent something, or closed the connection, before it got a request"
+    )
     assert received == 2
 
 
