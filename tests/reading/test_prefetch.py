@@ -192,7 +192,7 @@ def test_a_thread_whose_loop_ends_before_it_takes_the_next_batch_ends_too():
         handed_over.set()
         return handle
 
-    loop.call_soon_threadsafe = noting  # type: ignore[method-assign]
+    loop.call_soon_threadsafe = noting  # type: ignore[method-assign]  # for this loop alone
     source.release()
     assert handed_over.wait(LONG)
     loop.close()
