@@ -65,22 +65,11 @@ class Outputs:
         self.set_aside: list[tuple[str, str]] = []
         self._settings = settings
         self._stamp = stamp
-        self._inputs = inputs
-        named = (
-            files.results,
-            files.runs,
-            settings.summary,
-            settings.ledger,
-            settings.metrics_file,
-            settings.log_file,
-        )
-        self._named = [name for name in named if name]
         self._failed: FailedRows | None = None
         self._results: Results
         self._place: tuple[int, int] | None = None
         self._runs = None if files.runs is None else RunsFile(files.runs)
-        refuse_inputs(self._named, inputs)
-        refuse_existing(files, settings, goes_on=goes_on)
+        refuse_outputs(files, inputs, settings, goes_on=goes_on)
         self._sink = Stdout() if files.results == STDOUT else self._open()
         self.goes_on = goes_on
         self.has_journal = goes_on and self._size > 0
@@ -115,15 +104,10 @@ class Outputs:
             looks: how the rows of each input look.
             name: tells the first name for an input and a suffix.
             run: the id of the run.
-
-        Raises:
-            UsageError: a file is an input or another output.
         """
         settings = self._settings
         if settings.no_failed or (self._runs is None and settings.failed is None):
             return
-        if settings.failed is not None and len(looks) == 1:
-            refuse_inputs([*self._named, settings.failed], self._inputs)
         self._failed = FailedRows(looks, name, run)
 
     def load(self, journal: Journal) -> None:
@@ -269,17 +253,30 @@ class Outputs:
             self._sink.close()
 
 
-def refuse_existing(files: JobFiles, settings: Settings, *, goes_on: bool) -> None:
-    """Refuse a job that is there already and was not asked for, or that cannot be gone on with.
+def refuse_outputs(
+    files: JobFiles, inputs: Sequence[str], settings: Settings, *, goes_on: bool
+) -> None:
+    """Refuse an output that is an input or another output, or a job that was not asked for.
 
     Args:
         files: of the job.
-        settings: say whether it may be renamed.
+        inputs: what is read.
+        settings: name the other outputs, and say whether a job may be renamed.
         goes_on: the run adds to a job that may be there already.
 
     Raises:
         UsageError: always.
     """
+    named = (
+        files.results,
+        files.runs,
+        settings.failed,
+        settings.summary,
+        settings.ledger,
+        settings.metrics_file,
+        settings.log_file,
+    )
+    refuse_inputs(filter(None, named), inputs)
     if files.runs is None:
         if goes_on:
             raise UsageError(

@@ -16,7 +16,7 @@ from batchconv.journal.append_only_file import check_folder
 from batchconv.journal.books import OUTSTANDING
 from batchconv.journal.deduplication import Deduplicator, Origin, RunMemory
 from batchconv.journal.ledger import Ledger
-from batchconv.journal.outputs import refuse_existing
+from batchconv.journal.outputs import refuse_outputs
 from batchconv.journal.reader import ResultsReader
 from batchconv.journal.runs_file import RunsFile
 from batchconv.journal.settled_index import Item, Journal, Settled
@@ -96,11 +96,13 @@ def dry_run(
     asked = understand(inputs, settings, given)
     files, goes_on = asked.files, asked.goes_on(settings)
     target = Target(settings, environment)
-    refuse_existing(files, settings, goes_on=goes_on)
+    refuse_outputs(files, asked.inputs.all, settings, goes_on=goes_on)
     if files.runs and not files.exists:
         check_folder(files.results, "-o")
-    if settings.ledger:
+    if settings.ledger:  # also for one that is there: SQLite makes a file beside it
         check_folder(settings.ledger, "--ledger")
+    if settings.log_file and not Path(settings.log_file).exists():
+        check_folder(settings.log_file, "--log-file")
     journal = Journal()
     known = goes_on and files.exists
     if known:

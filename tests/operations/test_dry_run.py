@@ -117,6 +117,32 @@ def test_a_file_in_a_folder_that_is_not_there_is_refused_as_by_an_upload(named, 
     assert option in (told.value.hint or "")
 
 
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ({"results": "in.csv"}, "in.csv is the input in.csv, which would be overwritten"),
+        ({"failed": "in.csv"}, "in.csv is the input in.csv, which would be overwritten"),
+        ({"summary": "./in.csv"}, "./in.csv is the input in.csv, which would be overwritten"),
+        ({"ledger": "in.csv"}, "in.csv is the input in.csv, which would be overwritten"),
+        ({"metrics_file": "in.csv"}, "in.csv is the input in.csv, which would be overwritten"),
+        ({"log_file": "in.csv"}, "in.csv is the input in.csv, which would be overwritten"),
+        ({"summary": "s", "failed": "s"}, "s and s are the same file"),
+        ({"summary": "in.runs.jsonl"}, "in.runs.jsonl and in.runs.jsonl are the same file"),
+        ({"log_file": "no/log"}, "no/log cannot be written: No such file or directory"),
+    ],
+)
+def test_outputs_that_an_upload_refuses_are_refused(named, why):
+    before = files()
+    with pytest.raises(UsageError) as told:
+        dry_run(["in.csv"], Settings(**named), ACCOUNT)
+    assert str(told.value) == why
+    if "no/" not in why:  # that one is opened before the upload begins
+        with pytest.raises(UsageError) as told:
+            prepare_upload(["in.csv"], Settings(**named), ACCOUNT)
+        assert str(told.value) == why
+    assert files() == before
+
+
 def test_it_needs_no_credentials_and_says_so_except_for_a_ledger():
     found = rehearse("in.csv", simulate=None, dry_run=True)
     assert (found.read, found.to_send, found.invalid) == (5, 4, 1)
