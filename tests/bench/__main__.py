@@ -24,6 +24,7 @@ from tests.bench.limiters import limiters
 from tests.bench.pacing import auto, outage, throttled
 from tests.bench.peers import peers
 from tests.bench.processes import ProcessError
+from tests.bench.published import published
 from tests.bench.reading import arrivals, first, reading
 from tests.bench.resuming import resume
 from tests.bench.scaling import scaling
@@ -50,6 +51,7 @@ BENCHES: dict[str, Bench] = {
     "rate": rate,
     "throttled": throttled,
     "limiters": limiters,
+    "published": published,
     "widths": widths,
     "auto": auto,
     "outage": outage,

@@ -9,6 +9,7 @@ from math import ceil
 from pathlib import Path
 from statistics import mean
 
+from batchconv.sending.limits.throttling import Throttling
 from tests.bench.figures import Figure, Scale
 from tests.bench.reachable import least_refused
 from tests.bench.virtual import Sender, Server
@@ -128,6 +129,7 @@ def meet(
     seed: int = 1,
     changed: float = 1.0,
     concurrency: int | None = 0,
+    finder: type[Throttling] = Throttling,
 ) -> Share:
     """Meet a limiter, and tell what comes of it once the pace had time to be found.
 
@@ -141,6 +143,7 @@ def meet(
         seed: of all that is left to chance: latencies, pauses, where a window begins.
         changed: times the allowance that is the allowance after a while.
         concurrency: in flight at once; None for `auto`, 0 for twice what is needed.
+        finder: what finds the pace.
     """
     lot = random.Random(seed)
     window, make = LIMITERS[limiter]
@@ -155,7 +158,7 @@ def meet(
         concurrency = max(20, int(2 * rate * latency * max(1, changed)))
     begin = max(_WARM_UP, 3 * window if window >= 10 else 0)
     end = begin + max(_LONG, 2 * window)
-    sender = Sender(server, concurrency, seed)
+    sender = Sender(server, concurrency, seed, finder)
     if changed == 1:
         sender.run(end)
     else:
@@ -202,33 +205,7 @@ def worst_first(figures: Iterable[Figure]) -> list[Figure]:
 def limiters(folder: Path, scale: Scale) -> list[Figure]:
     """429 by every usual limiter: the share of its allowance that is used, worst first."""
     del folder
-
-    def seeds(rate: float) -> range:
-        return range(1, 1 + _SEEDS[rate] * scale.samples)
-
-    found = worst_first(
-        _case(
-            f"{limiter}, {rate:g}/s, {asked}, {latency * 1000:g} ms",
-            [meet(limiter, rate, asked, latency, seed=seed) for seed in seeds(rate)],
-        )
-        for limiter in LIMITERS
-        for rate in RATES
-        for asked in _ASKS
-        for latency in LATENCIES
-    )
-    changes = worst_first(
-        _case(
-            f"{limiter}, {rate:g}/s, then x {changed:g}, {latency * 1000:g} ms",
-            [
-                meet(limiter, rate, "none", latency, seed=seed, changed=changed)
-                for seed in seeds(rate)
-            ],
-        )
-        for limiter in LIMITERS
-        for rate in RATES
-        for changed in (0.5, 2.0)
-        for latency in LATENCIES
-    )  # fmt: skip
+    found, changes = steady(scale.samples), changed(scale.samples)
     by_chance = []
     for asked in (None, "1"):
         for latency in (0.005, 0.05, 0.2):
@@ -249,9 +226,48 @@ def limiters(folder: Path, scale: Scale) -> list[Figure]:
     ]  # fmt: skip
     return [
         *found, *changes, *by_chance, *by_any,
-        _met("limiters that are met", found), _met("changes that are met", changes),
+        met("limiters that are met", found), met("changes that are met", changes),
     ]  # fmt: skip
 
 
-def _met(name: str, figures: list[Figure]) -> Figure:
+def steady(samples: int, finder: type[Throttling] = Throttling) -> list[Figure]:
+    """Every limiter, with an allowance that stays."""
+    return worst_first(
+        _case(
+            f"{limiter}, {rate:g}/s, {asked}, {latency * 1000:g} ms",
+            [
+                meet(limiter, rate, asked, latency, seed=seed, finder=finder)
+                for seed in _seeds(rate, samples)
+            ],
+        )
+        for limiter in LIMITERS
+        for rate in RATES
+        for asked in _ASKS
+        for latency in LATENCIES
+    )
+
+
+def changed(samples: int, finder: type[Throttling] = Throttling) -> list[Figure]:
+    """Every limiter, with an allowance that is halved or doubled after a while."""
+    return worst_first(
+        _case(
+            f"{limiter}, {rate:g}/s, then x {factor:g}, {latency * 1000:g} ms",
+            [
+                meet(limiter, rate, "none", latency, seed=seed, changed=factor, finder=finder)
+                for seed in _seeds(rate, samples)
+            ],
+        )
+        for limiter in LIMITERS
+        for rate in RATES
+        for factor in (0.5, 2.0)
+        for latency in LATENCIES
+    )
+
+
+def _seeds(rate: float, samples: int) -> range:
+    return range(1, 1 + _SEEDS[rate] * samples)
+
+
+def met(name: str, figures: list[Figure]) -> Figure:
+    """How many of them are within their bars."""
     return Figure(name, sum(not one.missed for one in figures), "", len(figures), "all")

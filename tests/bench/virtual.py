@@ -77,16 +77,18 @@ class Sender:
     Attributes:
         concurrency: requests in flight at once; None for `auto`.
         seed: of what the sender leaves to chance.
+        finder: what finds the pace.
         replies: when each request left, and whether it was accepted.
     """
 
     server: Server
     concurrency: int | None = 20
     seed: int = 1
+    finder: type[Throttling] = Throttling
     replies: list[tuple[float, bool]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._throttling = Throttling(random.Random(self.seed).uniform)
+        self._throttling = self.finder(random.Random(self.seed).uniform)
         self._pacing = Pacing(None, self._throttling)
         self._width = AdaptiveConcurrency(1000) if self.concurrency is None else None
         self._coming: list[tuple[float, int, float, int, int, str | None]] = []

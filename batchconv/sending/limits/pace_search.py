@@ -179,7 +179,9 @@ class PaceSearch:
             self.window.began(refusal)
         if refusal.silence > LONG and many:
             self.window.see(refusal.lasted)
-            self._low = _MARGIN * refusal.accepted / max(self.window.seconds, refusal.lasted)
+            # What lasted a little longer than a usual window was such a one, and its last pause.
+            seconds = max(self.window.seconds, refusal.lasted / _CLOSE)
+            self._low = _MARGIN * refusal.accepted / seconds
             self._settle(now)
 
     def _learn_kind(self, refusal: Refusal, pace: float) -> None:
