@@ -175,7 +175,7 @@ def test_a_thread_whose_loop_is_gone_lets_go_of_the_inputs_and_ends():
     assert source.closed
 
 
-def test_a_thread_whose_loop_ends_before_it_takes_the_next_batch_ends_too():
+def test_a_thread_whose_loop_ends_before_it_takes_the_next_batch_ends_too(monkeypatch):
     source, before = Source(100), set(threading.enumerate())
     loop = asyncio.new_event_loop()
 
@@ -192,7 +192,7 @@ def test_a_thread_whose_loop_ends_before_it_takes_the_next_batch_ends_too():
         handed_over.set()
         return handle
 
-    loop.call_soon_threadsafe = noting  # type: ignore[method-assign]  # for this loop alone
+    monkeypatch.setattr(loop, "call_soon_threadsafe", noting)
     source.release()
     assert handed_over.wait(LONG)
     loop.close()
