@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from itertools import pairwise
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -76,11 +77,34 @@ def run_and_exit(prepare: Callable[[Watch | None], Run], settings: Settings) -> 
         _spare_the_collector()
         runner = asyncio.Runner(loop_factory=new_event_loop)
         loop = runner.get_loop()
+        loop.set_exception_handler(_tell_own_defect)
         SIGNALS.ask(lambda number: loop.call_soon_threadsafe(run.interrupt, number))
         summary = runner.run(observed(run, observers))
         voice.final_summary(summary, Given(context))
     # Without closing the loop: something may hang in it, and a signal may still be handed to it.
     leave(summary.exit_code)
+
+
+def _tell_own_defect(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report what failed in this program's code where nobody waits for it.
+
+    The event loop would only log it, and what libraries log is shown to those alone who ask.
+    """
+    from batchconv.sending.stops import defect_stop  # noqa: PLC0415 - start-up
+    from batchconv.telemetry.events import notice  # noqa: PLC0415 - start-up
+
+    error = context.get("exception")
+    if isinstance(error, Exception) and _is_own(error):
+        stop = defect_stop(error)
+        notice(f"{stop.why}; {stop.hint}")
+    else:
+        loop.default_exception_handler(context)
+
+
+def _is_own(error: Exception) -> bool:
+    """Whether it went through code of this program."""
+    modules = (str(frame.f_globals.get("__name__")) for frame, _ in walk_tb(error.__traceback__))
+    return any(name.startswith("batchconv.") for name in modules)
 
 
 def _spare_the_collector() -> None:

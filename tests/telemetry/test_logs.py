@@ -310,6 +310,29 @@ def test_what_libraries_say_is_an_event_without_their_words(script, verbose, tmp
     assert ("logged a message" in text.err) == bool(verbose)
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "import asyncio; asyncio.ensure_future(exchange(None, 'A-SECRET')); await asyncio.sleep(0)",
+        "import asyncio; from batchconv.sending.stops import signal_stop; "
+        "asyncio.get_running_loop().call_soon(signal_stop, 'A-SECRET'); await asyncio.sleep(0)",
+    ],
+    ids=["task", "callback"],
+)
+def test_a_defect_that_nobody_waits_for_is_told_to_those_who_did_not_ask(script, tmp_path):
+    (tmp_path / "in.csv").write_text("message_id,delivered\nid,true\n")
+    text = told_by_a_library(script, folder=tmp_path)
+    assert text.code == 0, text.err
+    assert text.err.count("batchconv: a defect in batchconv: ") == 1
+    assert "please report it" in text.err
+    json = told_by_a_library(script, "--overwrite", "--log-format", "json", folder=tmp_path)
+    defects = [
+        one["message"] for one in named(events(json), "notice") if "defect" in one["message"]
+    ]
+    assert len(defects) == 1
+    assert "A-SECRET" not in text.err + json.err
+
+
 async def test_the_library_configures_no_logging_and_prints_nothing(tmp_path, capfd, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in.csv").write_text("message_id,delivered\nid,true\n ,true\n")
