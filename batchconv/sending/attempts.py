@@ -18,6 +18,7 @@ from batchconv.vonage.verdicts import Judged, Verdict, outcome_unknown, says_not
 
 # Every row comes past them, and to get a member from its enum costs as much as a call.
 _ACCEPT, _AGAIN, _SLOW_DOWN = Verdict.ACCEPT, Verdict.AGAIN, Verdict.SLOW_DOWN
+_CONNECTION_SPOILT = (Reason.CONNECTION_LOST, Reason.BAD_REPLY)  # and so may be others in use
 
 TellAttempt = Callable[[Row, int, Reply, str], None]
 """Row, number of the attempt, what came back, and the verdict on it."""
@@ -111,7 +112,7 @@ class Attempts:
                 return None
             turn = partial(self._turn, delivery, admission)
             try:
-                if delivery.lost:
+                if delivery.lost or probe:  # a connection from before the outage may be dead
                     reply = await self._send(delivery.conversion, turn, fresh=True)
                 else:
                     reply = await self._send(delivery.conversion, turn)
@@ -156,7 +157,7 @@ class Attempts:
         if judged.verdict is not _ACCEPT:
             delivery.unheard = False
             delivery.unknown = delivery.unknown or outcome_unknown(reply)
-            delivery.lost = reply.trouble is Reason.CONNECTION_LOST
+            delivery.lost = reply.trouble in _CONNECTION_SPOILT
             delivery.worker_lost = says_nothing(reply)
             self._note(judged, delivery)
         self._gate.replied(delivery, admission, judged)

@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp.http import HttpProcessingError
 
 from batchconv.errors import UsageError
-from batchconv.model import Conversion, Reply
+from batchconv.model import Conversion, Reason, Reply
 from batchconv.sending.certificates import trust
 from batchconv.sending.deadlines import Deadlines
 from batchconv.sending.exchange import Exchange, Request
@@ -162,11 +162,14 @@ class HttpClient:
         except asyncio.CancelledError:
             if not exchange.expired():
                 raise
+            # Once there is a status it decides, however its head or the body ended.
+            reply = reply or exchange.begun_reply()
             reply = reply or timed_out(exchange.elapsed, self._proxy, written=exchange.written)
-        # Once there is a status it decides, however the body ended.
         except HttpProcessingError:
-            reply = reply or exchange.unread_reply()
+            reply = reply or exchange.begun_reply()
+            reply = reply or Reply(None, exchange.elapsed, trouble=Reason.BAD_REPLY)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            reply = reply or exchange.begun_reply()
             reply = reply or trouble(error, exchange.elapsed, self._proxy, written=exchange.written)
         finally:
             exchange.end()

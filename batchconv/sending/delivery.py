@@ -32,7 +32,7 @@ class Delivery:
         unknown: the API may have taken it although no answer says so.
         unheard: it was written and no answer has come, or one whose line is not written.
         repeated: it was sent again all the same.
-        lost: its last connection was lost.
+        lost: its last connection was lost, or what came on it was not HTTP.
         worker_lost: the worker that sent it last was lost: the server is not to blame.
         judged: the first attempt, until tenacity has heard of it.
     """

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp.http import HttpProcessingError
 
-from batchconv.model import Reason, Reply
+from batchconv.model import Reply
 from batchconv.sending.deadlines import Deadlines, this_task
 from batchconv.sending.reply_head import ReplyHead, expect_reply
 from batchconv.sending.transport import Turn, at_once
@@ -57,10 +57,10 @@ class Exchange:
         """Seconds since it began, or since its turn came."""
         return time.perf_counter() - self._began
 
-    def unread_reply(self) -> Reply:
-        """A reply that aiohttp would not read, by as much of its head as came."""
+    def begun_reply(self) -> Reply | None:
+        """A reply that aiohttp did not read to the end of its head; None when no status came."""
         if self.head is None or self.head.status is None:
-            return Reply(None, self.elapsed, trouble=Reason.BAD_REPLY)
+            return None
         return Reply(self.head.status, self.elapsed, self.head.retry_after)
 
     def expired(self) -> bool:

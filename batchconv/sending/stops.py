@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from batchconv.errors import BatchconvError, ExitCode
+from batchconv.errors import BatchconvError, ExitCode, count_of
 from batchconv.model import Reply
 from batchconv.sending.durations import show_duration
 
@@ -92,7 +92,10 @@ def outage_stop(seconds: float, replies: Iterable[str]) -> Stop:
         replies: the last ones, in words.
     """
     counts = Counter(replies)
-    told = [text if len(counts) == 1 else f"{text} ({n} times)" for text, n in counts.most_common()]
+    told = [
+        text if len(counts) == 1 else f"{text} ({count_of(n, 'time')})"
+        for text, n in counts.most_common()
+    ]
     return Stop(
         ExitCode.LIMIT,
         f"no row got a final answer for {show_duration(seconds)}; at last, {', '.join(told)}",

@@ -87,7 +87,7 @@ def test_an_outage_of_the_network_is_one_too():
     server = Server()
     calls = []
 
-    async def send(conversion, turn):
+    async def send(conversion, turn, **_):
         calls.append(conversion)
         if len(calls) >= 40:
             await turn(lambda: True)

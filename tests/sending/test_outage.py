@@ -171,11 +171,15 @@ def test_a_resume_after_an_outage_sends_what_was_left(tmp_path):
             [Reply(503, 0.1, proxy=True), BROKEN],
             "at last, the proxy answered 503 (5 times), the server answered 500 (5 times)",
         ),
+        (
+            [DOWN] * 9 + [BROKEN],
+            "at last, the server refused the connection (9 times), "
+            "the server answered 500 (1 time)",
+        ),
     ],
 )
 def test_the_run_says_what_the_last_replies_were(tmp_path, replies, said):
-    replies = [replies[0], replies[-1]]
-    job = Job(tmp_path, lambda *_: replies[len(job.sent) % 2]).write(ids("300 good"))
+    job = Job(tmp_path, lambda *_: replies[len(job.sent) % len(replies)]).write(ids("300 good"))
     (stop,) = job.upload(give_up_after=600.0, concurrency=20).stops
     assert stop.why == f"no row got a final answer for 10 min; {said}"
 

@@ -182,9 +182,33 @@ def test_the_status_counts_also_where_its_head_is_refused_before_it_is_whole(ref
 
 
 @pytest.mark.parametrize("loop_factory", LOOPS)
-def test_a_head_that_is_cut_short_is_no_reply(loop_factory):
+@pytest.mark.parametrize("head", [OK, OK + b"Content-Le", b"HTTP/1.1 103 Hints\r\n\r\n" + OK])
+def test_the_status_counts_also_where_nothing_more_of_its_head_comes(head, loop_factory):
+    """The connection is closed or cut off behind it, or stays silent until the time is up."""
+
+    async def close(writer):
+        writer.write(head)
+        writer.close()
+
+    async def cut_off(writer):
+        writer.write(head)
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+
+    async def fall_silent(writer):
+        writer.write(head)
+
+    for answer in (close, cut_off, fall_silent):
+        replies, seen = exchanges(answer, loop_factory, timeout=0.3)
+        assert [(reply.status, reply.trouble) for reply in replies] == [(200, None)] * 2
+        assert len(set(seen)) == 2  # neither connection is used again
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+@pytest.mark.parametrize("head", [b"HTTP/1.1 20", b"HTTP/1.1 103 Hints\r\n\r\n"])
+def test_a_connection_that_is_cut_before_a_status_has_no_reply(head, loop_factory):
     async def cut(writer):
-        writer.write(OK + b"Content-Le")
+        writer.write(head)
         writer.close()
 
     replies, _ = exchanges(cut, loop_factory)
