@@ -11,7 +11,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from typing import Generic, NamedTuple, TypeVar
 
 from batchconv.reading.row_memory import RowMemory
@@ -57,6 +57,9 @@ class Prefetcher(Generic[T]):
         self._read = 0
         self._taken = 0
         self._error: Exception | None = None
+        self._closing = threading.Lock()  # held while something is begun to be handed over
+        self._closed = False
+        self._handing_over: Future[None] | None = None
         threading.Thread(
             target=self._read_all, args=(batches,), name="batchconv-reader", daemon=True
         ).start()
@@ -110,10 +113,13 @@ class Prefetcher(Generic[T]):
 
     def close(self) -> None:
         """Stop reading; what has been read ahead can no longer be taken."""
-        self.ended = self._over = True
+        with self._closing:
+            self._closed = self.ended = self._over = True
+            if self._handing_over is not None:
+                self._handing_over.cancel()
         self._error = None
         self._current.clear()
-        while not self._queue.empty():  # space for all that the thread may still hand over
+        while not self._queue.empty():  # space for the end
             self._queue.get_nowait()
         self._queue.put_nowait(_End(None))  # for a task that waits for the next batch
         self._memory.space.set()
@@ -141,13 +147,20 @@ class Prefetcher(Generic[T]):
         self._handed_over_all = isinstance(batch, _End)
 
     def _hand_over(self, batch: Sequence[T] | _End) -> bool:
-        """Put it into the queue, waiting for space; False when the loop is gone."""
-        putting = self._put(batch)
-        try:
-            done = asyncio.run_coroutine_threadsafe(putting, self._loop)
-        except RuntimeError:
-            putting.close()
-            return False
+        """Put it into the queue, waiting for space; False when nobody takes it any more.
+
+        Once this is closed the loop may stand still for good, without ever being closed.
+        """
+        with self._closing:
+            if self._closed:
+                return False
+            putting = self._put(batch)
+            try:
+                done = asyncio.run_coroutine_threadsafe(putting, self._loop)
+            except RuntimeError:
+                putting.close()
+                return False
+            self._handing_over = done
         self.reading = False
         # A loop that is closed before it has begun with this never says anything about it.
         while not self._loop.is_closed():

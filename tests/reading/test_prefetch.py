@@ -201,6 +201,31 @@ def test_a_thread_whose_loop_ends_before_it_takes_the_next_batch_ends_too(monkey
     assert source.closed
 
 
+def test_a_thread_ends_once_it_is_closed_though_its_loop_stands_still():
+    """It was in a read when it was closed: what it then has to hand over is wanted by nobody."""
+    source, before = Source(100), set(threading.enumerate())
+
+    async def main() -> threading.Thread:
+        prefetcher = Prefetcher(source)
+        (thread,) = set(threading.enumerate()) - before
+        source.release()
+        assert await prefetcher.take() is not None
+        while source.asked < 2:
+            await asyncio.sleep(0.001)
+        prefetcher.close()
+        return thread
+
+    loop = asyncio.new_event_loop()
+    try:
+        thread = loop.run_until_complete(main())
+        source.release(100)
+        thread.join(LONG)
+        assert not thread.is_alive()
+    finally:
+        loop.close()
+    assert source.closed
+
+
 def test_a_read_that_is_stuck_does_not_keep_the_program_alive():
     script = (
         "import asyncio, threading\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -67,15 +68,18 @@ class InLoop(Iterator[MemoryRow]):
     def __init__(self, rows: AsyncIterable[MemoryRow], loop: asyncio.AbstractEventLoop) -> None:
         self._rows = aiter(rows)
         self._loop = loop
-        self._pending: Future[object] | None = None
+        self._closing = threading.Lock()  # held while another row is begun to be waited for
         self._closed = False
+        self._pending: Future[object] | None = None
 
     def __next__(self) -> MemoryRow:
-        if self._closed:
-            raise StopIteration
-        self._pending = asyncio.run_coroutine_threadsafe(_next(self._rows), self._loop)
+        with self._closing:
+            if self._closed:
+                raise StopIteration
+            pending = asyncio.run_coroutine_threadsafe(_next(self._rows), self._loop)
+            self._pending = pending
         try:
-            row = self._pending.result()
+            row = pending.result()
         except CancelledError:
             raise StopIteration from None
         if row is _END:
@@ -84,9 +88,10 @@ class InLoop(Iterator[MemoryRow]):
 
     def close(self) -> None:
         """Wait for no further row; called in the loop's thread."""
-        self._closed = True
-        if self._pending is not None:
-            self._pending.cancel()
+        with self._closing:
+            self._closed = True
+            if self._pending is not None:
+                self._pending.cancel()
 
 
 async def _next(rows: AsyncIterator[MemoryRow]) -> object:
