@@ -133,7 +133,7 @@ async def five_nights(nights: Nights, job: Any, *, account: dict[str, str]) -> l
 
     nights.export("wednesday", 10)
     behave(nights.simulator, FaultRule("503", share=1.0))
-    await night(3, limit="2s")
+    await night(3, limit="500ms")
     behave(nights.simulator)
 
     # The next day somebody sees to the row; the night then sends what the outage has left.

@@ -24,7 +24,10 @@ from tests.stores import S3_ACCOUNT, Shelf, put, s3, served, write_authority
 
 HEAD = b"message_id,delivered\n"
 ROWS = HEAD + b"".join(b"id%d,true\n" % number for number in range(500))
-LONG = HEAD + b"".join(b"id%d,true\n" % number for number in range(600_000))  # two blocks
+NOTE = b"." * 200  # many bytes in few rows: it is bytes that these tests are about
+LONG = b"message_id,delivered,note\n" + b"".join(  # two blocks
+    b"id%d,true,%s\n" % (number, NOTE) for number in range(35_000)
+)
 
 
 def parquet(count: int, **how: Any) -> bytes:
@@ -113,7 +116,7 @@ def test_rows_before_the_connection_broke_off_are_read_and_the_next_input_too(pa
         found, damages = read(f"{url}/1.csv?secret", f"{url}/2.csv", waited=waited)
         count = len(found) - 500
         assert found[:count] == [f"id{number}" for number in range(count)]
-        assert count > 300_000
+        assert count > 19_000
         assert found[count:] == IDS
         assert damages == [
             f"{url}/1.csv cannot be read further: the connection broke off | the rows before that "
@@ -127,7 +130,7 @@ def test_a_part_that_does_not_come_is_asked_for_again():
     waited: list[float] = []
     with served(shelf) as url:
         found, damages = read(f"{url}/1.csv", waited=waited)
-    assert (len(found), damages, waited) == (600_000, [], [0.5, 1.0, 2.0])
+    assert (len(found), damages, waited) == (35_000, [], [0.5, 1.0, 2.0])
 
 
 @pytest.mark.parametrize("parts", [True, False])
@@ -229,9 +232,10 @@ async def test_an_export_is_uploaded_from_https_and_resumed(tmp_path):
             first = await shell.uploaded(signed, "-v", "--limit", "200")
             shelf.status = 403
             refused = await shell.uploaded(signed, "-v", "--resume")
-            shelf.status, shelf.broken_at = None, 50
+            # Of one that gives parts, those would be asked for again, seconds later.
+            shelf.status, shelf.broken_at, shelf.parts = None, 50, False
             broken = await shell.uploaded(signed, "-v", "--resume")
-            shelf.broken_at = None
+            shelf.broken_at, shelf.parts = None, True
             again = await shell.uploaded(signed, "-v", "--resume")
         assert sorted(simulator.stats.accepted_ids) == sorted(IDS)
     told = [first, refused, broken, again]
