@@ -16,7 +16,7 @@ from batchconv.reading.prefetch import Prefetcher
 from batchconv.reading.row_memory import RowMemory
 from batchconv.sending.age_limit import age_limit, was_too_old
 from batchconv.sending.retry import Backoff
-from batchconv.sending.stops import Stop, duration_stop, file_stop, signal_stop
+from batchconv.sending.stops import Stop, cancelled_stop, duration_stop, file_stop, signal_stop
 from batchconv.sending.transport import SYSTEM_CLOCK, Clock, OpenTransport, Transport
 from batchconv.sending.worker_pool import Pool
 from batchconv.settings.options import Settings
@@ -126,6 +126,9 @@ class Run:
             ending = self._end_in_time()
             try:
                 await pool.run(self._take, self._take_at_once)
+            except asyncio.CancelledError:
+                pool.stops.append(cancelled_stop())
+                raise
             finally:
                 syncing.cancel()
                 if ending is not None:

@@ -342,6 +342,21 @@ async def test_a_cancelled_upload_leaves_no_tasks_and_whole_lines(rows, settings
     assert {line["message_id"] for line in lines} <= set(api.stats.accepted_ids)
 
 
+async def test_a_cancelled_upload_is_told_as_one_that_did_not_come_to_its_end(
+    rows, settings, tmp_path
+):
+    async with Simulator(Behaviour(latency=0.001)) as api:
+        task = asyncio.create_task(upload(rows(5000), settings=settings(api), environment=ACCOUNT))
+        await api.wait_for_requests(100)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    (runs,) = tmp_path.rglob("*.runs.jsonl")
+    end = json.loads(runs.read_text(encoding="utf-8").splitlines()[-1])
+    assert end["accepted"] > 0
+    assert end["exit_code"] == 3  # what is to be resumed, and not that all is well
+
+
 @pytest.mark.parametrize("watched", [False, True])
 async def test_an_upload_cancelled_again_and_again_leaves_no_lock_no_task_and_no_thread(
     rows, settings, watched

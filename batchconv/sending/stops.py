@@ -136,6 +136,11 @@ def error_stop(error: BaseException) -> Stop:
     return file_stop(error) if isinstance(error, BatchconvError) else defect_stop(error)
 
 
+def cancelled_stop() -> Stop:
+    """The program that uses this as a library cancelled the run, or Ctrl-C did."""
+    return Stop(ExitCode.LIMIT, "the upload was cancelled")
+
+
 def signal_stop(number: int, *, again: bool = False) -> Stop:
     """SIGHUP, SIGINT or SIGTERM; *again* for the second one."""
     name = signal.Signals(number).name
