@@ -29,6 +29,7 @@ from tests.bench.reading import arrivals, first, reading
 from tests.bench.resuming import resume
 from tests.bench.scaling import scaling
 from tests.bench.sending import cpu, hiding, latency, memory, retries
+from tests.bench.strict import strict
 from tests.bench.widths import widths
 from tests.bench.wire import rate
 from tests.bench.workers import workers
@@ -52,6 +53,7 @@ BENCHES: dict[str, Bench] = {
     "throttled": throttled,
     "limiters": limiters,
     "published": published,
+    "strict": strict,
     "widths": widths,
     "auto": auto,
     "outage": outage,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.bench.figures import Figure, Last
 
-KEPT = ("limiters", "widths")
+KEPT = ("limiters", "strict", "widths")
 _FILE = Path(__file__).with_name("last.json")
 
 

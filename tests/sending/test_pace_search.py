@@ -67,6 +67,17 @@ def test_a_pace_that_was_kept_and_is_refused_was_saved_up():
     assert search.pace < tried
 
 
+def test_of_what_was_kept_above_a_pace_that_was_held_half_is_taken():
+    search = begun(30.0)
+    search.refused(refusal(9.9, 10.0, 300), 10.0)
+    held = search.pace
+    assert search.kept(100.0, 2700, 0.0)  # the hold is over: a little more is tried, and kept
+    looked = search.pace
+    assert not search.kept(102.0, 70, 0.0)
+    search.refused(refusal(102.5, 90.0, 2600), 102.6)
+    assert search.pace == pytest.approx((held * looked) ** 0.5)
+
+
 def fixed(at, silence, lasted):
     return refusal(at, lasted, 300, silence=silence, window=True)
 

@@ -6,6 +6,7 @@ alike; all usual limiters are met in `python -m tests.bench --only limiters`.
 
 import asyncio
 import random
+from statistics import mean
 
 import pytest
 
@@ -14,6 +15,7 @@ from batchconv.sending.limits.throttling import Throttling
 from batchconv.sending.traffic import Limits
 from tests.bench import virtual as bench
 from tests.bench.limiters import TokenBucket, meet, stray
+from tests.bench.strict import beside, best_fixed, found
 from tests.models import Bucket, Sending, Server, Window
 
 
@@ -51,7 +53,8 @@ def test_nine_tenths_of_the_allowance_are_used_from_ten_seconds_on(limiter, rate
 def test_a_changed_allowance_is_found_within_twenty_seconds_or_two_windows(
     limiter, rate, changed, latency
 ):
-    used, refused = meet(limiter, rate, "none", latency, changed=changed)
+    shares = [meet(limiter, rate, "none", latency, seed=n, changed=changed) for n in (1, 2, 3)]
+    used, refused = (mean(share) for share in zip(*shares, strict=True))
     assert used >= 0.9
     assert refused <= 0.02
 
@@ -66,6 +69,21 @@ def test_auto_does_not_blame_itself_for_a_rate_limit(rate):
 @pytest.mark.parametrize("latency", [0.005, 0.05, 0.2])
 def test_refusals_by_chance_do_not_choke_it(latency):
     assert stray(0.05, None, latency) >= 0.8
+
+
+@pytest.mark.parametrize("rate", [30.0, 100.0, 300.0])
+def test_requests_that_come_too_soon_by_chance_do_not_choke_it(rate):
+    """A limiter without burst refuses some at every pace that is worth sending at."""
+    used, refused = found(rate, 0.005, None, seed=1)
+    assert used >= 0.8 * best_fixed(rate)
+    assert refused <= 0.02
+
+
+@pytest.mark.parametrize("rate", [30.0, 100.0, 300.0])
+@pytest.mark.parametrize("after", [0.0, 60.0])
+def test_refusals_by_chance_beside_a_limit_or_after_it_do_not_choke_it(rate, after):
+    """Several servers that count each for itself refuse so; it is known in three minutes."""
+    assert beside(rate, 1, after=after) >= 0.8
 
 
 def send(takes, *, wait=None, latency=0.005, seconds=60.0, rate=None):

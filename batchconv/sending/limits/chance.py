@@ -10,8 +10,57 @@ _BLOCK, _COMPARED = 40, 100  # replies that are judged together, and at the lowe
 _HEAVY = 0.3  # the share of them from which on no chance explains the refusals
 _LOWER = 0.8  # the lower pace, as a share of what was accepted
 _FEWER = 0.4  # the share of the refusals that may remain when the lower pace was the cure
-_SUSPECT, _FEW = 10, 0.1  # refusals of a kept pace from which on chance is thought of, and their
+_AT_ONCE, _SHARE = 1 / 30, 0.01  # refusals of a pace that is held which say nothing against it: so
+# many seconds' worth of it, and that share of the others
+_MORE = 1.5  # times the share that was found to be by chance
+_SUSPECT, _FEW = 8, 0.1  # refusals of a kept pace from which on chance is thought of, and their
 # share of the other replies at most
+
+
+class Strays:
+    """So few refusals of a pace that it is right all the same; pure except for its recorded state.
+
+    A limiter that saves nothing up refuses each request that comes too soon after the one before,
+    and on its way one is held up for longer than the next. Others refuse by chance beside a limit:
+    several servers that count each for itself, or a limit that is shared with somebody. To send
+    those few again costs less than a lower pace.
+
+    Attributes:
+        many: that were not made good by others.
+        first: when the first of them had left.
+        known: that some are by chance; they are left unheeded also while a pace is searched for.
+    """
+
+    def __init__(self) -> None:
+        self.many = 0.0
+        self.first = 0.0
+        self.known = False
+        self._share, self._more = _SHARE, 0.0
+
+    def expect(self, share: float) -> None:
+        """That share of all was found to be refused by chance."""
+        self.known = True
+        self._share = max(self._share, _MORE * share)
+        self._more = self._share * _BLOCK
+
+    def passed(self) -> None:
+        """A reply came that was not a refusal."""
+        self.many = max(0.0, self.many - self._share)
+
+    def refused(self, left: float, pace: float) -> bool:
+        """A refusal came; True when it says nothing against the pace.
+
+        Args:
+            left: when its request left.
+            pace: requests a second; 0 when each refusal is to be heeded.
+        """
+        if not self.many:
+            self.first = left
+        self.many += 1
+        few = pace > 0 and self.many <= _AT_ONCE * pace + self._more
+        if not few:
+            self.many = 0.0
+        return few
 
 
 class Finding(Enum):
@@ -37,12 +86,14 @@ class Chance:
 
     Attributes:
         heeding: each refusal is taken for a limiter's.
-        lower: the pace to compare with, in requests a second.
+        counted: what was accepted before they were compared, in requests a second.
+        lower: the pace to compare with.
+        share: of the replies at the lower pace that were refusals.
     """
 
     def __init__(self) -> None:
         self.heeding = False
-        self.lower = 0.0
+        self.counted = self.lower = self.share = 0.0
         self._comparing = False
         self._share = 0.0  # what is compared with
         self._known = False  # that it is chance
@@ -109,11 +160,13 @@ class Chance:
             self._wait()
             return Finding.NONE_YET
         self._comparing, self._share = True, share
-        self.lower = _LOWER * (size - self._bad) / lasted
+        self.counted = (size - self._bad) / lasted
+        self.lower = _LOWER * self.counted
         self._begin(now)
         return Finding.FEW
 
     def _compare(self, share: float) -> Finding:
+        self.share = share
         if share < _FEWER * self._share:
             self.heed()
             return Finding.CURED

@@ -79,6 +79,11 @@ class PaceSearch:
         return self._proven or self._low
 
     @property
+    def held(self) -> bool:
+        """A pace was found, and is held or was."""
+        return self._settled or self._proven > 0
+
+    @property
     def _lost_by_one(self) -> float:
         """Seconds that a refusal costs: those in flight, the silence, and the request after it."""
         return self._silence + 2 * self._trip
@@ -128,6 +133,11 @@ class PaceSearch:
         self._resumed, self._lost = pace, 0.0
         self._set(pace, now)
 
+    def hold(self, now: float, counted: float) -> None:
+        """Hold what was counted, in requests a second."""
+        self.start(now, counted, low=_MARGIN * counted)
+        self._settle(now)
+
     def begin_again(self, now: float) -> None:
         """It refused everything for so long that nothing follows from it."""
         found = self.surely
@@ -156,6 +166,8 @@ class PaceSearch:
         # What was kept for a while may have been saved up before.
         doubtful = self._saves or pace <= _SAME * self._low
         kept = self._proven if doubtful else max(self._low, self._proven)
+        if doubtful and self._low > self._proven > ENOUGH and not self.window.known:
+            kept = sqrt(self._proven * self._low)  # half of it, or nothing would ever be gained
         self._growth, self._steady, self._last = _LOOK, True, None
         self._low = min(max(kept, counted), pace / _SAME)
         self._high = min(pace, self._most(refusal))

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from math import inf
 
 from batchconv.sending.limits.adaptive_concurrency import START_AGAIN, AdaptiveConcurrency
-from batchconv.sending.limits.chance import NONE_YET, Chance, Finding
+from batchconv.sending.limits.chance import NONE_YET, Chance, Finding, Strays
 from batchconv.sending.limits.counts import LONG, LONGEST, Refusal
-from batchconv.sending.limits.pace_search import ENOUGH, PaceSearch
+from batchconv.sending.limits.pace_search import PaceSearch
 from batchconv.sending.limits.recent import Recent
 
 # The constants were chosen by the bench of limiters.
@@ -44,6 +44,7 @@ class Throttling:
         self.search = PaceSearch()
         self._uniform = uniform
         self._chance = Chance()
+        self._strays = Strays()
         self._recent = Recent(LONGEST)
         # The pause, and what ends it.
         self._until = -inf
@@ -111,7 +112,7 @@ class Throttling:
         return self.search.kept(now, self._sent, self._trip)
 
     def _forget(self) -> None:
-        self.search, self._chance = PaceSearch(), Chance()
+        self.search, self._chance, self._strays = PaceSearch(), Chance(), Strays()
         self._opened, self._accepted = _NOT_YET, 0
 
     def ended(self, left: float) -> None:
@@ -137,6 +138,8 @@ class Throttling:
         elif left >= self._opened:
             self._accepted += 1
         self._recent.add(left)
+        if self._strays.many:
+            self._strays.passed()
         finding = self._chance.passed(left, now)
         if finding is not NONE_YET:
             self._note(finding, now)
@@ -175,9 +178,10 @@ class Throttling:
                 self._reopened = now
                 self._until = now + (asked or 0.0)
                 return asked or 0.0, False
-            if self._is_chance(left, now, asked):
+            if self._is_stray(left, asked) or self._is_chance(left, now, asked):
                 return 0.0, True
-            self._refused, self._silent, self._still_silent = left, self._written, 0.0
+            self._refused = self._strays.first
+            self._silent, self._still_silent = self._written, 0.0
             self._cost = 1
         elif self._probe is None or left < self._probe:
             self._cost += 1
@@ -197,21 +201,30 @@ class Throttling:
         """Whether a refusal is left unheeded: it is by chance, or that is not decided yet."""
         if asked is not None and asked > LONG and not self._chance.heeding:
             self._chance.heed()  # a server that asks for so much means it
-        if self._chance.heeding:
-            slow = self.search.pace is not None and self.search.pace < ENOUGH
-            if slow or not self._chance.suspected():
-                return False
+        if self._chance.heeding and (not self.search.held or not self._chance.suspected()):
+            return False
         self._note(self._chance.refused(left, now), now)
         return not self._chance.heeding
+
+    def _is_stray(self, left: float, asked: float | None) -> bool:
+        """Whether a refusal says nothing against the pace."""
+        means_it = asked is not None and asked > LONG
+        heeded = means_it or not (self.search.held or self._strays.known)
+        heeded = heeded or not self._chance.heeding
+        return self._strays.refused(left, 0.0 if heeded else self.search.pace or 0.0)
 
     def _note(self, finding: Finding, now: float) -> None:
         match finding:
             case Finding.FEW:
                 self.search.start(now, self._chance.lower)
             case Finding.CURED:
+                self._strays = Strays()
                 self._opened, self._accepted, self._bound_at = now, 0, now
-                self.search.start(now, self._chance.lower, low=self._chance.lower)
-            case Finding.CHANCE | Finding.LIMITER:
+                self.search.hold(now, self._chance.counted)
+            case Finding.CHANCE:
+                self._strays.expect(self._chance.share)
+                self.search = PaceSearch()
+            case Finding.LIMITER:
                 self.search = PaceSearch()
 
     def _too_many_at_once(self, beside: int, concurrency: AdaptiveConcurrency) -> bool:
