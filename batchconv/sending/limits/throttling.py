@@ -180,7 +180,7 @@ class Throttling:
                 return asked or 0.0, False
             if self._is_stray(left, asked) or self._is_chance(left, now, asked):
                 return 0.0, True
-            self._refused = self._strays.first
+            self._refused = self._strays.first or left
             self._silent, self._still_silent = self._written, 0.0
             self._cost = 1
         elif self._probe is None or left < self._probe:
@@ -209,9 +209,9 @@ class Throttling:
     def _is_stray(self, left: float, asked: float | None) -> bool:
         """Whether a refusal says nothing against the pace."""
         means_it = asked is not None and asked > LONG
-        heeded = means_it or not (self.search.held or self._strays.known)
-        heeded = heeded or not self._chance.heeding
-        return self._strays.refused(left, 0.0 if heeded else self.search.pace or 0.0)
+        known = self.search.held or self._strays.known
+        pace = self.search.pace if known and self._chance.heeding and not means_it else None
+        return self._strays.refused(left, pace or 0.0)
 
     def _note(self, finding: Finding, now: float) -> None:
         match finding:
