@@ -265,7 +265,7 @@ def refuse_outputs(
         goes_on: the run adds to a job that may be there already.
 
     Raises:
-        UsageError: always.
+        UsageError: there is one.
     """
     named = (
         files.results,

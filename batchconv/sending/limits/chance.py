@@ -1,11 +1,11 @@
-"""Refusals that have nothing to do with the pace: found out by comparing two paces."""
+"""Refusals that have nothing to do with the pace: so few of them, or as many at another pace."""
 
 from __future__ import annotations
 
 from enum import Enum, auto
 from math import inf
 
-# The constants were chosen by the bench of limiters.
+# The constants were chosen by the benches `limiters` and `strict`.
 _BLOCK, _COMPARED = 40, 100  # replies that are judged together, and at the lower pace
 _HEAVY = 0.3  # the share of them from which on no chance explains the refusals
 _LOWER = 0.8  # the lower pace, as a share of what was accepted
@@ -95,7 +95,7 @@ class Chance:
         self.heeding = False
         self.counted = self.lower = self.share = 0.0
         self._comparing = False
-        self._share = 0.0  # what is compared with
+        self._before = 0.0  # the share that is compared with
         self._known = False  # that it is chance
         self._suspect_at = _SUSPECT
         self._heeded = self._passed = 0  # refusals, and other replies, since a pace was held
@@ -159,7 +159,7 @@ class Chance:
         if self._known:
             self._wait()
             return Finding.NONE_YET
-        self._comparing, self._share = True, share
+        self._comparing, self._before = True, share
         self.counted = (size - self._bad) / lasted
         self.lower = _LOWER * self.counted
         self._begin(now)
@@ -167,7 +167,7 @@ class Chance:
 
     def _compare(self, share: float) -> Finding:
         self.share = share
-        if share < _FEWER * self._share:
+        if share < _FEWER * self._before:
             self.heed()
             return Finding.CURED
         self._comparing, self._known = False, True
